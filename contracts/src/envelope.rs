@@ -1,0 +1,96 @@
+//! What every message carries beside its body: AMQP properties and headers, without AMQP.
+//!
+//! On the wire `message_id`, `type`, `correlation_id` and `timestamp` are AMQP 0-9-1 basic properties,
+//! everything else is a header with an `x-` name. The body is bare JSON.
+
+use crate::{
+    BookingId, Instant, Kind, Message, MessageId, principal::TENANT_HOUSE, trace::TraceParent,
+};
+
+/// Names of the headers.
+pub mod header {
+    /// Id of the message that caused this one.
+    pub const CAUSATION: &str = "x-causation-id";
+    /// W3C trace context.
+    pub const TRACEPARENT: &str = "traceparent";
+    /// Tenant on whose behalf the command runs.
+    pub const TENANT: &str = "x-tenant";
+    /// RFC 3339 instant after which a command from outside is refused instead of handled.
+    pub const DEADLINE: &str = "x-deadline";
+    /// How often handling failed so far. Counted by us: brokers count differently by version.
+    pub const ATTEMPT: &str = "x-attempt";
+    /// Why the last attempt failed.
+    pub const CAUSE: &str = "x-cause";
+    /// Queue that a parked or retried message failed in.
+    pub const FAILED_QUEUE: &str = "x-failed-queue";
+    /// Id of the parked message that this one replays.
+    pub const REPLAY_OF: &str = "x-replay-of";
+    /// RFC 3339 instant of creation with microseconds; the AMQP property has whole seconds.
+    pub const SENT_AT: &str = "x-sent-at";
+}
+
+/// Everything about a message but its body.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    pub message_id: MessageId,
+    /// Kind as it came; an unknown one is not an error here but at the gate of the worker.
+    pub kind: String,
+    /// The booking that it is about.
+    pub correlation_id: Option<BookingId>,
+    pub causation_id: Option<MessageId>,
+    pub sent_at: Option<Instant>,
+    pub trace: TraceParent,
+    pub tenant: String,
+    /// Only commands from outside have one; derived messages never inherit it.
+    pub deadline: Option<Instant>,
+    /// Failed attempts so far.
+    pub attempt: u32,
+    pub replay_of: Option<MessageId>,
+}
+
+impl Envelope {
+    /// The envelope of a message that begins a story: a command from outside.
+    #[must_use]
+    pub fn root<M: Message>(
+        message_id: MessageId,
+        booking: BookingId,
+        sent_at: Instant,
+        trace: TraceParent,
+    ) -> Self {
+        Self {
+            message_id,
+            kind: M::KIND.as_str().to_owned(),
+            correlation_id: Some(booking),
+            causation_id: None,
+            sent_at: Some(sent_at),
+            trace: trace.child(message_id.0),
+            tenant: TENANT_HOUSE.to_owned(),
+            deadline: None,
+            attempt: 0,
+            replay_of: None,
+        }
+    }
+
+    /// The envelope of a message that this one causes. The deadline is not inherited.
+    #[must_use]
+    pub fn caused(
+        &self,
+        message_id: MessageId,
+        kind: Kind,
+        booking: BookingId,
+        sent_at: Instant,
+    ) -> Self {
+        Self {
+            message_id,
+            kind: kind.as_str().to_owned(),
+            correlation_id: Some(booking),
+            causation_id: Some(self.message_id),
+            sent_at: Some(sent_at),
+            trace: self.trace.child(message_id.0),
+            tenant: self.tenant.clone(),
+            deadline: None,
+            attempt: 0,
+            replay_of: None,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Commands that customers, staff and partners give on bookings.
+
+use crate::{BookingId, Instant, OperationId, Owner, SeatId, ShowId};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// Most positions that one booking may have.
+pub const POSITIONS_MAX: usize = 10;
+
+/// Books seats of a show. The booking's id is derived from who asks and their idempotency key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Submit {
+    pub booking_id: BookingId,
+    pub operation_id: OperationId,
+    pub owner: Owner,
+    pub show_id: ShowId,
+    #[schemars(length(min = 1, max = 10))]
+    pub positions: Vec<PositionRequest>,
+    pub customer: Customer,
+    /// Pays at once when the seats are held.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentMethod>,
+    #[serde(default)]
+    pub late_policy: LatePolicy,
+    /// SHA-256 of the canonical request, in hex: tells a repetition from a reused key.
+    #[schemars(regex(pattern = "^[0-9a-f]{64}$"))]
+    pub request_hash: String,
+    /// Given up, with `deadline_exceeded`, when not decided by then.
+    pub deadline: Instant,
+}
+
+/// A seat by name, or a number of places of a category without numbered seats.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum PositionRequest {
+    Seat(SeatRequest),
+    Admission(AdmissionRequest),
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SeatRequest {
+    pub seat_id: SeatId,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AdmissionRequest {
+    #[schemars(length(min = 1, max = 64))]
+    pub category: String,
+    #[schemars(range(min = 1, max = 10))]
+    pub count: u8,
+}
+
+/// Who the tickets are for. Personal data: printed to nobody but the customer.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Customer {
+    #[schemars(length(min = 3, max = 254))]
+    pub email: String,
+    #[schemars(length(min = 1, max = 200))]
+    pub name: String,
+    /// BCP 47 language tag of mails and documents.
+    #[schemars(length(min = 2, max = 35))]
+    pub locale: String,
+}
+
+impl fmt::Debug for Customer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Customer(***)")
+    }
+}
+
+/// How to pay: a payment method of the gateway, never a card number.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentMethod {
+    /// The gateway's id of the method, such as `pm_card_visa`.
+    #[schemars(regex(pattern = "^pm_[A-Za-z0-9_]{1,120}$"))]
+    pub method: String,
+}
+
+impl PaymentMethod {
+    /// Whether the id has the shape that the schema asks for.
+    #[must_use]
+    pub fn is_well_formed(&self) -> bool {
+        self.method.strip_prefix("pm_").is_some_and(|rest| {
+            (1..=120).contains(&rest.len())
+                && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+        })
+    }
+}
+
+/// What to do with money that arrives after the hold lapsed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LatePolicy {
+    /// Claim the same seats again if they are free, else give the money back.
+    #[default]
+    SameSeats,
+    /// Always give the money back.
+    Refuse,
+}
+
+/// Pays a held booking, or begins a payment that the client finishes with the gateway itself.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pay {
+    pub booking_id: BookingId,
+    pub operation_id: OperationId,
+    /// Without one the owner's GET shows a client secret to finish with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentMethod>,
+    pub deadline: Instant,
+}
+
+/// Cancels a booking, or the named positions of it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    pub booking_id: BookingId,
+    pub operation_id: OperationId,
+    /// Numbers of positions, from 1; all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 10))]
+    pub positions: Option<Vec<u16>>,
+    pub by: CancelledBy,
+    pub deadline: Instant,
+}
+
+/// On whose behalf a booking is cancelled: decides which refund policy applies.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CancelledBy {
+    /// By the policy that was snapshotted at purchase.
+    Customer,
+    /// Everything goes back.
+    Staff,
+    /// The show was cancelled: everything goes back, fees included.
+    Show,
+}

@@ -1,0 +1,18 @@
+//! The database's history: ordered, reversible, the same on MariaDB 10.11 and MySQL 8.4 or later.
+//!
+//! Changes expand first and contract a release later, so that two versions of the workers run side by side.
+
+use sea_orm_migration::prelude::*;
+
+mod m0001_first_booking;
+mod sql;
+
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m0001_first_booking::Migration)]
+    }
+}

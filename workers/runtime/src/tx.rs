@@ -1,0 +1,83 @@
+//! A transaction with an outbox: the only way to publish from a handler.
+
+use crate::Failure;
+use boxoffice_contracts::{BookingId, Envelope, Instant, Message, MessageId, topology::Exchange};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+
+/// A message that leaves when the transaction has committed.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    pub exchange: Exchange,
+    pub envelope: Envelope,
+    pub body: Vec<u8>,
+    /// Id of the delivery that it answers: if that comes again, what is unsent of it goes first.
+    pub cause: Option<MessageId>,
+}
+
+/// An open transaction and what is to be published after its commit.
+#[derive(Debug)]
+pub struct Tx {
+    inner: DatabaseTransaction,
+    outbox: Vec<Outgoing>,
+}
+
+impl Tx {
+    pub(crate) fn new(inner: DatabaseTransaction) -> Self {
+        Self {
+            inner,
+            outbox: Vec::new(),
+        }
+    }
+
+    /// The connection to read and write with.
+    #[must_use]
+    pub fn db(&self) -> &DatabaseTransaction {
+        &self.inner
+    }
+
+    /// The database's clock, in UTC. Read it after the locks are taken: it decides what is due.
+    ///
+    /// # Errors
+    /// When the database can't be asked.
+    pub async fn now(&self) -> Result<Instant, Failure> {
+        let ask = Statement::from_string(DbBackend::MySql, "SELECT UTC_TIMESTAMP(6)");
+        let row = self.inner.query_one_raw(ask).await?;
+        let row = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("UTC_TIMESTAMP".to_owned()))?;
+        let naive: chrono::NaiveDateTime = row.try_get_by_index(0)?;
+        Ok(naive.and_utc())
+    }
+
+    /// Sends `message`, caused by the delivery with the envelope `cause`, when the transaction has committed.
+    ///
+    /// # Errors
+    /// When the message can't be encoded.
+    pub fn send<M: Message>(
+        &mut self,
+        exchange: Exchange,
+        cause: &Envelope,
+        id: MessageId,
+        booking: BookingId,
+        message: &M,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let body = serde_json::to_vec(message)
+            .map_err(|e| Failure::Park(crate::Cause::new("unencodable", e.to_string())))?;
+        let envelope = cause.caused(id, M::KIND, booking, now);
+        self.outbox.push(Outgoing {
+            exchange,
+            envelope,
+            body,
+            cause: Some(cause.message_id),
+        });
+        Ok(())
+    }
+
+    /// Sends something that is already an envelope and a body.
+    pub fn publish(&mut self, outgoing: Outgoing) {
+        self.outbox.push(outgoing);
+    }
+
+    pub(crate) fn into_parts(self) -> (DatabaseTransaction, Vec<Outgoing>) {
+        (self.inner, self.outbox)
+    }
+}

@@ -1,0 +1,107 @@
+//! What can happen to a booking: a message, or a due row. The shell adds the facts that deciding needs.
+
+use crate::booking::{Position, RefundPolicy};
+use boxoffice_contracts::{
+    BookingId, Code, Currency, Instant, Money, OperationId, RefundId, ShowId,
+    message::booking::{CancelledBy, LatePolicy},
+};
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Input {
+    Submit(Submit),
+    Pay {
+        operation: OperationId,
+        method: Option<String>,
+        deadline: Instant,
+    },
+    Cancel {
+        operation: OperationId,
+        /// All when absent.
+        positions: Option<Vec<u16>>,
+        by: CancelledBy,
+        deadline: Instant,
+        /// Fact: positions whose ticket was scanned.
+        scanned: Vec<u16>,
+    },
+    Authorized {
+        attempt: u16,
+        amount: Money,
+        late: LateFacts,
+    },
+    ActionRequired {
+        attempt: u16,
+    },
+    Declined {
+        attempt: u16,
+        code: Code,
+    },
+    Unknown {
+        attempt: u16,
+    },
+    Captured {
+        amount: Money,
+    },
+    CaptureFailed {
+        code: Code,
+    },
+    Voided,
+    Refunded {
+        refund: RefundId,
+        amount: Money,
+    },
+    RefundFailed {
+        refund: RefundId,
+        code: Code,
+    },
+    RefundedOutside {
+        amount: Money,
+    },
+    Disputed,
+    Rendered {
+        revision: u16,
+    },
+    /// The row is due.
+    Tick,
+}
+
+/// A submit with what the database says about it.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Submit {
+    pub booking: BookingId,
+    pub operation: OperationId,
+    pub show: ShowId,
+    pub deadline: Instant,
+    pub late_policy: LatePolicy,
+    /// Pays at once when the seats are held.
+    pub method: Option<String>,
+    /// Whether a payment was asked for with the submit, with a method or without.
+    pub pays: bool,
+    pub offer: Result<Offer, Code>,
+}
+
+/// What the show offers for the positions asked for. When it can't, the code says why.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Offer {
+    pub currency: Currency,
+    pub positions: Vec<Position>,
+    /// Fact: no other booking claims any of the seats, and counters have room.
+    pub seats_free: bool,
+    pub hold_shown_secs: u32,
+    pub hold_grace_secs: u32,
+    pub hold_cap_secs: u32,
+    pub sales_from: Instant,
+    pub sales_until: Instant,
+    pub cancelled: bool,
+    pub refund_policy: RefundPolicy,
+}
+
+/// What decides whether late money may be honoured. Read after the locks are taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct LateFacts {
+    /// The booking's own seats are free, all of them.
+    pub seats_free: bool,
+    /// The show is on sale and not cancelled.
+    pub on_sale: bool,
+    /// The prices are those of the booking.
+    pub price_unchanged: bool,
+}

@@ -1,0 +1,16 @@
+//! The reservation saga: what to do next, never how.
+//!
+//! Pure: no IO, no clock, no randomness, no `async`. Time comes in through the door, the next wake-up goes
+//! out by [`Booking::wake_at`]. The saga cannot fail; it can only refuse.
+
+pub mod booking;
+pub mod decision;
+pub mod effect;
+pub mod input;
+pub mod policy;
+
+pub use booking::{Booking, Capture, IntentState, Phase, Position, Status};
+pub use decision::{Decision, Why};
+pub use effect::{Effect, Fact, Outcome};
+pub use input::Input;
+pub use policy::Policy;
