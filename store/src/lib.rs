@@ -1,1 +1,6 @@
-//! boxoffice-store
+//! What is kept, and how it is asked for: MySQL for bookings and money, MongoDB for documents.
+//!
+//! An entity and its queries stand side by side. Every query takes a connection or a transaction and says
+//! what it locks. Absent on purpose: the broker.
+
+pub mod mysql;

@@ -11,13 +11,14 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::app::{App, by_hand};
+use crate::app::App;
+use crate::calls::by_hand;
 use crate::faults::Fault;
 use crate::form::Form;
-use crate::intents::Intent;
 use crate::ledger::Ledger;
 use crate::objects;
 use crate::operations::Operation;
+use crate::records::Intent;
 use crate::refunds::{Refund, RefundStatus};
 
 /// Everything that was ever asked for, in the judge's words.

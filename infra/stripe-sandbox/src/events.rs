@@ -4,9 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::clock::secs;
-use crate::intents::Intent;
 use crate::objects::{EventKind, new_id};
-use crate::refunds::Refund;
 use crate::table::Row;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -64,18 +62,6 @@ impl Event {
 }
 
 impl Row for Event {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Row for Intent {
-    fn id(&self) -> &str {
-        &self.id
-    }
-}
-
-impl Row for Refund {
     fn id(&self) -> &str {
         &self.id
     }

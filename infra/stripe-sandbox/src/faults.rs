@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::intents::Intent;
+use crate::records::Intent;
 
 /// One entry of the list that `PUT /sandbox/faults` takes.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::{Delivery, Event};
 use crate::idempotency::{Keys, StoredAnswer};
-use crate::intents::Intent;
+use crate::records::Intent;
 use crate::refunds::Refund;
 use crate::table::Table;
 
@@ -37,7 +37,15 @@ pub(crate) struct Ledger {
     /// Places of the events that no receiver has taken yet.
     pub(crate) undelivered: BTreeSet<usize>,
     pub(crate) keys: Keys,
-    file: Option<(PathBuf, File)>,
+    journal: Option<Journal>,
+}
+
+/// The open file, and how long it is as far as whole lines go.
+#[derive(Debug)]
+struct Journal {
+    path: PathBuf,
+    file: File,
+    length: u64,
 }
 
 const FILE_NAME: &str = "ledger.jsonl";
@@ -50,7 +58,7 @@ impl Ledger {
             events: Table::default(),
             undelivered: BTreeSet::new(),
             keys: Keys::new(key_ttl_ms),
-            file: None,
+            journal: None,
         }
     }
 
@@ -63,8 +71,7 @@ impl Ledger {
             ledger.replay(&path)?;
         }
         ledger.keys.prune(now_ms);
-        let file = ledger.rewrite(&path)?;
-        ledger.file = Some((path, file));
+        ledger.journal = Some(ledger.rewrite(path)?);
         Ok(ledger)
     }
 
@@ -73,8 +80,8 @@ impl Ledger {
         if changes.is_empty() {
             return Ok(());
         }
-        if let Some((_, file)) = &mut self.file {
-            file.write_all(&line(&changes)?)?;
+        if let Some(journal) = &mut self.journal {
+            journal.append(&line(&changes)?)?;
         }
         for change in changes {
             self.apply(change);
@@ -84,11 +91,10 @@ impl Ledger {
 
     /// Forgets everything, on disk too.
     pub(crate) fn reset(&mut self) -> anyhow::Result<()> {
-        let file = self.file.take();
+        let journal = self.journal.take();
         *self = Self::in_memory(self.keys.ttl_ms());
-        if let Some((path, _)) = file {
-            let file = self.rewrite(&path)?;
-            self.file = Some((path, file));
+        if let Some(journal) = journal {
+            self.journal = Some(self.rewrite(journal.path)?);
         }
         Ok(())
     }
@@ -144,7 +150,7 @@ impl Ledger {
         Ok(())
     }
 
-    fn rewrite(&self, path: &Path) -> anyhow::Result<File> {
+    fn rewrite(&self, path: PathBuf) -> anyhow::Result<Journal> {
         let fresh = path.with_extension("new");
         let mut out = BufWriter::new(
             File::create(&fresh).with_context(|| format!("cannot write {}", fresh.display()))?,
@@ -172,8 +178,22 @@ impl Ledger {
             out.write_all(&line(&[change])?)?;
         }
         out.flush()?;
-        fs::rename(&fresh, path).with_context(|| format!("cannot replace {}", path.display()))?;
-        Ok(OpenOptions::new().append(true).open(path)?)
+        fs::rename(&fresh, &path).with_context(|| format!("cannot replace {}", path.display()))?;
+        let file = OpenOptions::new().append(true).open(&path)?;
+        let length = file.metadata()?.len();
+        Ok(Journal { path, file, length })
+    }
+}
+
+impl Journal {
+    /// On a full disk half a line may have been written: it is cut off, or the next one would be damaged by it.
+    fn append(&mut self, line: &[u8]) -> std::io::Result<()> {
+        if let Err(error) = self.file.write_all(line) {
+            self.file.set_len(self.length)?;
+            return Err(error);
+        }
+        self.length += line.len() as u64;
+        Ok(())
     }
 }
 
@@ -186,7 +206,7 @@ fn line(changes: &[Change]) -> serde_json::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intents::CaptureMethod;
+    use crate::records::CaptureMethod;
 
     fn scratch() -> PathBuf {
         std::env::temp_dir().join(crate::objects::new_id("ledger"))

@@ -1,10 +1,11 @@
 //! A Stripe-shaped server for demo, tests and load: PaymentIntents, refunds, idempotency keys, test cards,
 //! 3-D Secure, signed webhooks, faults on order, and a ledger that is the judge of fault tests.
 //!
-//! The way of a request is in [`app`](self) order: `server` reads it, `app` decides whether it may run,
+//! Follow a request through the files: `server` reads it, `calls` decides whether it may run and how it fails,
 //! `operations` says what should change, `ledger` writes that down, `webhooks` tells it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -13,6 +14,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 mod app;
+mod calls;
 mod cards;
 mod clock;
 mod control;
@@ -23,9 +25,11 @@ mod form;
 mod idempotency;
 mod intents;
 mod ledger;
+mod lists;
 mod objects;
 mod operations;
 mod pages;
+mod records;
 mod refunds;
 mod server;
 mod table;
@@ -98,7 +102,7 @@ pub async fn serve(config: Config, listener: TcpListener) -> anyhow::Result<Sand
         .public_url
         .clone()
         .unwrap_or_else(|| base_url.clone());
-    let app = std::sync::Arc::new(app::App::new(
+    let app = Arc::new(app::App::new(
         config,
         public_url.trim_end_matches('/').to_owned(),
         ledger,

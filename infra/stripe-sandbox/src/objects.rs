@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::intents::{CaptureMethod, Intent, Status};
+use crate::records::{CaptureMethod, Intent, Status};
 use crate::refunds::{Refund, RefundStatus};
 
 /// How long a card authorisation lasts: Visa's seven days.

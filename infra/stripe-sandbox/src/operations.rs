@@ -6,9 +6,11 @@ use crate::errors::ApiError;
 use crate::events::Event;
 use crate::faults::{Op, Subject};
 use crate::form::Form;
-use crate::intents::{CaptureMethod, Intent, Step};
+use crate::intents::Step;
 use crate::ledger::{Change, Ledger};
+use crate::lists;
 use crate::objects::{self, EventKind, new_id};
+use crate::records::{CaptureMethod, Intent};
 use crate::refunds::{Refund, Wanted};
 
 #[derive(Debug, Clone)]
@@ -78,12 +80,7 @@ fn try_perform(
             let intent = find_intent(ledger, id, None)?;
             Ok(read(shown(intent, form)))
         }
-        Operation::ListIntents => page(
-            form,
-            "/v1/payment_intents",
-            ledger.intents.newest_first(form.text("starting_after")),
-            |i| Some(shown(i, form)),
-        ),
+        Operation::ListIntents => Ok(read(lists::intents(form, ledger)?)),
         Operation::Confirm(id) => {
             let mut intent = find_intent(ledger, id, None)?.clone();
             let step = intent.confirm(
@@ -122,13 +119,13 @@ fn try_perform(
             .get(id)
             .map(|refund| read(objects::refund(refund)))
             .ok_or_else(|| ApiError::no_such("refund", id, None)),
-        Operation::ListRefunds => list_refunds(form, ledger),
+        Operation::ListRefunds => Ok(read(lists::refunds(form, ledger)?)),
         Operation::RetrieveEvent(id) => ledger
             .events
             .get(id)
             .map(|event| read(event.body()))
             .ok_or_else(|| ApiError::no_such("event", id, None)),
-        Operation::ListEvents => list_events(form, ledger),
+        Operation::ListEvents => Ok(read(lists::events(form, ledger)?)),
         Operation::Dispute(id) => dispute(find_intent(ledger, id, None)?.clone(), around),
     }
 }
@@ -179,10 +176,17 @@ impl Operation {
     }
 }
 
+/// Stripe's limit: eight digits.
+const AMOUNT_MAX: i64 = 99_999_999;
+
 fn create_intent(form: &Form, around: &Surroundings<'_>) -> Result<Outcome, ApiError> {
     let amount = form
         .amount("amount")?
         .ok_or_else(|| ApiError::missing("amount"))?;
+    if amount > AMOUNT_MAX {
+        let message = format!("Amount must be no more than {AMOUNT_MAX}.");
+        return Err(ApiError::invalid("amount", "amount_too_large", message));
+    }
     let currency = form.required("currency")?;
     if currency.len() != 3 || !currency.bytes().all(|b| b.is_ascii_alphabetic()) {
         let message = format!("Invalid currency: {currency}.");
@@ -279,69 +283,6 @@ fn dispute(mut intent: Intent, around: &Surroundings<'_>) -> Result<Outcome, Api
     })
 }
 
-fn list_refunds(form: &Form, ledger: &Ledger) -> Result<Outcome, ApiError> {
-    let after = form.text("starting_after");
-    let url = "/v1/refunds";
-    let Some(id) = form.text("payment_intent") else {
-        return page(form, url, ledger.refunds.newest_first(after), |refund| {
-            Some(objects::refund(refund))
-        });
-    };
-    let intent = find_intent(ledger, id, Some("payment_intent"))?;
-    let rows = intent
-        .refunds
-        .iter()
-        .rev()
-        .skip_while(|id| after.is_some_and(|after| after != id.as_str()))
-        .skip(usize::from(after.is_some()))
-        .filter_map(|id| ledger.refunds.get(id));
-    page(form, url, rows, |refund| Some(objects::refund(refund)))
-}
-
-fn list_events(form: &Form, ledger: &Ledger) -> Result<Outcome, ApiError> {
-    let after = form.text("starting_after");
-    let mut kinds = form.list("types");
-    kinds.extend(form.text("type"));
-    let since = form.integer("created[gte]")?.unwrap_or(i64::MIN);
-    let about = form.text("payment_intent");
-    let fits = |event: &Event| {
-        (kinds.is_empty() || kinds.contains(&event.kind.as_str()))
-            && about.is_none_or(|id| event.payment_intent() == Some(id))
-    };
-    let shown = |event: &Event| fits(event).then(|| event.body());
-    let url = "/v1/events";
-    if form.text("delivery_success") == Some("false") {
-        let end = after.map_or(usize::MAX, |id| ledger.events.place(id).unwrap_or(0));
-        let rows = ledger
-            .undelivered
-            .range(..end)
-            .rev()
-            .filter_map(|&place| ledger.events.at(place));
-        return page(form, url, rows.take_while(|e| e.created >= since), shown);
-    }
-    let rows = ledger.events.newest_first(after);
-    page(form, url, rows.take_while(|e| e.created >= since), shown)
-}
-
-const PAGE_DEFAULT: usize = 10;
-const PAGE_MAX: i64 = 100;
-
-fn page<'a, T: 'a>(
-    form: &Form,
-    url: &str,
-    rows: impl Iterator<Item = &'a T>,
-    shown: impl Fn(&T) -> Option<Value>,
-) -> Result<Outcome, ApiError> {
-    let limit = match form.amount("limit")? {
-        None => PAGE_DEFAULT,
-        Some(limit) => usize::try_from(limit.min(PAGE_MAX)).unwrap_or(PAGE_DEFAULT),
-    };
-    let mut data: Vec<Value> = rows.filter_map(shown).take(limit + 1).collect();
-    let has_more = data.len() > limit;
-    data.truncate(limit);
-    Ok(read(objects::list(url, data, has_more)))
-}
-
 fn read(body: Value) -> Outcome {
     Outcome {
         changes: Vec::new(),
@@ -373,7 +314,7 @@ fn event(kind: EventKind, object: Value, around: &Surroundings<'_>) -> Change {
 }
 
 /// The intent, its charge written out if `expand[]=latest_charge` asks for it.
-fn shown(intent: &Intent, form: &Form) -> Value {
+pub(crate) fn shown(intent: &Intent, form: &Form) -> Value {
     let mut body = objects::intent(intent);
     if form.lists("expand", "latest_charge") || form.lists("expand", "data.latest_charge") {
         body["latest_charge"] = objects::charge(intent);
@@ -381,7 +322,7 @@ fn shown(intent: &Intent, form: &Form) -> Value {
     body
 }
 
-fn find_intent<'a>(
+pub(crate) fn find_intent<'a>(
     ledger: &'a Ledger,
     id: &str,
     param: Option<&str>,

@@ -6,11 +6,12 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 
-use crate::app::{App, by_hand, error_response};
+use crate::app::App;
+use crate::calls::{by_hand, error_response};
 use crate::errors::ApiError;
 use crate::form::Form;
-use crate::intents::{Intent, Status};
 use crate::operations::Operation;
+use crate::records::{Intent, Status};
 
 pub(crate) async fn challenge(State(app): State<Arc<App>>, Path(id): Path<String>) -> Response {
     match app.ledger().intents.get(&id) {
@@ -119,7 +120,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intents::CaptureMethod;
+    use crate::records::CaptureMethod;
 
     #[test]
     fn the_page_shows_the_amount_and_no_markup_of_others() {

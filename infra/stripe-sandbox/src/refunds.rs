@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::cards::Card;
 use crate::clock::secs;
 use crate::errors::ApiError;
-use crate::intents::{Intent, Status};
 use crate::objects::{self, new_id};
+use crate::records::{Intent, Status};
+use crate::table::Row;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Refund {
@@ -141,10 +142,16 @@ impl RefundStatus {
     }
 }
 
+impl Row for Refund {
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::intents::CaptureMethod;
+    use crate::records::CaptureMethod;
 
     const NOW: i64 = 1_800_000_000_000;
 

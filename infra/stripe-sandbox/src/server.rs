@@ -11,7 +11,8 @@ use axum::routing::{get, post, put};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::app::{App, error_response, run};
+use crate::app::App;
+use crate::calls::{error_response, run};
 use crate::errors::ApiError;
 use crate::form::Form;
 use crate::operations::Operation as Op;
@@ -56,11 +57,14 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/sandbox/webhooks", put(control::set_webhooks).get(control::webhooks))
         .route("/sandbox/reset", post(control::reset))
         .route("/healthz", get(|| async { "ok" }))
-        .fallback(async |method: Method, uri: Uri| {
-            error_response(&ApiError::no_such_route(method.as_str(), uri.path()))
-        })
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_route)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(app)
+}
+
+async fn no_such_route(method: Method, uri: Uri) -> Response {
+    error_response(&ApiError::no_such_route(method.as_str(), uri.path()))
 }
 
 /// A request of `/v1`, read.

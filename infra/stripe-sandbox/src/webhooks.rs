@@ -69,17 +69,19 @@ pub fn signature(secret: &str, timestamp: i64, body: &str) -> String {
 async fn deliver(app: &Arc<App>, event: &Event, wait: Duration, insist: bool) {
     tokio::time::sleep(wait).await;
     let body = event.body().to_string();
-    let mut receivers = app.listeners();
+    let mut told: Vec<String> = Vec::new();
     let mut pause = RETRY_FIRST;
     loop {
-        let tries = receivers.iter().map(|url| post(app, url, &body));
-        let taken = join_all(tries).await;
-        let mut taken = taken.into_iter();
-        receivers.retain(|_| taken.next() != Some(true));
-        if receivers.is_empty() {
+        // Asked anew each time: receivers may have moved.
+        let mut untold = app.listeners();
+        untold.retain(|url| !told.contains(url));
+        let answers = join_all(untold.iter().map(|url| post(app, url, &body))).await;
+        if answers.iter().all(|&taken| taken) {
             mark(app, &event.id, Delivery::Delivered);
             return;
         }
+        let answered = untold.into_iter().zip(answers);
+        told.extend(answered.filter_map(|(url, taken)| taken.then_some(url)));
         // After a reset there is nothing left to tell.
         if !insist || app.ledger().events.get(&event.id).is_none() {
             return;
@@ -113,12 +115,12 @@ async fn post(app: &App, url: &str, body: &str) -> bool {
 }
 
 fn mark(app: &App, event: &str, delivery: Delivery) {
-    let known = app
+    let news = app
         .ledger()
         .events
         .get(event)
         .is_some_and(|event| event.delivery != delivery);
-    if !known {
+    if !news {
         return;
     }
     let change = Change::Delivery {

@@ -1,10 +1,14 @@
 //! Renders a sample booking of two tickets, writes it to the given path and says what it cost.
 //!
-//! `cargo run --release -p boxoffice-documents --example render -- /tmp/ticket.pdf [de] [plain]`
+//! `cargo run --release -p boxoffice-documents --example render -- /tmp/ticket.pdf [de]`
 
-use boxoffice_documents::{Language, Money, TicketDocument, TicketPage, TicketSigner, TicketToken, TicketTotals};
 use boxoffice_documents::ticket_pdf;
+use boxoffice_documents::{
+    Language, Money, TicketDocument, TicketPage, TicketSigner, TicketToken, TicketTotals,
+};
 use uuid::Uuid;
+
+const DOCUMENTS: u32 = 1_000;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -15,7 +19,9 @@ fn main() -> Result<(), Failure> {
     let bytes = ticket_pdf::render(&booking(0, language)?)?;
     std::fs::write(&path, &bytes)?;
 
-    let documents: Vec<_> = (0..std::env::var("N").ok().and_then(|n| n.parse().ok()).unwrap_or(200)).map(|n| booking(n, language)).collect::<Result<_, _>>()?;
+    let documents: Vec<_> = (0..DOCUMENTS)
+        .map(|n| booking(n, language))
+        .collect::<Result<_, _>>()?;
     let start = cpu_seconds()?;
     let mut size_max = 0;
     for document in &documents {
@@ -31,7 +37,10 @@ fn main() -> Result<(), Failure> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "a measuring program speaks to its caller")]
+#[expect(
+    clippy::print_stdout,
+    reason = "a measuring program speaks to its caller"
+)]
 fn report(line: &str) {
     println!("{line}");
 }
@@ -39,15 +48,35 @@ fn report(line: &str) {
 /// CPU time of this thread so far; the machine is shared, so wall time would measure others.
 fn cpu_seconds() -> Result<f64, Failure> {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat")?;
-    let nanoseconds: f64 = stat.split_whitespace().next().ok_or("no schedstat")?.parse()?;
+    let nanoseconds: f64 = stat
+        .split_whitespace()
+        .next()
+        .ok_or("no schedstat")?
+        .parse()?;
     Ok(nanoseconds / 1e9)
 }
 
 const FILMS: [(&str, &str, &str); 4] = [
-    ("The Quiet Cartographer", "Astor Lichtspiele", "Lange Zeile 14, 10437 Berlin"),
-    ("Сталкер: Реставрация 4K", "Кинотеатр «Родина»", "вул. Інститутська 2, Київ"),
-    ("Ο Θίασος – Ταξίδι στα Κύθηρα", "Κινηματογράφος Δαναός", "Λεωφόρος Κηφισίας 109, Αθήνα"),
-    ("Amélie – Le Fabuleux Destin et les Très Longs Étés", "Cinéma Łódź Žižkov", "Náměstí 3, Praha"),
+    (
+        "The Quiet Cartographer",
+        "Astor Lichtspiele",
+        "Lange Zeile 14, 10437 Berlin",
+    ),
+    (
+        "Сталкер: Реставрация 4K",
+        "Кинотеатр «Родина»",
+        "вул. Інститутська 2, Київ",
+    ),
+    (
+        "Ο Θίασος – Ταξίδι στα Κύθηρα",
+        "Κινηματογράφος Δαναός",
+        "Λεωφόρος Κηφισίας 109, Αθήνα",
+    ),
+    (
+        "Amélie – Le Fabuleux Destin et les Très Longs Étés",
+        "Cinéma Łódź Žižkov",
+        "Náměstí 3, Praha",
+    ),
 ];
 
 fn booking(n: u32, language: Language) -> Result<TicketDocument, Failure> {
@@ -56,7 +85,8 @@ fn booking(n: u32, language: Language) -> Result<TicketDocument, Failure> {
     let signer = TicketSigner::from_seed(7, [9; 32]);
     let page = |seat: u32| -> Result<TicketPage, Failure> {
         let id = Uuid::from_u128(u128::from(n) << 64 | u128::from(seat));
-        let window = starts_at - chrono::TimeDelta::hours(2)..starts_at + chrono::TimeDelta::hours(4);
+        let window =
+            starts_at - chrono::TimeDelta::hours(2)..starts_at + chrono::TimeDelta::hours(4);
         let token = TicketToken::new(id, Uuid::from_u128(0x5403), seat as u16, window)?;
         Ok(TicketPage {
             row: char::from(b'A' + (n % 20) as u8).to_string(),

@@ -11,7 +11,11 @@ pub(crate) fn line(text: &str, chars_max: usize) -> String {
         Some((end, _)) => &text[..end],
         None => text,
     };
-    if is_nfc(bounded) { fold(bounded.chars()) } else { fold(bounded.nfc()) }
+    if is_nfc(bounded) {
+        fold(bounded.chars())
+    } else {
+        fold(bounded.nfc())
+    }
 }
 
 fn fold(chars: impl Iterator<Item = char>) -> String {
@@ -55,13 +59,19 @@ mod tests {
 
     #[test]
     fn control_and_bidi_characters_leave_no_trace() {
-        assert_eq!(line(" Evil\u{202e}gnp\u{2066}.exe\u{0}\r\nBcc: x\t y ", 100), "Evilgnp.exe Bcc: x y");
+        assert_eq!(
+            line(" Evil\u{202e}gnp\u{2066}.exe\u{0}\r\nBcc: x\t y ", 100),
+            "Evilgnp.exe Bcc: x y"
+        );
         assert_eq!(line("zero\u{200b}width\u{feff}", 100), "zerowidth");
     }
 
     #[test]
     fn accents_are_composed_so_that_the_font_has_them() {
-        assert_eq!(line("Cafe\u{301} A\u{30a}ngstro\u{308}m", 100), "Café Ångström");
+        assert_eq!(
+            line("Cafe\u{301} A\u{30a}ngstro\u{308}m", 100),
+            "Café Ångström"
+        );
     }
 
     #[test]

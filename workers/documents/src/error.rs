@@ -9,7 +9,11 @@ pub enum RenderError {
     #[error("{count} tickets in one document, at most {max} are rendered")]
     TooManyTickets { count: usize, max: usize },
     #[error("the code of ticket {serial} has {len} bytes, at most {max} stay readable in print")]
-    CodeTooLong { serial: String, len: usize, max: usize },
+    CodeTooLong {
+        serial: String,
+        len: usize,
+        max: usize,
+    },
     #[error("the code of ticket {serial} cannot be drawn: {reason}")]
     Code { serial: String, reason: String },
     #[error("an embedded font cannot be read")]
@@ -17,9 +21,15 @@ pub enum RenderError {
     #[error("the document cannot be written: {0}")]
     Write(String),
     #[error("template {template} needs the fact `{fact}`")]
-    MissingFact { template: &'static str, fact: &'static str },
+    MissingFact {
+        template: &'static str,
+        fact: &'static str,
+    },
     #[error("`{fact}` is not an http link")]
     NotALink { fact: &'static str },
     #[error("template {template}: {reason}")]
-    Template { template: &'static str, reason: String },
+    Template {
+        template: &'static str,
+        reason: String,
+    },
 }

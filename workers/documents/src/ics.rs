@@ -28,9 +28,17 @@ pub struct CalendarEntry {
 /// Times are written in UTC: every calendar shows them on its owner's clock, and no time zone
 /// definition can be missing or outdated.
 pub fn render(entry: &CalendarEntry) -> Vec<u8> {
-    let status = if entry.cancelled { "CANCELLED" } else { "CONFIRMED" };
-    let description: Vec<String> =
-        entry.description.lines().take(LINES_MAX).map(value).collect();
+    let status = if entry.cancelled {
+        "CANCELLED"
+    } else {
+        "CONFIRMED"
+    };
+    let description: Vec<String> = entry
+        .description
+        .lines()
+        .take(LINES_MAX)
+        .map(value)
+        .collect();
     let mut ics = Ics(String::with_capacity(1024));
     ics.line("BEGIN", "VCALENDAR");
     ics.line("VERSION", "2.0");
@@ -106,7 +114,8 @@ mod tests {
             stamp: "2026-11-20T09:00:00Z".parse().unwrap(),
             starts_at: "2026-11-27T18:30:00Z".parse().unwrap(),
             ends_at: "2026-11-27T20:24:00Z".parse().unwrap(),
-            summary: "Сталкер, Реставрация; 4K \\ Ελλάδα – ein sehr langer Titel für das Falten".into(),
+            summary: "Сталкер, Реставрация; 4K \\ Ελλάδα – ein sehr langer Titel für das Falten"
+                .into(),
             location: "Astor Lichtspiele, Hall 1".into(),
             description: "Row F, seat 12\r\nBEGIN:VALARM".into(),
             url: Some("https://tickets.example/b/K7QF-31".into()),
@@ -115,7 +124,9 @@ mod tests {
     }
 
     fn unfold(bytes: &[u8]) -> String {
-        String::from_utf8(bytes.to_vec()).unwrap().replace("\r\n ", "")
+        String::from_utf8(bytes.to_vec())
+            .unwrap()
+            .replace("\r\n ", "")
     }
 
     #[test]
@@ -124,7 +135,11 @@ mod tests {
         let text = String::from_utf8(bytes.clone()).unwrap();
         assert!(text.ends_with("END:VCALENDAR\r\n"));
         for line in text.split("\r\n") {
-            assert!(line.len() <= LINE_OCTETS_MAX, "{} octets: {line}", line.len());
+            assert!(
+                line.len() <= LINE_OCTETS_MAX,
+                "{} octets: {line}",
+                line.len()
+            );
             assert!(!line.contains(['\r', '\n']));
         }
         let unfolded = unfold(&bytes);
@@ -144,7 +159,11 @@ mod tests {
 
     #[test]
     fn a_cancelled_show_says_so_and_the_same_entry_gives_the_same_bytes() {
-        let cancelled = CalendarEntry { cancelled: true, sequence: 3, ..entry() };
+        let cancelled = CalendarEntry {
+            cancelled: true,
+            sequence: 3,
+            ..entry()
+        };
         assert!(unfold(&render(&cancelled)).contains("STATUS:CANCELLED"));
         assert_eq!(render(&cancelled), render(&cancelled.clone()));
     }

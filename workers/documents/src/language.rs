@@ -17,7 +17,11 @@ impl Language {
     /// The language of a tag such as `de`, `de-AT` or `DE_ch`; English for all we do not speak.
     pub fn from_tag(tag: &str) -> Language {
         let primary = tag.split(['-', '_']).next().unwrap_or_default();
-        if primary.eq_ignore_ascii_case("de") { Language::De } else { Language::En }
+        if primary.eq_ignore_ascii_case("de") {
+            Language::De
+        } else {
+            Language::En
+        }
     }
 
     /// The BCP 47 tag.

@@ -5,7 +5,7 @@
 //! and stored once.
 
 pub mod ics;
-//pub mod mail;
+pub mod mail;
 pub mod money_text;
 pub mod ticket_pdf;
 pub mod time_text;
@@ -18,7 +18,7 @@ mod language;
 
 pub use error::RenderError;
 pub use language::Language;
-//pub use mail::{Link, MailFacts, MailParts, MailSeat, Template};
+pub use mail::{MailFacts, MailParts, MailSeat, Template};
 pub use money_text::Money;
 pub use ticket_pdf::{TicketDocument, TicketPage, TicketTotals};
 pub use token::{TicketKeys, TicketSigner, TicketToken, TokenError};

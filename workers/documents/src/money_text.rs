@@ -14,7 +14,10 @@ pub struct Money {
 
 impl Money {
     pub fn new(minor: i64, currency: &str) -> Money {
-        Money { minor, currency: currency.to_owned() }
+        Money {
+            minor,
+            currency: currency.to_owned(),
+        }
     }
 
     /// `€1,234.50` in English, `1.234,50 €` in German; `CHF 12.50` and `12,50 CHF` where the
@@ -74,7 +77,11 @@ fn digits(minor: u64, decimals: u32, language: Language) -> String {
     }
     if decimals > 0 {
         text.push(point);
-        text.push_str(&format!("{:0width$}", minor % unit, width = decimals as usize));
+        text.push_str(&format!(
+            "{:0width$}",
+            minor % unit,
+            width = decimals as usize
+        ));
     }
     text
 }
@@ -102,7 +109,13 @@ mod tests {
 
     #[test]
     fn the_ends_of_the_range_are_written_not_panicked() {
-        assert_eq!(format(i64::MIN, "EUR", Language::En), "-€92,233,720,368,547,758.08");
-        assert_eq!(format(i64::MAX, "JPY", Language::En), "¥9,223,372,036,854,775,807");
+        assert_eq!(
+            format(i64::MIN, "EUR", Language::En),
+            "-€92,233,720,368,547,758.08"
+        );
+        assert_eq!(
+            format(i64::MAX, "JPY", Language::En),
+            "¥9,223,372,036,854,775,807"
+        );
     }
 }

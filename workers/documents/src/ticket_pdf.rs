@@ -91,7 +91,10 @@ const TERMS_CHARS_MAX: usize = 2_000;
 fn check(document: &TicketDocument) -> Result<(), RenderError> {
     match document.pages.len() {
         0 => Err(RenderError::NoTickets),
-        count if count > PAGES_MAX => Err(RenderError::TooManyTickets { count, max: PAGES_MAX }),
+        count if count > PAGES_MAX => Err(RenderError::TooManyTickets {
+            count,
+            max: PAGES_MAX,
+        }),
         _ => Ok(()),
     }
 }

@@ -12,8 +12,14 @@ pub fn local_date(at: DateTime<Utc>, zone: Tz, language: Language) -> String {
     let month = local.month0() as usize;
     let (day, year) = (local.day(), local.year());
     match language {
-        Language::En => format!("{}, {day} {} {year}", WEEKDAYS_EN[weekday], MONTHS_EN[month]),
-        Language::De => format!("{}, {day}. {} {year}", WEEKDAYS_DE[weekday], MONTHS_DE[month]),
+        Language::En => format!(
+            "{}, {day} {} {year}",
+            WEEKDAYS_EN[weekday], MONTHS_EN[month]
+        ),
+        Language::De => format!(
+            "{}, {day}. {} {year}",
+            WEEKDAYS_DE[weekday], MONTHS_DE[month]
+        ),
     }
 }
 
@@ -26,7 +32,11 @@ pub fn local_time(at: DateTime<Utc>, zone: Tz, language: Language) -> String {
 
 /// Date and time in one line, for mails and lists.
 pub fn local_start(at: DateTime<Utc>, zone: Tz, language: Language) -> String {
-    format!("{}, {}", local_date(at, zone, language), local_time(at, zone, language))
+    format!(
+        "{}, {}",
+        local_date(at, zone, language),
+        local_time(at, zone, language)
+    )
 }
 
 /// `19:30` or `19:30 Uhr`.
@@ -46,22 +56,58 @@ pub fn zone_text(at: DateTime<Utc>, zone: Tz) -> String {
     let minutes = seconds.unsigned_abs() / 60;
     let utc = format!("UTC{sign}{:02}:{:02}", minutes / 60, minutes % 60);
     match offset.abbreviation() {
-        Some(name) if name.starts_with(|c: char| c.is_ascii_alphabetic()) => format!("{name} ({utc})"),
+        Some(name) if name.starts_with(|c: char| c.is_ascii_alphabetic()) => {
+            format!("{name} ({utc})")
+        }
         _ => utc,
     }
 }
 
-const WEEKDAYS_EN: [&str; 7] =
-    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-const WEEKDAYS_DE: [&str; 7] =
-    ["Montag", "Dienstag", "Mittwoch", "Donnerstag", "Freitag", "Samstag", "Sonntag"];
+const WEEKDAYS_EN: [&str; 7] = [
+    "Monday",
+    "Tuesday",
+    "Wednesday",
+    "Thursday",
+    "Friday",
+    "Saturday",
+    "Sunday",
+];
+const WEEKDAYS_DE: [&str; 7] = [
+    "Montag",
+    "Dienstag",
+    "Mittwoch",
+    "Donnerstag",
+    "Freitag",
+    "Samstag",
+    "Sonntag",
+];
 const MONTHS_EN: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const MONTHS_DE: [&str; 12] = [
-    "Januar", "Februar", "März", "April", "Mai", "Juni", "Juli", "August", "September", "Oktober",
-    "November", "Dezember",
+    "Januar",
+    "Februar",
+    "März",
+    "April",
+    "Mai",
+    "Juni",
+    "Juli",
+    "August",
+    "September",
+    "Oktober",
+    "November",
+    "Dezember",
 ];
 
 #[cfg(test)]
@@ -84,11 +130,19 @@ mod tests {
     #[test]
     fn the_local_date_may_be_another_day() {
         assert_eq!(
-            start("2026-12-31T23:30:00Z", chrono_tz::Europe::Berlin, Language::De),
+            start(
+                "2026-12-31T23:30:00Z",
+                chrono_tz::Europe::Berlin,
+                Language::De
+            ),
             "Freitag, 1. Januar 2027, 00:30 Uhr CET (UTC+01:00)"
         );
         assert_eq!(
-            start("2026-03-29T01:00:00Z", chrono_tz::Europe::Berlin, Language::De),
+            start(
+                "2026-03-29T01:00:00Z",
+                chrono_tz::Europe::Berlin,
+                Language::De
+            ),
             "Sonntag, 29. März 2026, 03:00 Uhr CEST (UTC+02:00)"
         );
     }
@@ -96,8 +150,12 @@ mod tests {
     #[test]
     fn zones_without_letters_and_half_hours_show_their_offset() {
         let at = "2026-11-27T18:30:00Z";
-        assert!(start(at, chrono_tz::America::Sao_Paulo, Language::En).ends_with("15:30 UTC-03:00"));
-        assert!(start(at, chrono_tz::Asia::Kolkata, Language::En).ends_with("00:00 IST (UTC+05:30)"));
+        assert!(
+            start(at, chrono_tz::America::Sao_Paulo, Language::En).ends_with("15:30 UTC-03:00")
+        );
+        assert!(
+            start(at, chrono_tz::Asia::Kolkata, Language::En).ends_with("00:00 IST (UTC+05:30)")
+        );
         assert!(start(at, Tz::UTC, Language::En).ends_with("18:30 UTC (UTC+00:00)"));
     }
 }

@@ -75,14 +75,19 @@ pub struct TicketSigner {
 
 impl std::fmt::Debug for TicketSigner {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("TicketSigner").field("kid", &self.kid).finish_non_exhaustive()
+        f.debug_struct("TicketSigner")
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
     }
 }
 
 impl TicketSigner {
     /// The signer of key number `kid`, from the 32 secret bytes of the key.
     pub fn from_seed(kid: u8, seed: [u8; 32]) -> TicketSigner {
-        TicketSigner { kid, key: SigningKey::from_bytes(&seed) }
+        TicketSigner {
+            kid,
+            key: SigningKey::from_bytes(&seed),
+        }
     }
 
     pub fn kid(&self) -> u8 {
@@ -114,7 +119,8 @@ impl TicketKeys {
 
     /// Adds or replaces key number `kid`.
     pub fn insert(&mut self, kid: u8, public_key: [u8; 32]) -> Result<(), TokenError> {
-        let key = VerifyingKey::from_bytes(&public_key).map_err(|_not_a_point| TokenError::BadKey)?;
+        let key =
+            VerifyingKey::from_bytes(&public_key).map_err(|_not_a_point| TokenError::BadKey)?;
         if key.is_weak() {
             return Err(TokenError::BadKey);
         }
@@ -127,12 +133,18 @@ impl TicketKeys {
 ///
 /// The signature is checked before anything in the code is believed, so a forged code never
 /// learns more than [`TokenError::BadSignature`].
-pub fn verify(code: &str, keys: &TicketKeys, now: DateTime<Utc>) -> Result<TicketToken, TokenError> {
+pub fn verify(
+    code: &str,
+    keys: &TicketKeys,
+    now: DateTime<Utc>,
+) -> Result<TicketToken, TokenError> {
     if code.len() != CODE_CHARS {
         return Err(TokenError::Unreadable);
     }
     let bytes = base45::decode(code).ok_or(TokenError::Unreadable)?;
-    let (body, signature) = bytes.split_at_checked(BODY_BYTES).ok_or(TokenError::Unreadable)?;
+    let (body, signature) = bytes
+        .split_at_checked(BODY_BYTES)
+        .ok_or(TokenError::Unreadable)?;
     let (token, version, kid) = decode_body(body).ok_or(TokenError::Unreadable)?;
     if version != VERSION {
         return Err(TokenError::UnknownVersion(version));

@@ -1,1 +1,7 @@
-//! boxoffice-jobs
+//! The workers: one file each, named as its queue. [`registry`](crate) is the visible list.
+//!
+//! A worker is a struct, its constants and one shape of the runtime. Everything around it — connections,
+//! batches, inbox, outbox, retries, parking — is the runtime's.
+
+pub mod hold_expiry;
+pub mod reservations;

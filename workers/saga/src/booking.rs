@@ -35,6 +35,9 @@ pub struct Booking {
     /// Rises when the set of valid tickets changes; 0 before any was issued.
     #[serde(default)]
     pub ticket_revision: u16,
+    /// The revision that the last confirmation mail was ordered for.
+    #[serde(default)]
+    pub mailed_revision: u16,
     /// Why it was rejected or failed.
     #[serde(default)]
     pub code: Option<Code>,
@@ -93,7 +96,10 @@ pub enum Capture {
     /// The authorisation is gone: the customer may pay again until then.
     Failed { pay_again_until: Instant },
     /// A new attempt after a failed capture is in progress.
-    Repaying { pay_again_until: Instant },
+    Repaying {
+        pay_again_until: Instant,
+        phase: Phase,
+    },
 }
 
 /// One seat or admission of a booking.
@@ -133,6 +139,9 @@ pub struct Payment {
     /// Number of the intent, 1 for the first; another one only after a failed capture ended the former.
     #[serde(default)]
     pub generation: u16,
+    /// First attempt on the present intent: answers about earlier ones concern an intent that is closed.
+    #[serde(default)]
+    pub first_attempt: u16,
     pub intent: IntentState,
     /// Minor units.
     #[serde(default)]
@@ -207,13 +216,33 @@ pub enum Attention {
 }
 
 impl Booking {
-    /// What the customer pays, or would pay, for all positions; minor units.
+    /// What the valid positions cost, in minor units: what an attempt authorises and a capture takes.
+    ///
+    /// Only live positions count. Before money moves a cancelled position is simply not paid for; afterwards
+    /// its price went back or is [`Position::retained_minor`]. So at rest captured − refunded = this + retained.
     #[must_use]
     pub fn total_minor(&self) -> i64 {
-        self.positions
+        sum(self
+            .positions
             .iter()
-            .map(|position| position.price_minor)
-            .sum()
+            .filter(|p| p.live)
+            .map(|p| p.price_minor))
+    }
+
+    /// Kept back from cancelled positions; minor units.
+    #[must_use]
+    pub fn retained_minor(&self) -> i64 {
+        sum(self.positions.iter().map(|p| p.retained_minor))
+    }
+
+    /// Minor units that can still go back: what was taken and neither went back nor is on its way.
+    #[must_use]
+    pub fn refundable_minor(&self) -> i64 {
+        self.payment
+            .captured_minor
+            .saturating_sub(self.refunds_ordered_minor())
+            .saturating_sub(self.payment.refunded_outside_minor)
+            .max(0)
     }
 
     /// Numbers of the positions that are not cancelled.
@@ -226,25 +255,26 @@ impl Booking {
             .collect()
     }
 
-    /// Minor units that went back or are on their way.
+    /// Minor units that went back or are on their way. A failed line is ordered again, so it counts.
     #[must_use]
     pub fn refunds_ordered_minor(&self) -> i64 {
-        self.refunds
-            .iter()
-            .filter(|r| r.state != RefundState::Failed)
-            .map(|r| r.amount_minor)
-            .sum()
+        sum(self.refunds.iter().map(|r| r.amount_minor))
     }
 
     /// Minor units that went back by our order.
     #[must_use]
     pub fn refunded_minor(&self) -> i64 {
-        self.refunds
+        sum(self
+            .refunds
             .iter()
             .filter(|r| r.state == RefundState::Succeeded)
-            .map(|r| r.amount_minor)
-            .sum()
+            .map(|r| r.amount_minor))
     }
+}
+
+/// Saturates: prices come from outside, and the saga cannot fail.
+fn sum(minors: impl Iterator<Item = i64>) -> i64 {
+    minors.fold(0, i64::saturating_add)
 }
 
 impl Status {
@@ -275,7 +305,10 @@ impl Status {
             Self::Authorizing(Phase::ActionRequired) => Some("action_required"),
             Self::Authorizing(Phase::Unknown) => Some("unknown"),
             Self::Confirmed(Capture::Failed { .. }) => Some("capture_failed"),
-            Self::Confirmed(Capture::Repaying { .. }) => Some("repaying"),
+            Self::Confirmed(Capture::Repaying { phase, .. }) => match phase {
+                Phase::ActionRequired => Some("action_required"),
+                Phase::InFlight | Phase::Unknown => Some("repaying"),
+            },
             Self::Authorizing(Phase::InFlight)
             | Self::Confirmed(Capture::InFlight)
             | Self::Waiting

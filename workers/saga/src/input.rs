@@ -38,13 +38,20 @@ pub enum Input {
     Unknown {
         attempt: u16,
     },
+    /// `generation` names the intent, here and below: every repetition of a void is answered, and an answer
+    /// about the former intent may come while the next one is in use.
     Captured {
+        generation: u16,
         amount: Money,
     },
     CaptureFailed {
+        generation: u16,
         code: Code,
     },
-    Voided,
+    /// A GET shows the intent as canceled.
+    Voided {
+        generation: u16,
+    },
     Refunded {
         refund: RefundId,
         amount: Money,

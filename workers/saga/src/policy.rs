@@ -19,6 +19,8 @@ pub struct Policy {
     pub pay_again_secs: u32,
     /// The tickets count as complete after so long even without their document.
     pub document_wait_secs: u32,
+    /// A refund that the gateway refused is ordered again after so long; meanwhile a person may act.
+    pub refund_retry_secs: u32,
 }
 
 impl Default for Policy {
@@ -31,6 +33,7 @@ impl Default for Policy {
             resend_max_secs: 3600,
             pay_again_secs: 900,
             document_wait_secs: 60,
+            refund_retry_secs: 86_400,
         }
     }
 }

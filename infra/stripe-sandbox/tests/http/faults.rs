@@ -63,7 +63,7 @@ async fn a_hanging_gateway_did_nothing_or_did_it_all() {
     for (kind, status) in [("hang", "requires_capture"), ("hang_after", "succeeded")] {
         let (world, path) = with_fault(json!({"op": "capture", "kind": kind, "times": 1})).await;
         let capture = format!("{path}/capture");
-        let patience = Duration::from_millis(200);
+        let patience = Duration::from_millis(500);
         let call = world.try_post(&capture, &[], Some("k"));
         assert!(
             tokio::time::timeout(patience, call).await.is_err(),
@@ -82,10 +82,10 @@ async fn a_hanging_gateway_did_nothing_or_did_it_all() {
 
 #[tokio::test]
 async fn a_client_that_leaves_does_not_stop_the_payment() {
-    let (world, path) = with_fault(json!({"op": "capture", "kind": "delay", "ms": 200})).await;
+    let (world, path) = with_fault(json!({"op": "capture", "kind": "delay", "ms": 1000})).await;
     let capture = format!("{path}/capture");
     let call = world.try_post(&capture, &[], Some("k"));
-    let left = tokio::time::timeout(Duration::from_millis(50), call).await;
+    let left = tokio::time::timeout(Duration::from_millis(500), call).await;
     assert!(left.is_err());
     eventually(|| async { (world.get(&path).await["status"] == "succeeded").then_some(()) }).await;
 }
@@ -121,15 +121,20 @@ async fn faults_hit_whom_they_name() {
 #[tokio::test]
 async fn the_cost_of_a_request_does_not_grow_with_history() {
     let world = World::start().await;
-    let spent = async |n: u32| {
-        let start = Instant::now();
+    let typical = async |n: usize| {
+        let mut times = Vec::new();
         for _ in 0..n {
+            let start = Instant::now();
             world.confirmed("pm_card_visa").await;
+            times.push(start.elapsed());
         }
-        start.elapsed() / n
+        times.sort();
+        times[n / 2]
     };
-    let young = spent(200).await;
-    spent(1500).await;
-    let old = spent(200).await;
-    assert!(old < young * 4, "{young:?} became {old:?}");
+    let young = typical(100).await;
+    typical(1500).await;
+    let old = typical(100).await;
+    // Room for a busy machine; a cost that grew with history would be sixteen times as high.
+    let most = young * 4 + Duration::from_millis(2);
+    assert!(old < most, "{young:?} became {old:?}");
 }

@@ -75,10 +75,10 @@ async fn nothing_is_kept_of_what_never_ran() {
 #[tokio::test]
 async fn a_key_in_flight_is_a_conflict() {
     let world = World::start().await;
-    let slow = json!([{"op": "create", "kind": "delay", "ms": 300, "times": 1}]);
+    let slow = json!([{"op": "create", "kind": "delay", "ms": 1000, "times": 1}]);
     world.put("/sandbox/faults", &slow).await;
     let (first, second) = tokio::join!(world.post_with_key(PATH, &FORM, "k"), async {
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        tokio::time::sleep(Duration::from_millis(400)).await;
         world.post_with_key(PATH, &FORM, "k").await
     });
     assert_eq!(first.status, 200);

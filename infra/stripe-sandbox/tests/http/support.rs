@@ -194,9 +194,9 @@ impl Receiver {
     }
 }
 
-/// Asks again until there is an answer; five seconds are for ever.
+/// Asks again until there is an answer; twenty seconds are for ever.
 pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(ask: impl Fn() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(answer) = ask().await {
             return answer;

@@ -73,13 +73,13 @@ async fn the_other_endings_are_told_too() {
 
 #[tokio::test]
 async fn a_receiver_that_is_down_is_told_again() {
-    let receiver = Receiver::start(2).await;
+    let receiver = Receiver::start(3).await;
     let world = world_for(&receiver).await;
     world.confirmed("pm_card_visa").await;
     receiver.wait_for(1).await;
     let open = world.get("/v1/events?delivery_success=false").await;
     assert_eq!(open["data"][0]["pending_webhooks"], 1);
-    let hooks = receiver.wait_for(3).await;
+    let hooks = receiver.wait_for(4).await;
     assert!(
         hooks
             .iter()

@@ -1,8 +1,8 @@
 //! Drawing on one page, in points from its top left corner.
 
 use printpdf::{
-    Color, Greyscale, Line, LineDashPattern, LinePoint, Mm, Op, PaintMode, PdfFontHandle, PdfPage, Point,
-    Pt, Rect, Rgb, TextItem, XObjectId, XObjectTransform,
+    Color, Greyscale, Line, LineDashPattern, LinePoint, Mm, Op, PaintMode, PdfFontHandle, PdfPage,
+    Point, Pt, Rect, Rgb, TextItem, XObjectId, XObjectTransform,
 };
 
 use super::face::Face;
@@ -41,9 +41,14 @@ impl Canvas {
         let font = PdfFontHandle::External(style.face.id.clone());
         self.ops.extend([
             Op::StartTextSection,
-            Op::SetFont { font, size: Pt(style.size) },
+            Op::SetFont {
+                font,
+                size: Pt(style.size),
+            },
             Op::SetTextCursor { pos: point(x, y) },
-            Op::ShowText { items: vec![TextItem::Text(text.to_owned())] },
+            Op::ShowText {
+                items: vec![TextItem::Text(text.to_owned())],
+            },
             Op::EndTextSection,
         ]);
     }
@@ -78,12 +83,22 @@ impl Canvas {
 
     /// The line to tear along.
     pub(super) fn perforation(&mut self, x: f32, y: f32) {
-        let end = |y| LinePoint { p: point(x, y), bezier: false };
-        let line = Line { points: vec![end(y), end(HEIGHT)], is_closed: false };
+        let end = |y| LinePoint {
+            p: point(x, y),
+            bezier: false,
+        };
+        let line = Line {
+            points: vec![end(y), end(HEIGHT)],
+            is_closed: false,
+        };
         self.ops.extend([
-            Op::SetOutlineColor { col: Color::Greyscale(Greyscale::new(0.55, None)) },
+            Op::SetOutlineColor {
+                col: Color::Greyscale(Greyscale::new(0.55, None)),
+            },
             Op::SetOutlineThickness { pt: Pt(0.8) },
-            Op::SetLineDashPattern { dash: LineDashPattern::new(0.0, &[3.0, 3.0]) },
+            Op::SetLineDashPattern {
+                dash: LineDashPattern::new(0.0, &[3.0, 3.0]),
+            },
             Op::DrawLine { line },
         ]);
     }
@@ -105,7 +120,12 @@ impl Canvas {
 
     fn fill(&mut self, ink: Ink) {
         if self.fill.replace(ink) != Some(ink) {
-            let col = Color::Rgb(Rgb { r: ink.0, g: ink.1, b: ink.2, icc_profile: None });
+            let col = Color::Rgb(Rgb {
+                r: ink.0,
+                g: ink.1,
+                b: ink.2,
+                icc_profile: None,
+            });
             self.ops.push(Op::SetFillColor { col });
         }
     }
@@ -114,5 +134,8 @@ impl Canvas {
 /// Hundredths of a point are finer than any printer and half as many digits.
 fn point(x: f32, y: f32) -> Point {
     let round = |v: f32| Pt((v * 100.0).round() / 100.0);
-    Point { x: round(x), y: round(HEIGHT - y) }
+    Point {
+        x: round(x),
+        y: round(HEIGHT - y),
+    }
 }

@@ -29,8 +29,14 @@ pub(super) fn fonts() -> Result<&'static Fonts, RenderError> {
     FONTS
         .get_or_init(|| {
             Some(Fonts {
-                regular: Face::parse("BXREGU", include_bytes!("../../fonts/DejaVuSans.subset.ttf"))?,
-                bold: Face::parse("BXBOLD", include_bytes!("../../fonts/DejaVuSans-Bold.subset.ttf"))?,
+                regular: Face::parse(
+                    "BXREGU",
+                    include_bytes!("../../fonts/DejaVuSans.subset.ttf"),
+                )?,
+                bold: Face::parse(
+                    "BXBOLD",
+                    include_bytes!("../../fonts/DejaVuSans-Bold.subset.ttf"),
+                )?,
             })
         })
         .as_ref()
@@ -50,7 +56,12 @@ impl Face {
         };
         let advances: Vec<u16> = (0..CODE_POINTS).map(advance).collect();
         let units_per_em = f32::from(font.pdf_font_metrics.units_per_em);
-        let face = Face { id: FontId(id.to_owned()), font: PdfFont::new(font), advances, units_per_em };
+        let face = Face {
+            id: FontId(id.to_owned()),
+            font: PdfFont::new(font),
+            advances,
+            units_per_em,
+        };
         face.advance(REPLACEMENT).is_some().then_some(face)
     }
 
@@ -63,7 +74,15 @@ impl Face {
 
     /// `text` with every character the face lacks replaced by [`REPLACEMENT`].
     pub(super) fn covered(&self, text: &str) -> String {
-        text.chars().map(|c| if self.advance(c).is_some() { c } else { REPLACEMENT }).collect()
+        text.chars()
+            .map(|c| {
+                if self.advance(c).is_some() {
+                    c
+                } else {
+                    REPLACEMENT
+                }
+            })
+            .collect()
     }
 
     /// The width of covered text in points.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use flate2::{Compress, Compression, FlushCompress};
 use lopdf::{Dictionary, Object, StringFormat};
 use printpdf::{
-    DictItem, ExternalStream, ExternalXObject, OffsetDateTime, PdfConformance, PdfDocument, PdfDocumentInfo,
-    PdfMetadata, PdfPage, PdfResources, PdfSaveOptions, Px, XObject,
+    DictItem, ExternalStream, ExternalXObject, OffsetDateTime, PdfConformance, PdfDocument,
+    PdfDocumentInfo, PdfMetadata, PdfPage, PdfResources, PdfSaveOptions, Px, XObject,
 };
 use uuid::Uuid;
 
@@ -40,7 +40,8 @@ pub(super) fn write(
     describe(&mut file, meta)?;
     compress(&mut file)?;
     let mut bytes = Vec::with_capacity(BYTES_TYPICAL);
-    file.save_modern(&mut bytes).map_err(|error| RenderError::Write(error.to_string()))?;
+    file.save_modern(&mut bytes)
+        .map_err(|error| RenderError::Write(error.to_string()))?;
     Ok(bytes)
 }
 
@@ -54,16 +55,27 @@ fn assemble(
     codes: &[QrImage],
 ) -> Result<PdfDocument, RenderError> {
     let mut document = PdfDocument {
-        metadata: PdfMetadata { info: no_info()?, xmp: None },
+        metadata: PdfMetadata {
+            info: no_info()?,
+            xmp: None,
+        },
         resources: PdfResources::default(),
         bookmarks: Default::default(),
         pages,
     };
     for face in [&fonts.regular, &fonts.bold] {
-        document.resources.fonts.map.insert(face.id.clone(), face.font.clone());
+        document
+            .resources
+            .fonts
+            .map
+            .insert(face.id.clone(), face.font.clone());
     }
     for (index, code) in codes.iter().enumerate() {
-        document.resources.xobjects.map.insert(code_id(index), XObject::External(image(code)));
+        document
+            .resources
+            .xobjects
+            .map
+            .insert(code_id(index), XObject::External(image(code)));
     }
     Ok(document)
 }
@@ -81,7 +93,11 @@ fn image(code: &QrImage) -> ExternalXObject {
         ("BitsPerComponent".to_owned(), DictItem::Int(1)),
     ]);
     ExternalXObject {
-        stream: ExternalStream { dict, content: code.rows(), compress: false },
+        stream: ExternalStream {
+            dict,
+            content: code.rows(),
+            compress: false,
+        },
         width: Some(Px(code.side)),
         height: Some(Px(code.side)),
         dpi: None,
@@ -99,7 +115,9 @@ fn describe(file: &mut lopdf::Document, meta: &Meta) -> Result<(), RenderError> 
     let info_id = file.trailer.get(b"Info").and_then(Object::as_reference);
     file.set_object(info_id.map_err(unwritable)?, info);
 
-    let id = Uuid::new_v5(&NAMESPACE, meta.identity.as_bytes()).into_bytes().to_vec();
+    let id = Uuid::new_v5(&NAMESPACE, meta.identity.as_bytes())
+        .into_bytes()
+        .to_vec();
     let id = Object::String(id, StringFormat::Hexadecimal);
     file.trailer.set("ID", vec![id.clone(), id]);
 
@@ -118,7 +136,9 @@ fn describe(file: &mut lopdf::Document, meta: &Meta) -> Result<(), RenderError> 
 fn compress(file: &mut lopdf::Document) -> Result<(), RenderError> {
     let mut deflate = Compress::new(Compression::new(6), true);
     for object in file.objects.values_mut() {
-        let Object::Stream(stream) = object else { continue };
+        let Object::Stream(stream) = object else {
+            continue;
+        };
         if stream.content.len() < DEFLATE_BYTES_MIN || stream.dict.has(b"Filter") {
             continue;
         }
@@ -141,7 +161,10 @@ fn unwritable(error: lopdf::Error) -> RenderError {
 }
 
 fn utf16(text: &str) -> Object {
-    let bytes = [0xfeff_u16].into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes);
+    let bytes = [0xfeff_u16]
+        .into_iter()
+        .chain(text.encode_utf16())
+        .flat_map(u16::to_be_bytes);
     Object::String(bytes.collect(), StringFormat::Hexadecimal)
 }
 

@@ -117,7 +117,10 @@ mod tests {
     #[test]
     fn a_word_wider_than_the_box_is_broken() {
         let fitted = title("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen");
-        assert_eq!(fitted.lines.concat(), "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen");
+        assert_eq!(
+            fitted.lines.concat(),
+            "Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichen"
+        );
         title(&"W".repeat(5_000));
     }
 

@@ -26,12 +26,17 @@ impl QrImage {
                 max: PAYLOAD_BYTES_MAX,
             });
         }
-        let code = QRBuilder::new(payload).ecl(ECL::M).build().map_err(|error| {
-            RenderError::Code { serial: page.serial.clone(), reason: error.to_string() }
-        })?;
+        let code = QRBuilder::new(payload)
+            .ecl(ECL::M)
+            .build()
+            .map_err(|error| RenderError::Code {
+                serial: page.serial.clone(),
+                reason: error.to_string(),
+            })?;
         let side = code.size;
-        let modules =
-            (0..side).flat_map(|y| code[y][..side].iter().map(|module| module.value())).collect();
+        let modules = (0..side)
+            .flat_map(|y| code[y][..side].iter().map(|module| module.value()))
+            .collect();
         Ok(QrImage { side, modules })
     }
 

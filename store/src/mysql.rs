@@ -1,0 +1,10 @@
+//! Tables, one file each or one file per group that changes together.
+
+pub mod bookings;
+pub mod catalogue;
+pub mod claims;
+pub mod operations;
+pub mod positions;
+pub mod shows;
+pub mod ticket_states;
+pub mod status;

@@ -1,0 +1,162 @@
+//! Mails and how they ended: one row per (booking, template, revision), which is sent at most once.
+
+use boxoffice_contracts::{BookingId, Instant, message::mail::Template};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set, entity::prelude::*, sea_query::{Expr, OnConflict}};
+
+pub mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "mails")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub booking_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub template: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub revision: u16,
+        pub message_id: String,
+        pub state: String,
+        pub detail: Option<String>,
+        pub created_at: DateTimeUtc,
+        pub updated_at: DateTimeUtc,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Which mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MailKey {
+    pub booking: BookingId,
+    pub template: Template,
+    pub revision: u16,
+}
+
+impl MailKey {
+    /// The `Message-ID` without its brackets: the same for every attempt, so that a repetition is recognised.
+    #[must_use]
+    pub fn message_id(&self, domain: &str) -> String {
+        format!("{}.{}.{}@{domain}", self.booking, self.template.as_str(), self.revision)
+    }
+}
+
+/// How far a mail is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MailState {
+    /// Ordered; a server may have it or not.
+    Sending,
+    /// A server took it.
+    Sent,
+    /// No longer true when it was its turn.
+    Superseded,
+    /// Refused for good by the recipient's server.
+    Undeliverable,
+}
+
+impl MailState {
+    const ALL: [Self; 4] = [Self::Sending, Self::Sent, Self::Superseded, Self::Undeliverable];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::Superseded => "superseded",
+            Self::Undeliverable => "undeliverable",
+        }
+    }
+
+    fn from_text(text: &str) -> Result<Self, DbErr> {
+        Self::ALL
+            .into_iter()
+            .find(|state| state.as_str() == text)
+            .ok_or_else(|| DbErr::Type(format!("mails.state: {text}")))
+    }
+}
+
+/// A mail as it is known, its row locked.
+#[derive(Debug, Clone)]
+pub struct Mail {
+    pub state: MailState,
+    /// As it was first given; a changed domain does not change it.
+    pub message_id: String,
+    pub created_at: Instant,
+}
+
+/// Inserts the mail if it is new, and locks its row until the transaction ends.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn begin(
+    db: &impl ConnectionTrait,
+    key: MailKey,
+    message_id: &str,
+    now: Instant,
+) -> Result<Mail, DbErr> {
+    let new = row::ActiveModel {
+        booking_id: Set(key.booking.0),
+        template: Set(key.template.as_str().to_owned()),
+        revision: Set(key.revision),
+        message_id: Set(message_id.to_owned()),
+        state: Set(MailState::Sending.as_str().to_owned()),
+        detail: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    // A change that changes nothing: the row that is there is locked and stays as it is.
+    let same = (row::Column::Revision, Expr::col(row::Column::Revision));
+    let there = OnConflict::new().value(same.0, same.1).to_owned();
+    row::Entity::insert(new).on_conflict(there).exec_without_returning(db).await?;
+    let row = row::Entity::find_by_id((key.booking.0, key.template.as_str().to_owned(), key.revision))
+        .lock_exclusive()
+        .one(db)
+        .await?
+        .ok_or_else(|| DbErr::RecordNotFound("mails".to_owned()))?;
+    Ok(Mail {
+        state: MailState::from_text(&row.state)?,
+        message_id: row.message_id,
+        created_at: row.created_at,
+    })
+}
+
+/// Writes how it ended. A mail that was sent stays sent.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn settle(
+    db: &impl ConnectionTrait,
+    key: MailKey,
+    state: MailState,
+    detail: Option<&str>,
+    now: Instant,
+) -> Result<(), DbErr> {
+    row::Entity::update_many()
+        .col_expr(row::Column::State, Expr::value(state.as_str()))
+        .col_expr(row::Column::Detail, Expr::value(detail))
+        .col_expr(row::Column::UpdatedAt, Expr::value(now))
+        .filter(row::Column::BookingId.eq(key.booking.0))
+        .filter(row::Column::Template.eq(key.template.as_str()))
+        .filter(row::Column::Revision.eq(key.revision))
+        .filter(row::Column::State.ne(MailState::Sent.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_attempt_has_the_same_message_id_and_every_mail_its_own() {
+        let booking = BookingId::derive("house", "s", "k");
+        let key = |template, revision| MailKey { booking, template, revision };
+        let of = |template, revision| key(template, revision).message_id("tickets.example");
+        assert_eq!(of(Template::Expired, 1), of(Template::Expired, 1));
+        assert_ne!(of(Template::Expired, 1), of(Template::Expired, 2));
+        assert_ne!(of(Template::Expired, 1), of(Template::Apology, 1));
+        assert_eq!(of(Template::Expired, 1), format!("{booking}.expired.1@tickets.example"));
+    }
+}

@@ -1,0 +1,90 @@
+//! Worker of the queues `reservations` and `reservations.submit`: drives the saga of each booking.
+
+mod apply;
+mod facts;
+mod step;
+mod world;
+mod writes;
+
+pub use facts::Layouts;
+pub use step::{Happening, What, advance};
+
+use boxoffice_contracts::{
+    BookingId,
+    message::{booking, payment, ticket},
+    topology::{self, Queue},
+};
+use boxoffice_runtime::{Decide, Failure, Job, Tx, Verdict, accepted};
+use boxoffice_saga::Policy;
+
+/// Decides what happens to bookings, and is the only writer of claims.
+///
+/// Safe to run twice: the inbox row of a message commits with its outcome, a repetition finds it; and a
+/// decision is written only on the version that it was made from, under the booking's lock.
+#[derive(Debug, Clone)]
+pub struct Reservations {
+    pub policy: Policy,
+    pub layouts: Layouts,
+}
+
+accepted! {
+    /// Everything that moves a booking.
+    pub enum Accepted {
+        Submit(booking::Submit),
+        Pay(booking::Pay),
+        Cancel(booking::Cancel),
+        Authorized(payment::Authorized),
+        ActionRequired(payment::ActionRequired),
+        Declined(payment::Declined),
+        Unknown(payment::Unknown),
+        Captured(payment::Captured),
+        CaptureFailed(payment::CaptureFailed),
+        Voided(payment::Voided),
+        Refunded(payment::Refunded),
+        RefundFailed(payment::RefundFailed),
+        RefundedOutside(payment::RefundedOutside),
+        Disputed(payment::Disputed),
+        Rendered(ticket::Rendered),
+    }
+}
+
+impl Decide for Reservations {
+    const QUEUES: &'static [Queue] = &[topology::RESERVATIONS, topology::RESERVATIONS_SUBMIT];
+    type Message = Accepted;
+
+    async fn decide(&self, tx: &mut Tx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {
+        let happenings: Vec<Happening<'_>> = jobs
+            .iter()
+            .map(|job| Happening {
+                booking: job.message.booking(),
+                cause: job.envelope.clone(),
+                what: What::Message(&job.message),
+            })
+            .collect();
+        advance(tx, &self.policy, &self.layouts, &happenings).await
+    }
+}
+
+impl Accepted {
+    /// The booking that the message is about.
+    #[must_use]
+    pub fn booking(&self) -> BookingId {
+        match self {
+            Self::Submit(m) => m.booking_id,
+            Self::Pay(m) => m.booking_id,
+            Self::Cancel(m) => m.booking_id,
+            Self::Authorized(m) => m.booking_id,
+            Self::ActionRequired(m) => m.booking_id,
+            Self::Declined(m) => m.booking_id,
+            Self::Unknown(m) => m.booking_id,
+            Self::Captured(m) => m.booking_id,
+            Self::CaptureFailed(m) => m.booking_id,
+            Self::Voided(m) => m.booking_id,
+            Self::Refunded(m) => m.booking_id,
+            Self::RefundFailed(m) => m.booking_id,
+            Self::RefundedOutside(m) => m.booking_id,
+            Self::Disputed(m) => m.booking_id,
+            Self::Rendered(m) => m.booking_id,
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! One batch: load, decide in memory in the order of arrival, write.
+
+use super::{
+    Accepted,
+    apply::{self, Step},
+    facts::{self, Layouts},
+    world::World,
+    writes::Writes,
+};
+use boxoffice_contracts::{BookingId, Envelope, Instant};
+use boxoffice_runtime::{Cause, Failure, Tx, Verdict};
+use boxoffice_saga::{Decision, Input, Policy, decide};
+use boxoffice_store::mysql::operations::Operation;
+
+/// Something that happened to a booking.
+#[derive(Debug)]
+pub struct Happening<'a> {
+    pub booking: BookingId,
+    /// What caused it; a due row has an envelope of its own making.
+    pub cause: Envelope,
+    pub what: What<'a>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub enum What<'a> {
+    Message(&'a Accepted),
+    /// The row is due.
+    Tick,
+}
+
+/// Takes bookings one step per happening, in one transaction. One verdict per happening.
+///
+/// Lock order, everywhere: bookings, admission counters, claims, each by key. The clock is the database's,
+/// read after the locks are taken.
+///
+/// # Errors
+/// What stops the whole batch: the database, or a write that found other rows than were loaded.
+pub async fn advance(
+    tx: &mut Tx,
+    policy: &Policy,
+    layouts: &Layouts,
+    happenings: &[Happening<'_>],
+) -> Result<Vec<Verdict>, Failure> {
+    let mut world = World::load(tx, layouts, happenings).await?;
+    let now = tx.now().await?;
+    let mut writes = Writes::default();
+    let mut verdicts = Vec::with_capacity(happenings.len());
+    for happening in happenings {
+        verdicts.push(one(tx, policy, &mut world, &mut writes, happening, now)?);
+    }
+    writes.flush(tx, policy, &world, now).await?;
+    Ok(verdicts)
+}
+
+fn one(
+    tx: &mut Tx,
+    policy: &Policy,
+    world: &mut World,
+    writes: &mut Writes,
+    happening: &Happening<'_>,
+    now: Instant,
+) -> Result<Verdict, Failure> {
+    let before = world.bookings.get(&happening.booking).cloned();
+    let (input, birth) = facts::input(world, happening);
+    let decision = decide(before.as_ref(), &input, now, policy);
+    count(&input, &decision);
+    let step = Step { cause: &happening.cause, input: &input, before: before.as_ref(), now };
+    match decision {
+        Decision::Advance { next, effects } => {
+            if let Some(birth) = birth.filter(|_| before.is_none()) {
+                world.born(happening.booking, birth);
+            }
+            let code = next.code.filter(|_| next.status.is_terminal());
+            apply::advance(tx, world, writes, &step, *next, &effects, code)?;
+            Ok(Verdict::Done)
+        }
+        Decision::Reject { next, code, effects } => {
+            apply::advance(tx, world, writes, &step, *next, &effects, Some(code))?;
+            Ok(Verdict::Done)
+        }
+        Decision::RejectUnborn { operation, code } => {
+            writes.operations.push(Operation {
+                id: operation,
+                booking: happening.booking,
+                kind: apply::operation_kind(&input),
+                outcome: "refused",
+                code: Some(code),
+                version: 0,
+                at: now,
+            });
+            Ok(Verdict::Done)
+        }
+        Decision::Sleep { next } => {
+            writes.changed.insert(next.id);
+            world.bookings.insert(next.id, *next);
+            Ok(Verdict::Done)
+        }
+        Decision::Stay(_) => {
+            // A due row that nothing came of must not be due again at once.
+            if matches!(input, Input::Tick) {
+                writes.touched.insert(happening.booking);
+            }
+            Ok(Verdict::Done)
+        }
+        Decision::Defer(why) => Ok(Verdict::Defer(Cause::new("too_early", why.as_str()))),
+        Decision::Refuse(why) => {
+            let status = before.as_ref().map_or("none", |b| b.status.as_str());
+            let detail = format!("{} cannot happen to a booking that is {status} ({})", apply::label(&input), why.as_str());
+            Ok(Verdict::Park(Cause::new("saga_refused", detail)))
+        }
+    }
+}
+
+fn count(input: &Input, decision: &Decision) {
+    let outcome = match decision {
+        Decision::Advance { .. } => "advance",
+        Decision::Reject { .. } | Decision::RejectUnborn { .. } => "reject",
+        Decision::Stay(_) => "stay",
+        Decision::Sleep { .. } => "sleep",
+        Decision::Defer(_) => "defer",
+        Decision::Refuse(_) => "refuse",
+    };
+    metrics::counter!("boxoffice_decisions_total", "input" => apply::label(input), "decision" => outcome)
+        .increment(1);
+}

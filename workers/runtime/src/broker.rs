@@ -1,0 +1,429 @@
+//! Two supervised connections to the broker: one to publish, one to consume.
+//!
+//! Two, because a memory or disk alarm blocks a publishing connection as a whole: acks sent on it would
+//! wait too, and the queues could not drain. Crash-only: lapin's own recovery hangs after some broker
+//! restarts, so whatever goes wrong ends the connection, and it is built again from nothing with everything
+//! on it.
+
+use crate::{
+    backoff::Backoff,
+    config::{BrokerConfig, redacted},
+    telemetry,
+};
+use futures::StreamExt;
+use lapin::{Channel, Connection, ConnectionProperties, Event, uri::AMQPUri};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Whether the broker can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BrokerState {
+    /// Not connected; being connected again.
+    Down,
+    Up,
+    /// Connected, but the broker takes no messages: an alarm for memory or disk.
+    Blocked,
+}
+
+impl BrokerState {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+            Self::Blocked => "blocked",
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum BrokerError {
+    #[error("the broker URL can't be read: {0}")]
+    Url(String),
+    /// The URL is shown without its password.
+    #[error("no connection to {url}: {cause}")]
+    Connect { url: String, cause: String },
+    #[error("not connected to the broker")]
+    Down,
+    #[error("the broker takes no messages: memory or disk alarm")]
+    Blocked,
+    #[error("the broker did not answer in time: {0}")]
+    TimedOut(&'static str),
+    #[error("broker: {0}")]
+    Amqp(#[from] lapin::Error),
+}
+
+/// The supervised connections. Cheap to clone; [`Broker::close`] ends them.
+#[derive(Clone, Debug)]
+pub struct Broker(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    config: BrokerConfig,
+    publishing: Arc<Link>,
+    consuming: Arc<Link>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Broker {
+    /// Connects, or says why it can't. From then on the connections are kept up until [`Broker::close`].
+    ///
+    /// # Errors
+    /// When the first attempt fails: a wrong host, password or virtual host is told at once.
+    pub async fn connect_first(config: &BrokerConfig) -> Result<Self, BrokerError> {
+        let uri = uri(config)?;
+        let publishing = connect(config, &uri, Link::PUBLISH).await?;
+        let consuming = connect(config, &uri, Link::CONSUME).await?;
+        Self::supervised(config, Some((publishing, consuming)))
+    }
+
+    /// Starts without waiting for the broker; [`Broker::state`] tells when it is there.
+    ///
+    /// # Errors
+    /// When the URL is malformed.
+    pub fn start(config: &BrokerConfig) -> Result<Self, BrokerError> {
+        Self::supervised(config, None)
+    }
+
+    fn supervised(
+        config: &BrokerConfig,
+        first: Option<(Connection, Connection)>,
+    ) -> Result<Self, BrokerError> {
+        let uri = uri(config)?;
+        let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+        let (publishing, consuming) = (Link::new(Link::PUBLISH), Link::new(Link::CONSUME));
+        let (first_publishing, first_consuming) = first.unzip();
+        for (link, first) in [(&publishing, first_publishing), (&consuming, first_consuming)] {
+            let supervisor = Supervisor {
+                config: config.clone(),
+                uri: uri.clone(),
+                link: Arc::clone(link),
+                tasks: tasks.clone(),
+                stop: stop.clone(),
+            };
+            if let Some(connection) = &first {
+                link.set(Some(connection), BrokerState::Up);
+            }
+            tasks.spawn(supervisor.run(first));
+        }
+        Ok(Self(Arc::new(Inner {
+            config: config.clone(),
+            publishing,
+            consuming,
+            tasks,
+            stop,
+        })))
+    }
+
+    #[must_use]
+    pub fn config(&self) -> &BrokerConfig {
+        &self.0.config
+    }
+
+    /// State of the connection that publishes: what readiness and the intake go by.
+    #[must_use]
+    pub fn state(&self) -> watch::Receiver<BrokerState> {
+        self.0.publishing.state.subscribe()
+    }
+
+    /// State of the connection that consumes.
+    #[must_use]
+    pub fn consuming(&self) -> watch::Receiver<BrokerState> {
+        self.0.consuming.state.subscribe()
+    }
+
+    pub(crate) fn publishing_link(&self) -> &Arc<Link> {
+        &self.0.publishing
+    }
+
+    pub(crate) fn consuming_link(&self) -> &Arc<Link> {
+        &self.0.consuming
+    }
+
+    /// Ends both connections. Close them last: what is unacknowledged goes back to its queue.
+    pub async fn close(&self) {
+        self.0.stop.cancel();
+        self.0.tasks.close();
+        if timeout(CLOSE_TIMEOUT * 2, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!("broker connections did not close in time");
+        }
+    }
+}
+
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Belt and braces beside lapin's events: how often a connection is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A connection that held this long was a good one: the backoff starts from the beginning again.
+const GOOD_AFTER: Duration = Duration::from_secs(5);
+
+/// One supervised connection as its users see it.
+#[derive(Debug)]
+pub(crate) struct Link {
+    name: &'static str,
+    state: watch::Sender<BrokerState>,
+    live: watch::Sender<Live>,
+    broken: Notify,
+}
+
+/// The connection of the moment. The generation tells an old channel from a new one.
+#[derive(Clone, Debug, Default)]
+struct Live {
+    connection: Option<Arc<Connection>>,
+    generation: u64,
+}
+
+/// A channel and the generation of its connection.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    pub(crate) channel: Channel,
+    pub(crate) generation: u64,
+}
+
+impl Link {
+    const PUBLISH: &'static str = "publish";
+    const CONSUME: &'static str = "consume";
+
+    fn new(name: &'static str) -> Arc<Self> {
+        Arc::new(Self {
+            name,
+            state: watch::Sender::new(BrokerState::Down),
+            live: watch::Sender::new(Live::default()),
+            broken: Notify::new(),
+        })
+    }
+
+    fn set(&self, connection: Option<&Connection>, state: BrokerState) {
+        // A second handle to the same connection; the supervisor's own drops last.
+        let _ = connection;
+        self.set_state(state);
+    }
+
+    fn set_state(&self, state: BrokerState) {
+        let changed = self.state.send_if_modified(|now| {
+            let changed = *now != state;
+            *now = state;
+            changed
+        });
+        if changed {
+            telemetry::broker_state(self.name, state);
+        }
+    }
+
+    pub(crate) fn state(&self) -> BrokerState {
+        *self.state.borrow()
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.live.borrow().generation
+    }
+
+    /// Ends when the connection of this generation has been given up.
+    pub(crate) async fn gone(&self, generation: u64) {
+        let mut live = self.live.subscribe();
+        // An error means that the link itself is gone.
+        let _ = live
+            .wait_for(|live| live.generation != generation || live.connection.is_none())
+            .await;
+    }
+
+    /// Waits until there is a connection.
+    pub(crate) async fn up(&self) {
+        let mut live = self.live.subscribe();
+        let _ = live.wait_for(|live| live.connection.is_some()).await;
+    }
+
+    /// Opens a channel on the connection of the moment, or fails at once if there is none.
+    pub(crate) async fn channel(&self) -> Result<Opened, BrokerError> {
+        let live = self.live.borrow().clone();
+        let connection = live.connection.ok_or(BrokerError::Down)?;
+        let opened = timeout(CHANNEL_TIMEOUT, connection.create_channel()).await;
+        match opened {
+            Ok(Ok(channel)) => Ok(Opened {
+                channel,
+                generation: live.generation,
+            }),
+            Ok(Err(error)) => {
+                if !connection.status().connected() {
+                    self.mark_broken(live.generation);
+                }
+                Err(error.into())
+            }
+            Err(_) => {
+                // A blocked connection writes nothing, so nothing is answered; it isn't broken.
+                if self.state() == BrokerState::Blocked {
+                    return Err(BrokerError::Blocked);
+                }
+                self.mark_broken(live.generation);
+                Err(BrokerError::TimedOut("channel.open"))
+            }
+        }
+    }
+
+    /// Gives the connection up, if it still is the one of that generation.
+    pub(crate) fn mark_broken(&self, generation: u64) {
+        if self.generation() == generation {
+            self.broken.notify_one();
+        }
+    }
+}
+
+const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
+
+struct Supervisor {
+    config: BrokerConfig,
+    uri: AMQPUri,
+    link: Arc<Link>,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Supervisor {
+    async fn run(self, first: Option<Connection>) {
+        let mut next = first;
+        let mut backoff = Backoff::connection();
+        loop {
+            let connection = match next.take() {
+                Some(connection) => connection,
+                None => match self.connect(&mut backoff).await {
+                    Some(connection) => connection,
+                    None => return,
+                },
+            };
+            let since = tokio::time::Instant::now();
+            let stopped = self.keep(Arc::new(connection)).await;
+            if stopped {
+                return;
+            }
+            if since.elapsed() > GOOD_AFTER {
+                backoff.reset();
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next()) => {}
+                () = self.stop.cancelled() => return,
+            }
+        }
+    }
+
+    /// Connects sooner or later; `None` when it is time to stop.
+    async fn connect(&self, backoff: &mut Backoff) -> Option<Connection> {
+        let mut told = String::new();
+        loop {
+            let attempt = tokio::select! {
+                attempt = connect(&self.config, &self.uri, self.link.name) => attempt,
+                () = self.stop.cancelled() => return None,
+            };
+            match attempt {
+                Ok(connection) => return Some(connection),
+                Err(error) => {
+                    let text = error.to_string();
+                    // The same reason again and again is one line, not one per attempt.
+                    if text != told {
+                        tracing::warn!(link = self.link.name, error = %text, "broker unreachable");
+                        told = text;
+                    }
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(backoff.next()) => {}
+                () = self.stop.cancelled() => return None,
+            }
+        }
+    }
+
+    /// Lends a connection until it breaks (`false`) or it is time to stop (`true`).
+    async fn keep(&self, connection: Arc<Connection>) -> bool {
+        let link = &self.link;
+        let mut events = connection.events_listener();
+        link.live.send_modify(|live| {
+            live.connection = Some(Arc::clone(&connection));
+            live.generation += 1;
+        });
+        let generation = link.generation();
+        let blocked = connection.status().blocked();
+        link.set_state(if blocked { BrokerState::Blocked } else { BrokerState::Up });
+        tracing::info!(link = link.name, generation, "broker connected");
+        let mut look = tokio::time::interval(LOOK_EVERY);
+        let stopped = loop {
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Event::ConnectionBlocked(reason)) => {
+                        tracing::warn!(link = link.name, %reason, "broker blocks publishing");
+                        link.set_state(BrokerState::Blocked);
+                    }
+                    Some(Event::ConnectionUnblocked) => {
+                        tracing::info!(link = link.name, "broker takes messages again");
+                        link.set_state(BrokerState::Up);
+                    }
+                    Some(Event::Error(error)) if !connection.status().connected() => {
+                        tracing::warn!(link = link.name, %error, "broker connection lost");
+                        break false;
+                    }
+                    Some(_) => {}
+                    None => break false,
+                },
+                _ = look.tick() => {
+                    if !connection.status().connected() {
+                        tracing::warn!(link = link.name, "broker connection found dead");
+                        break false;
+                    }
+                }
+                () = link.broken.notified() => {
+                    tracing::warn!(link = link.name, "broker connection given up");
+                    break false;
+                }
+                () = self.stop.cancelled() => break true,
+            }
+        };
+        link.live.send_modify(|live| live.connection = None);
+        link.set_state(BrokerState::Down);
+        let close = async move {
+            // Without it a half-dead connection would keep its unacknowledged messages for two heartbeats.
+            let closing = connection.close(200, "bye".into());
+            if timeout(CLOSE_TIMEOUT, closing).await.is_err() {
+                tracing::debug!("broker connection closed without an answer");
+            }
+        };
+        if stopped {
+            close.await;
+        } else {
+            self.tasks.spawn(close);
+        }
+        stopped
+    }
+}
+
+async fn connect(
+    config: &BrokerConfig,
+    uri: &AMQPUri,
+    purpose: &str,
+) -> Result<Connection, BrokerError> {
+    let name = format!("{} {purpose}", config.connection_name);
+    // No auto-recovery: see the top of the file.
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    let failed = |cause: String| BrokerError::Connect {
+        url: redacted(&config.url),
+        cause,
+    };
+    let connecting = Connection::connect_uri(uri.clone(), properties);
+    match timeout(config.connect_timeout(), connecting).await {
+        Ok(Ok(connection)) => Ok(connection),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => Err(failed(format!("no answer in {} ms", config.connect_timeout_ms))),
+    }
+}
+
+fn uri(config: &BrokerConfig) -> Result<AMQPUri, BrokerError> {
+    let mut uri: AMQPUri = config.url.parse().map_err(BrokerError::Url)?;
+    if let Some(vhost) = &config.vhost {
+        uri.vhost.clone_from(vhost);
+    }
+    uri.query.heartbeat = Some(config.heartbeat_secs);
+    Ok(uri)
+}

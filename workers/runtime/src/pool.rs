@@ -1,0 +1,91 @@
+//! The connection pool, and what every session in it is told.
+
+use crate::config::DatabaseConfig;
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sqlx::Executor;
+use std::time::Duration;
+
+/// How long a released connection may take to roll back before it is thrown away.
+const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that lay idle for longer is asked whether it lives before it is handed out.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
+
+/// Opens the pool; fails if the database can't be reached.
+///
+/// Two hooks carry it. After connect, each session gets what we rely on instead of what the server's
+/// defaults happen to be. After release, `ROLLBACK`: a `begin()` that was cancelled during its round trip
+/// leaves the session in a transaction that sqlx doesn't know of, and the next borrower's acknowledged
+/// writes would vanish with it. Don't wrap `begin()` in a timeout or `select!` all the same.
+///
+/// # Errors
+/// When no connection can be made.
+pub async fn connect(config: &DatabaseConfig) -> Result<DatabaseConnection, DbErr> {
+    Database::connect(options(config)).await
+}
+
+/// The same without a first connection, for what must start while the database is down.
+///
+/// # Errors
+/// When the URL is malformed.
+pub async fn connect_lazy(config: &DatabaseConfig) -> Result<DatabaseConnection, DbErr> {
+    let mut options = options(config);
+    options.connect_lazy(true);
+    Database::connect(options).await
+}
+
+fn options(config: &DatabaseConfig) -> ConnectOptions {
+    let mut options = ConnectOptions::new(config.url.as_str());
+    options
+        .max_connections(config.connections_max)
+        .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
+        .max_lifetime(Duration::from_secs(config.lifetime_secs))
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
+    let session = session(config.lock_wait_secs);
+    options.map_sqlx_mysql_pool_opts(move |pool| {
+        let session = session.clone();
+        pool.after_connect(move |connection, _| {
+            let session = sqlx::AssertSqlSafe(session.clone());
+            Box::pin(async move {
+                connection.execute(sqlx::raw_sql(session)).await?;
+                Ok(())
+            })
+        })
+        .after_release(|connection, _| {
+            Box::pin(async move {
+                let rollback = connection.execute(sqlx::raw_sql("ROLLBACK"));
+                match tokio::time::timeout(ROLLBACK_TIMEOUT, rollback).await {
+                    Ok(result) => result.map(|_| true),
+                    // Closing it ends whatever was open.
+                    Err(_) => Ok(false),
+                }
+            })
+        })
+    });
+    options
+}
+
+/// One round trip per new connection. The numbers come from configuration, not from outside.
+fn session(lock_wait_secs: u32) -> String {
+    format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+         SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {lock_wait_secs}, \
+         sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
+    )
+}
+
+/// Asks the database on a connection of its own, so that the answer is not that of a pooled, half-dead one.
+pub(crate) async fn probe(db: &DatabaseConnection) -> bool {
+    use sqlx::{ConnectOptions as _, Connection as _};
+    let options = db.get_mysql_connection_pool().connect_options();
+    let ask = async {
+        let mut connection = options.connect().await?;
+        connection.execute(sqlx::raw_sql("SELECT 1")).await?;
+        connection.close().await
+    };
+    matches!(tokio::time::timeout(PROBE_TIMEOUT, ask).await, Ok(Ok(())))
+}
+
+const PROBE_TIMEOUT: Duration = Duration::from_secs(3);

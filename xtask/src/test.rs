@@ -1,0 +1,200 @@
+use std::env;
+use std::process::{Command, ExitCode, ExitStatus, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+
+use crate::product::{self, Environment, Programs};
+use crate::servers::{self, Given, Scope, Servers};
+use crate::stack::{self, Folder, Identity, Manner, Ports, Stack, State};
+use crate::{interrupt, ui};
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// Run every test against private servers on free ports, then take them away again.
+///
+/// FILTER picks tests by name; what follows `--` goes to `cargo nextest run`, for example
+/// `cargo xtask test -- -p boxoffice-saga --no-capture`. Installs cargo-nextest when it is missing.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only tests whose name contains this.
+    filter: Option<String>,
+    /// Leave the servers and their data for a look; `cargo xtask down --profile test` ends them.
+    #[arg(long)]
+    keep: bool,
+    /// Two test runs at once need two names.
+    #[arg(long, value_name = "NAME", default_value = "test")]
+    profile: String,
+    /// Arguments for nextest.
+    #[arg(last = true, value_name = "NEXTEST_ARGUMENTS")]
+    extra: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    interrupt::listen()?;
+    let folder = Folder::new(&arguments.profile)?;
+    let _lock = folder.lock()?;
+    if let Some(state) = State::load(&folder)? {
+        stack::stop(&folder, state, Manner::AtOnce)?;
+    }
+    folder.purge()?;
+
+    let given = Given::from_env(
+        "BOXOFFICE_TEST_MYSQL_URL",
+        "BOXOFFICE_TEST_AMQP_URL",
+        "BOXOFFICE_TEST_MANAGEMENT_URL",
+        "BOXOFFICE_TEST_MONGODB_URL",
+    );
+    let ports = Ports::find_free(std::process::id())?;
+    servers::prepare(&given, ports)?;
+    ensure_nextest()?;
+    let programs = build(arguments)?;
+
+    let stack = Stack::create(folder, ports)?;
+    let outcome = run_tests(arguments, &stack, &given, &programs);
+    if arguments.keep {
+        stack.mark_ready()?;
+        ui::note(&format!(
+            "the servers stay up; end them with `cargo xtask down --purge --profile {}`",
+            arguments.profile
+        ));
+    } else {
+        stack.stop(Manner::AtOnce)?;
+        stack.folder.purge()?;
+    }
+    // Nextest has said what failed; its code is ours.
+    Ok(match outcome?.code() {
+        Some(0) => ExitCode::SUCCESS,
+        Some(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
+        None => ExitCode::FAILURE,
+    })
+}
+
+/// What the tests are told.
+pub(crate) fn environment(servers: &Servers) -> Environment {
+    let mut environment = Environment::from([
+        ("BOXOFFICE_TEST_MYSQL_URL".to_owned(), servers.mysql.clone()),
+        ("BOXOFFICE_TEST_AMQP_URL".to_owned(), servers.amqp.clone()),
+        (
+            "BOXOFFICE_TEST_MONGODB_URL".to_owned(),
+            servers.mongodb.clone(),
+        ),
+    ]);
+    if let Some(management) = &servers.management {
+        environment.insert(
+            "BOXOFFICE_TEST_MANAGEMENT_URL".to_owned(),
+            management.clone(),
+        );
+    }
+    environment
+}
+
+fn run_tests(
+    arguments: &Arguments,
+    stack: &Stack,
+    given: &Given,
+    programs: &Programs,
+) -> anyhow::Result<ExitStatus> {
+    interrupt::check()?;
+    let servers = servers::start(stack, given, Scope::Tests)?;
+    let mut environment = environment(&servers);
+    environment.insert(
+        "BOXOFFICE_TEST_BIN_DIR".to_owned(),
+        programs.folder().display().to_string(),
+    );
+    stack.remember_env(&environment)?;
+    if given.mongodb.is_none() {
+        product::initiate_replica_set(stack, programs, &servers.mongodb)?;
+    }
+    let status = run_to_end(nextest(arguments)?.envs(environment))?;
+    // A server that died explains failures better than they do.
+    if let Err(death) = product::check_alive(stack)
+        && !interrupt::asked()
+    {
+        bail!("{death:#}");
+    }
+    Ok(status)
+}
+
+/// Ctrl-C reaches nextest by itself; a SIGTERM meant for us is passed on.
+fn run_to_end(nextest: &mut Command) -> anyhow::Result<ExitStatus> {
+    let mut child = nextest.spawn().context("cargo nextest could not be run")?;
+    let identity = Identity::of(child.id());
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        if interrupt::asked()
+            && let Some(identity) = identity
+        {
+            identity.ask_to_end();
+            return Ok(child.wait()?);
+        }
+        thread::sleep(POLL);
+    }
+}
+
+/// The programs that tests start, then the tests themselves, so that the servers wait for nothing.
+fn build(arguments: &Arguments) -> anyhow::Result<Programs> {
+    ui::note("building the programs and the tests");
+    let status = product::cargo()?
+        .args(["build", "--workspace", "--bins"])
+        .status()
+        .context("cargo could not be run")?;
+    ensure!(status.success(), "the build failed: cargo says why above");
+    let status = nextest(arguments)?
+        .arg("--no-run")
+        .status()
+        .context("cargo nextest could not be run")?;
+    ensure!(
+        status.success(),
+        "the tests do not build: cargo says why above"
+    );
+    Programs::built(false)
+}
+
+fn nextest(arguments: &Arguments) -> anyhow::Result<Command> {
+    let mut command = product::cargo()?;
+    command.args(["nextest", "run"]);
+    if !arguments
+        .extra
+        .iter()
+        .any(|argument| argument == "-p" || argument.starts_with("--package"))
+    {
+        command.arg("--workspace");
+    }
+    if env::var_os("CI").is_some() && env::var_os("NEXTEST_PROFILE").is_none() {
+        command.args(["--profile", "ci"]);
+    }
+    command.args(&arguments.filter).args(&arguments.extra);
+    // Settings of the person's own stack are no business of the tests.
+    for (name, _) in env::vars_os() {
+        if name.to_string_lossy().starts_with("BOXOFFICE__") {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
+
+fn ensure_nextest() -> anyhow::Result<()> {
+    let there = product::cargo()?
+        .args(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if there {
+        return Ok(());
+    }
+    ui::note("installing cargo-nextest from source: this takes minutes, once");
+    let status = product::cargo()?
+        .args(["install", "--locked", "cargo-nextest"])
+        .status()
+        .context("cargo could not be run")?;
+    ensure!(
+        status.success(),
+        "cargo-nextest could not be installed: check the network, or install it by hand (https://nexte.st)"
+    );
+    Ok(())
+}
