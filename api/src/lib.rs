@@ -1,1 +1,44 @@
-//! boxoffice-api
+//! The HTTP door: authenticate, validate, derive the id, publish with confirm, answer 202.
+//!
+//! Absent on purpose: it writes no booking row, opens no transaction, and decides nothing about a booking.
+//! Reads go to MySQL and MongoDB; every route is a line of [`permissions::ROUTES`].
+
+pub mod auth;
+pub mod config;
+pub mod documents;
+pub mod intake;
+pub mod permissions;
+pub mod problem;
+pub mod state;
+pub mod token;
+pub mod watch;
+
+mod body;
+mod bookings;
+mod card;
+mod commands;
+mod fields;
+mod follow;
+mod idempotency;
+mod internal;
+mod layers;
+mod params;
+mod prefer;
+mod proof;
+mod router;
+mod shows;
+mod submission;
+mod view;
+mod webhooks;
+
+#[cfg(test)]
+mod testing;
+
+pub use config::ApiConfig;
+pub use documents::Documents;
+pub use intake::{Broker, Intake, IntakeError};
+pub use internal::router as internal_router;
+pub use problem::Problem;
+pub use router::router;
+pub use state::{AppState, Parts};
+pub use watch::Hint;

@@ -4,3 +4,6 @@
 //! what it locks. Absent on purpose: the broker.
 
 pub mod mysql;
+pub mod mongo;
+pub mod reference;
+pub mod seating_plan;

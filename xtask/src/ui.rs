@@ -53,19 +53,18 @@ impl Step {
     pub(crate) fn done(mut self, result: &str) {
         let seconds = self.since.elapsed().as_secs_f32();
         let line = format!("{result} ({seconds:.1} s)");
-        match self.spinner.take() {
-            Some(spinner) => spinner.finish_with_message(line),
-            None => eprintln!("✓ {:<16} {line}", self.name),
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
         }
+        note(&format!("✓ {:<16} {line}", self.name));
     }
 }
 
 impl Drop for Step {
     fn drop(&mut self) {
-        if let Some(spinner) = self.spinner.take()
-            && !spinner.is_finished()
-        {
-            spinner.abandon_with_message("failed");
+        if let Some(spinner) = self.spinner.take() {
+            spinner.finish_and_clear();
+            note(&format!("✗ {:<16} failed", self.name));
         }
     }
 }

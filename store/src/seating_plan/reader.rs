@@ -9,7 +9,8 @@ pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
     pub(super) fn add(&mut self, pointer: &str, code: &'static str, detail: impl Into<String>) {
-        if !self.is_full() {
+        let told = self.0.iter().any(|problem| problem.pointer == pointer && problem.code == code);
+        if !told && !self.is_full() {
             let (pointer, detail) = (pointer.to_owned(), detail.into());
             self.0.push(Problem { pointer, code, detail });
         }
@@ -144,7 +145,7 @@ impl<'a> Node<'a> {
     fn field(&self, field: &str, problems: &mut Problems) -> Option<&'a Value> {
         if !self.value.is_object() {
             let detail = format!("must be an object, is {}", name_of(self.value));
-            problems.add_once(&self.pointer, "field_mistyped", detail);
+            problems.add(&self.pointer, "field_mistyped", detail);
             return None;
         }
         let found = self.value.get(field).filter(|value| !value.is_null());

@@ -17,6 +17,7 @@ mod error;
 mod language;
 
 pub use error::RenderError;
+pub use ics::CalendarEntry;
 pub use language::Language;
 pub use mail::{MailFacts, MailParts, MailSeat, Template};
 pub use money_text::Money;

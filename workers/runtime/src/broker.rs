@@ -79,7 +79,10 @@ impl Broker {
         let uri = uri(config)?;
         let publishing = connect(config, &uri, Link::PUBLISH).await?;
         let consuming = connect(config, &uri, Link::CONSUME).await?;
-        Self::supervised(config, Some((publishing, consuming)))
+        let broker = Self::supervised(config, Some((publishing, consuming)))?;
+        broker.0.publishing.up().await;
+        broker.0.consuming.up().await;
+        Ok(broker)
     }
 
     /// Starts without waiting for the broker; [`Broker::state`] tells when it is there.
@@ -106,9 +109,6 @@ impl Broker {
                 tasks: tasks.clone(),
                 stop: stop.clone(),
             };
-            if let Some(connection) = &first {
-                link.set(Some(connection), BrokerState::Up);
-            }
             tasks.spawn(supervisor.run(first));
         }
         Ok(Self(Arc::new(Inner {
@@ -197,12 +197,6 @@ impl Link {
             live: watch::Sender::new(Live::default()),
             broken: Notify::new(),
         })
-    }
-
-    fn set(&self, connection: Option<&Connection>, state: BrokerState) {
-        // A second handle to the same connection; the supervisor's own drops last.
-        let _ = connection;
-        self.set_state(state);
     }
 
     fn set_state(&self, state: BrokerState) {

@@ -60,11 +60,7 @@ pub(super) fn start(stack: &Stack) -> anyhow::Result<Broker> {
     stack.await_ready("rabbitmq", READY_MAX, || {
         probe::accepts_tcp(stack.address(Port::Amqp)) && probe::answers_http(&overview)
     })?;
-    step.done(&format!(
-        "ready at {}, pages at http://{}",
-        stack.address(Port::Amqp),
-        stack.address(Port::Management)
-    ));
+    step.done(&format!("ready at {}", stack.address(Port::Amqp)));
     Ok(Broker {
         amqp: format!("amqp://{credentials}@{}", stack.address(Port::Amqp)),
         management,

@@ -113,7 +113,7 @@ impl<'a> Sheet<'a> {
         const VALUE: Look = Look {
             bold: true,
             ink: INK,
-            steps: &[(12.0, 1), (11.0, 1), (10.0, 1), (9.0, 1), (8.0, 1)],
+            steps: &[(12.0, 1), (11.0, 1), (10.0, 1), (9.0, 1), (8.0, 2)],
         };
         self.label(x, y, label);
         self.fitted(x, y + 15.0, width, VALUE, value);

@@ -6,7 +6,7 @@ use crate::money_text;
 const CATEGORY: Look = Look {
     bold: false,
     ink: INK,
-    steps: &[(9.5, 1), (8.5, 1), (7.5, 1)],
+    steps: &[(9.5, 1), (8.5, 1), (7.5, 2)],
 };
 const TERMS: Look = Look {
     bold: false,

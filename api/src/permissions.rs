@@ -1,0 +1,172 @@
+//! Every route and who may use it: one table. The router is built from it, so a route that is not here
+//! does not exist, and a role that is not in a line is refused.
+
+use crate::auth::{Caller, Principal};
+use boxoffice_contracts::Role;
+use boxoffice_store::mysql::status::Reach;
+
+/// What a route does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Action {
+    SubmitBooking,
+    ReadBooking,
+    FollowBooking,
+    PayBooking,
+    CancelBooking,
+    ReadTickets,
+    ListShows,
+    ReadShow,
+    ReadSeats,
+    ReceiveWebhook,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verb {
+    Get,
+    Post,
+}
+
+/// Whose bookings a role reaches on a route.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// Their own: same tenant and subject.
+    Own,
+    /// Those of the venue that the token names.
+    Venue,
+    /// All of the tenant's.
+    Tenant,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Access {
+    /// Anybody, without a token.
+    Public,
+    /// Whoever can sign the body.
+    Signed,
+    /// Holders of these roles.
+    Roles(&'static [(Role, Scope)]),
+}
+
+/// One line of the table.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub verb: Verb,
+    pub path: &'static str,
+    pub action: Action,
+    pub access: Access,
+    /// May wait for news beyond the usual timeout.
+    pub waits: bool,
+}
+
+use Role::{Admin, Cashier, Customer, Manager, Operator, Partner, Support, Viewer};
+use Scope::{Own, Tenant, Venue};
+
+/// Those who sell or buy: what they submit is their own.
+const SELLERS: &[(Role, Scope)] = &[(Customer, Own), (Cashier, Own), (Manager, Own), (Partner, Own)];
+
+const READERS: &[(Role, Scope)] = &[
+    (Customer, Own),
+    (Cashier, Tenant),
+    (Manager, Venue),
+    (Support, Tenant),
+    (Viewer, Tenant),
+    (Operator, Tenant),
+    (Partner, Own),
+    (Admin, Tenant),
+];
+
+/// Support and admins cancel on behalf of the house: everything goes back.
+const CANCELLERS: &[(Role, Scope)] = &[
+    (Customer, Own),
+    (Cashier, Own),
+    (Manager, Own),
+    (Support, Tenant),
+    (Partner, Own),
+    (Admin, Tenant),
+];
+
+#[rustfmt::skip]
+pub const ROUTES: &[Route] = &[
+    route(Verb::Post, "/v1/bookings", Action::SubmitBooking, Access::Roles(SELLERS), true),
+    route(Verb::Get, "/v1/bookings/{id}", Action::ReadBooking, Access::Roles(READERS), true),
+    route(Verb::Get, "/v1/bookings/{id}/events", Action::FollowBooking, Access::Roles(READERS), true),
+    route(Verb::Post, "/v1/bookings/{id}/payment", Action::PayBooking, Access::Roles(SELLERS), true),
+    route(Verb::Post, "/v1/bookings/{id}/cancel", Action::CancelBooking, Access::Roles(CANCELLERS), true),
+    route(Verb::Get, "/v1/bookings/{id}/tickets.pdf", Action::ReadTickets, Access::Roles(SELLERS), false),
+    route(Verb::Get, "/v1/shows", Action::ListShows, Access::Public, false),
+    route(Verb::Get, "/v1/shows/{id}", Action::ReadShow, Access::Public, false),
+    route(Verb::Get, "/v1/shows/{id}/seats", Action::ReadSeats, Access::Public, false),
+    route(Verb::Post, "/v1/webhooks/stripe", Action::ReceiveWebhook, Access::Signed, false),
+];
+
+const fn route(verb: Verb, path: &'static str, action: Action, access: Access, waits: bool) -> Route {
+    Route { verb, path, action, access, waits }
+}
+
+impl Access {
+    /// What the principal reaches through this route, if they may use it at all.
+    #[must_use]
+    pub fn admit(self, principal: Principal) -> Option<Caller> {
+        let Self::Roles(lines) = self else {
+            return None;
+        };
+        let scope = lines.iter().find(|(role, _)| *role == principal.role)?.1;
+        let reach = match scope {
+            Scope::Own => Reach::Owned(principal.owner.clone()),
+            Scope::Venue => Reach::Venue {
+                tenant: principal.owner.tenant.clone(),
+                venue: principal.venue?,
+            },
+            Scope::Tenant => Reach::Tenant(principal.owner.tenant.clone()),
+        };
+        Some(Caller { principal, reach })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write;
+
+    /// The matrix as a person checks it. A change here is a change of who may do what.
+    const MATRIX: &str = "\
+Action          anybody   customer  cashier   manager   support   viewer    operator  partner   admin
+SubmitBooking   -         Own       Own       Own       -         -         -         Own       -
+ReadBooking     -         Own       Tenant    Venue     Tenant    Tenant    Tenant    Own       Tenant
+FollowBooking   -         Own       Tenant    Venue     Tenant    Tenant    Tenant    Own       Tenant
+PayBooking      -         Own       Own       Own       -         -         -         Own       -
+CancelBooking   -         Own       Own       Own       Tenant    -         -         Own       Tenant
+ReadTickets     -         Own       Own       Own       -         -         -         Own       -
+ListShows       yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadShow        yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadSeats       yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReceiveWebhook  signed    signed    signed    signed    signed    signed    signed    signed    signed
+";
+
+    #[test]
+    fn the_table_is_the_one_that_was_agreed() {
+        let mut text = format!("{:16}{:10}", "Action", "anybody");
+        for role in Role::ALL {
+            write!(text, "{:10}", role.as_str()).unwrap();
+        }
+        text = text.trim_end().to_owned() + "\n";
+        for route in ROUTES {
+            let mut line = format!("{:16}", format!("{:?}", route.action));
+            for role in std::iter::once(None).chain(Role::ALL.map(Some)) {
+                let cell = match (route.access, role) {
+                    (Access::Public, _) => "yes".to_owned(),
+                    (Access::Signed, _) => "signed".to_owned(),
+                    (Access::Roles(_), None) => "-".to_owned(),
+                    (Access::Roles(lines), Some(role)) => lines
+                        .iter()
+                        .find(|(named, _)| *named == role)
+                        .map_or("-".to_owned(), |(_, scope)| format!("{scope:?}")),
+                };
+                write!(line, "{cell:10}").unwrap();
+            }
+            text += line.trim_end();
+            text.push('\n');
+        }
+        assert_eq!(text, MATRIX, "\n{text}");
+    }
+}

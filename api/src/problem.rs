@@ -1,0 +1,263 @@
+//! Refusals as RFC 9457 problem details. Every error path of the API is one of these.
+//!
+//! A handler returns a [`Problem`]; the outermost layer writes it down, because only that knows the path and
+//! the trace.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use boxoffice_contracts::Code;
+use sea_orm::{DbErr, RuntimeErr};
+use serde::Serialize;
+use std::borrow::Cow;
+use url::Url;
+
+/// Why a request is refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    pub code: Code,
+    pub detail: Option<Cow<'static, str>>,
+    pub errors: Vec<FieldError>,
+    pub retry_after_secs: Option<u32>,
+}
+
+/// What is wrong with one field. Never holds the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// RFC 6901 pointer into the body.
+    pub pointer: String,
+    pub code: &'static str,
+    pub detail: Cow<'static, str>,
+}
+
+/// The body on the wire.
+#[derive(Debug, Serialize)]
+pub struct ProblemBody<'a> {
+    #[serde(rename = "type")]
+    pub kind: String,
+    pub title: &'static str,
+    pub status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'a str>,
+    pub instance: &'a str,
+    pub code: Code,
+    pub retryable: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub errors: &'a [FieldError],
+    pub trace_id: &'a str,
+}
+
+/// Media type of RFC 9457.
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// When a store or the broker is away: it is asked again every few seconds.
+const RETRY_AFTER_OUTAGE_SECS: u32 = 2;
+
+impl Problem {
+    #[must_use]
+    pub const fn new(code: Code) -> Self {
+        Self {
+            code,
+            detail: None,
+            errors: Vec::new(),
+            retry_after_secs: None,
+        }
+    }
+
+    #[must_use]
+    pub fn because(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            detail: Some(detail.into()),
+            ..Self::new(code)
+        }
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, secs: u32) -> Self {
+        self.retry_after_secs = Some(secs);
+        self
+    }
+
+    /// Nothing happened; the service is full or can't hand commands on.
+    #[must_use]
+    pub fn overloaded(retry_after_secs: u32) -> Self {
+        Self::because(
+            Code::Overloaded,
+            "Nothing was accepted. Retry with the same Idempotency-Key.",
+        )
+        .retry_after(retry_after_secs)
+    }
+
+    /// Fields that are wrong. One cause that has a code of its own gives it to the whole.
+    #[must_use]
+    pub fn of_fields(errors: Vec<FieldError>) -> Self {
+        let special = |code: Code| errors.iter().any(|error| error.code == code.as_str());
+        let all = |code: Code| errors.iter().all(|error| error.code == code.as_str());
+        let code = if special(Code::CardNumberRefused) {
+            Code::CardNumberRefused
+        } else if !errors.is_empty() && all(Code::SeatRepeated) {
+            Code::SeatRepeated
+        } else {
+            Code::ValidationFailed
+        };
+        Self {
+            errors,
+            ..Self::new(code)
+        }
+    }
+
+    /// What a bare status of a library means.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        Self::new(match status.as_u16() {
+            400 => Code::BodyMalformed,
+            401 => Code::Unauthenticated,
+            403 => Code::Forbidden,
+            404 => Code::NotFound,
+            405 => Code::MethodNotAllowed,
+            408 | 504 => Code::Timeout,
+            413 => Code::BodyTooLarge,
+            415 => Code::MediaTypeUnsupported,
+            422 => Code::ValidationFailed,
+            429 => Code::RateLimited,
+            503 => Code::Unavailable,
+            _ => Code::InternalError,
+        })
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The whole answer.
+    #[must_use]
+    pub fn render(&self, public_url: &Url, instance: &str, trace_id: &str) -> Response {
+        let body = ProblemBody {
+            kind: format!("{}/problems/{}", public_url.as_str().trim_end_matches('/'), self.code),
+            title: self.code.title(),
+            status: self.code.http_status(),
+            detail: self.detail.as_deref(),
+            instance,
+            code: self.code,
+            retryable: self.code.retryable(),
+            errors: &self.errors,
+            trace_id,
+        };
+        let body = serde_json::to_vec(&body).unwrap_or_default();
+        let mut response = (self.status(), body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(PROBLEM_JSON));
+        if let Some(secs) = self.retry_after_secs {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(secs));
+        }
+        if self.code == Code::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+impl FieldError {
+    #[must_use]
+    pub fn new(
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Carries the problem to the layer that renders it.
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// A store that can't be reached is 503; one that refuses our statement is an error of ours.
+impl From<DbErr> for Problem {
+    fn from(error: DbErr) -> Self {
+        if is_outage(&error) {
+            tracing::warn!(error = %error, "the database can't be reached");
+            Self::because(Code::Unavailable, "The database can't be reached.")
+                .retry_after(RETRY_AFTER_OUTAGE_SECS)
+        } else {
+            tracing::error!(error = %error, "the database refused a read");
+            Self::new(Code::InternalError)
+        }
+    }
+}
+
+fn is_outage(error: &DbErr) -> bool {
+    match error {
+        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
+        // What isn't the server's word came from the way to it.
+        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+            matches!(
+                inner.as_ref(),
+                sea_orm::sqlx::Error::Io(_)
+                    | sea_orm::sqlx::Error::Tls(_)
+                    | sea_orm::sqlx::Error::Protocol(_)
+                    | sea_orm::sqlx::Error::PoolTimedOut
+                    | sea_orm::sqlx::Error::PoolClosed
+                    | sea_orm::sqlx::Error::WorkerCrashed
+            )
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_problem_says_what_why_where_and_whether_to_come_back() {
+        let mut problem = Problem::of_fields(vec![FieldError::new(
+            "/positions/1/seat_id",
+            Code::SeatRepeated.as_str(),
+            "asked for twice",
+        )]);
+        problem.retry_after_secs = Some(3);
+        let url = Url::parse("https://tickets.example/").unwrap();
+        let response = problem.render(&url, "/v1/bookings", "abc");
+        assert_eq!(response.status(), 422);
+        assert_eq!(response.headers()["content-type"], PROBLEM_JSON);
+        assert_eq!(response.headers()["retry-after"], "3");
+        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            body,
+            serde_json::json!({
+                "type": "https://tickets.example/problems/seat_repeated",
+                "title": "The same seat is asked for twice.",
+                "status": 422,
+                "instance": "/v1/bookings",
+                "code": "seat_repeated",
+                "retryable": false,
+                "errors": [{
+                    "pointer": "/positions/1/seat_id", "code": "seat_repeated", "detail": "asked for twice"
+                }],
+                "trace_id": "abc",
+            })
+        );
+    }
+
+    #[test]
+    fn a_card_number_outranks_everything_else_that_is_wrong() {
+        let errors = vec![
+            FieldError::new("/name", "too_long", ""),
+            FieldError::new("/note", Code::CardNumberRefused.as_str(), ""),
+        ];
+        assert_eq!(Problem::of_fields(errors).code, Code::CardNumberRefused);
+    }
+}

@@ -1,0 +1,316 @@
+//! Shows, given relative to the day of the import.
+
+use super::{
+    Change, Check, ImportError, Report, decode,
+    halls::hall_key,
+    local_time::to_utc,
+    upsert::{cell, upsert},
+};
+use boxoffice_contracts::{FilmId, HallId, Instant, ShowId, VenueId};
+use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
+use chrono_tz::Tz;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+use serde::Deserialize;
+use std::collections::{BTreeMap, HashSet};
+use uuid::Uuid;
+
+/// The house's limits of a hold; a show sets what is shown, within them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HoldRules {
+    /// Shown to nobody, after what is shown.
+    pub grace_secs: u32,
+    /// From when the seats were first held; never less than shown and grace together.
+    pub cap_secs: u32,
+    /// Instead of what the file says: a demo or a test that waits for holds to lapse.
+    pub shown_secs: Option<u32>,
+}
+
+impl Default for HoldRules {
+    fn default() -> Self {
+        Self { grace_secs: 120, cap_secs: 1_200, shown_secs: None }
+    }
+}
+
+/// A show as `shows.json` has it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ShowEntry {
+    slug: String,
+    film: String,
+    venue: String,
+    hall: String,
+    /// 0 is the day of the import, at the venue.
+    day: u16,
+    /// `HH:MM` on the clock at the venue.
+    time: String,
+    /// Minor units by category.
+    prices: BTreeMap<String, i64>,
+    #[serde(default)]
+    sales_cutoff_min: u16,
+    #[serde(default = "default_hold")]
+    hold_min: u16,
+    /// Customers may cancel until so long before the start.
+    #[serde(default = "default_cancel_cutoff")]
+    cancel_cutoff_min: u16,
+    /// Kept per cancelled seat; minor units.
+    #[serde(default)]
+    cancel_fee_minor: i64,
+}
+
+const fn default_hold() -> u16 {
+    8
+}
+
+const fn default_cancel_cutoff() -> u16 {
+    120
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    shows: Vec<ShowEntry>,
+}
+
+pub(super) fn read(file: &[u8]) -> Result<Vec<ShowEntry>, ImportError> {
+    let File { shows } = decode("shows.json", file)?;
+    let mut check = Check::of("shows.json");
+    let mut seen = HashSet::new();
+    for (index, show) in shows.iter().enumerate() {
+        let at = |field: &str| format!("/shows/{index}/{field}");
+        // The date is appended to it.
+        check.slug(&show.slug, 53, at("slug"));
+        check.that(seen.insert(&show.slug), at("slug"), "slug_repeated", &show.slug);
+        check.that(show.day <= 365, at("day"), "number_out_of_range", "0 to 365");
+        check.that(time(show).is_some(), at("time"), "time_malformed", "HH:MM");
+        let hold = (1..=30).contains(&show.hold_min);
+        check.that(hold, at("hold_min"), "number_out_of_range", "1 to 30 minutes");
+        check.that(!show.prices.is_empty(), at("prices"), "prices_missing", "one per category");
+        let prices = show.prices.values().all(|price| (0..=100_000_000).contains(price));
+        check.that(prices, at("prices"), "number_out_of_range", "0 to 100000000 minor units");
+        let fee = show.cancel_fee_minor >= 0;
+        check.that(fee, at("cancel_fee_minor"), "number_out_of_range", "not negative");
+    }
+    check.finish()?;
+    Ok(shows)
+}
+
+fn time(show: &ShowEntry) -> Option<NaiveTime> {
+    NaiveTime::parse_from_str(&show.time, "%H:%M").ok()
+}
+
+pub(super) async fn store(
+    db: &impl ConnectionTrait,
+    shows: &[ShowEntry],
+    holds: HoldRules,
+    now: Instant,
+) -> Result<Report, ImportError> {
+    let mut check = Check::of("shows.json");
+    let mut report = Report::default();
+    for (index, show) in shows.iter().enumerate() {
+        let at = |field: &str| format!("/shows/{index}/{field}");
+        let film = FilmId::from_slug(&show.film);
+        let known = film_exists(db, film).await?;
+        check.that(known, at("film"), "film_unknown", &show.film);
+        let Some(place) = find_place(db, show).await? else {
+            check.that(false, at("hall"), "hall_unknown", format!("{} of {}", show.hall, show.venue));
+            continue;
+        };
+        let Some(times) = Times::of(show, place.zone, now) else {
+            check.that(false, at("day"), "number_out_of_range", "the calendar ends");
+            continue;
+        };
+        let slug = format!("{}-{}", show.slug, times.date);
+        let id = ShowId::from_slug(&slug);
+        // A show keeps the layout that it was first imported with: seats may have been sold.
+        let layout = pinned_layout(db, id).await?.unwrap_or(place.layout);
+        let categories = layout_categories(db, layout).await?;
+        let priced: HashSet<String> = show.prices.keys().cloned().collect();
+        let detail = || format!("the hall has {categories:?}");
+        check.that(priced == categories, at("prices"), "prices_differ_from_plan", detail());
+        if !check.problems.is_empty() {
+            continue;
+        }
+        let row = ShowRow { id, slug: &slug, film, layout, place: &place, times: &times, entry: show };
+        let written = row.write(db, holds).await?;
+        let priced = write_prices(db, id, &show.prices).await?;
+        report.count(match (written, priced) {
+            (Change::Unchanged, true) => Change::Updated,
+            (written, _) => written,
+        });
+    }
+    // The caller rolls back what was written before the first problem.
+    check.finish()?;
+    Ok(report)
+}
+
+/// The hall of a show and what its venue adds.
+struct Place {
+    venue: VenueId,
+    hall: HallId,
+    layout: Uuid,
+    zone: Tz,
+    currency: String,
+}
+
+/// When everything about a show happens.
+#[derive(Debug, PartialEq)]
+struct Times {
+    /// At the venue.
+    date: NaiveDate,
+    starts_at: Instant,
+    sales_from: Instant,
+    sales_until: Instant,
+    cancel_until: Instant,
+}
+
+impl Times {
+    fn of(show: &ShowEntry, zone: Tz, now: Instant) -> Option<Self> {
+        let today = now.with_timezone(&zone).date_naive();
+        let date = today.checked_add_days(Days::new(u64::from(show.day)))?;
+        let starts_at = to_utc(NaiveDateTime::new(date, time(show)?), zone);
+        let before = |minutes: u16| starts_at - TimeDelta::minutes(i64::from(minutes));
+        Some(Self {
+            date,
+            starts_at,
+            sales_from: to_utc(NaiveDateTime::new(today, NaiveTime::MIN), zone),
+            sales_until: before(show.sales_cutoff_min),
+            cancel_until: before(show.cancel_cutoff_min),
+        })
+    }
+}
+
+struct ShowRow<'a> {
+    id: ShowId,
+    slug: &'a str,
+    film: FilmId,
+    layout: Uuid,
+    place: &'a Place,
+    times: &'a Times,
+    entry: &'a ShowEntry,
+}
+
+impl ShowRow<'_> {
+    async fn write(&self, db: &impl ConnectionTrait, holds: HoldRules) -> Result<Change, DbErr> {
+        let Self { place, times, entry, .. } = self;
+        let shown = holds.shown_secs.unwrap_or(u32::from(entry.hold_min) * 60);
+        let cap = holds.cap_secs.max(shown + holds.grace_secs);
+        let secs = |secs: u32| i32::try_from(secs).unwrap_or(i32::MAX);
+        let cells = [
+            cell("slug", self.slug),
+            cell("film_id", self.film.0),
+            cell("venue_id", place.venue.0),
+            cell("hall_id", place.hall.0),
+            cell("layout_id", self.layout),
+            cell("starts_at", times.starts_at),
+            cell("sales_from", times.sales_from),
+            cell("sales_until", times.sales_until),
+            cell("cancel_until", times.cancel_until),
+            cell("cancel_fee_minor", entry.cancel_fee_minor),
+            cell("currency", place.currency.as_str()),
+            cell("hold_shown_secs", secs(shown)),
+            cell("hold_grace_secs", secs(holds.grace_secs)),
+            cell("hold_cap_secs", secs(cap)),
+        ];
+        upsert(db, "shows", self.id.0, &cells).await
+    }
+}
+
+async fn film_exists(db: &impl ConnectionTrait, film: FilmId) -> Result<bool, DbErr> {
+    let ask = "SELECT 1 AS one FROM films WHERE id = ?";
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [film.0.into()]);
+    Ok(db.query_one_raw(ask).await?.is_some())
+}
+
+async fn find_place(db: &impl ConnectionTrait, show: &ShowEntry) -> Result<Option<Place>, DbErr> {
+    let (hall, _) = hall_key(&show.venue, &show.hall);
+    let ask = "SELECT h.venue_id, h.layout_id, v.zone, v.currency
+               FROM halls h JOIN venues v ON v.id = h.venue_id WHERE h.id = ?";
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [hall.0.into()]);
+    let Some(row) = db.query_one_raw(ask).await? else {
+        return Ok(None);
+    };
+    let zone: String = row.try_get("", "zone")?;
+    Ok(Some(Place {
+        venue: VenueId(row.try_get("", "venue_id")?),
+        hall,
+        layout: row.try_get("", "layout_id")?,
+        zone: zone.parse().map_err(|_unknown| DbErr::Type(format!("venues.zone: {zone}")))?,
+        currency: row.try_get("", "currency")?,
+    }))
+}
+
+async fn pinned_layout(db: &impl ConnectionTrait, show: ShowId) -> Result<Option<Uuid>, DbErr> {
+    let ask = "SELECT layout_id FROM shows WHERE id = ? FOR UPDATE";
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [show.0.into()]);
+    db.query_one_raw(ask).await?.map(|row| row.try_get("", "layout_id")).transpose()
+}
+
+async fn layout_categories(db: &impl ConnectionTrait, layout: Uuid) -> Result<HashSet<String>, DbErr> {
+    let ask = "SELECT DISTINCT category FROM seats WHERE layout_id = ?";
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [layout.into()]);
+    db.query_all_raw(ask).await?.iter().map(|row| row.try_get("", "category")).collect()
+}
+
+/// Writes the prices of a show and returns whether any differed.
+async fn write_prices(
+    db: &impl ConnectionTrait,
+    show: ShowId,
+    prices: &BTreeMap<String, i64>,
+) -> Result<bool, DbErr> {
+    let sql = |sql: String, values: Vec<Value>| Statement::from_sql_and_values(DbBackend::MySql, sql, values);
+    let ask = "SELECT category, amount_minor FROM prices WHERE show_id = ? FOR UPDATE".to_owned();
+    let mut stored = BTreeMap::new();
+    for row in db.query_all_raw(sql(ask, vec![show.0.into()])).await? {
+        stored.insert(row.try_get::<String>("", "category")?, row.try_get::<i64>("", "amount_minor")?);
+    }
+    if &stored == prices {
+        return Ok(false);
+    }
+    let clear = "DELETE FROM prices WHERE show_id = ?".to_owned();
+    db.execute_raw(sql(clear, vec![show.0.into()])).await?;
+    let marks = vec!["(?,?,?)"; prices.len()].join(",");
+    let values = prices
+        .iter()
+        .flat_map(|(category, minor)| [show.0.into(), category.as_str().into(), (*minor).into()])
+        .collect();
+    let write = format!("INSERT INTO prices (show_id, category, amount_minor) VALUES {marks}");
+    db.execute_raw(sql(write, values)).await?;
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo() -> Vec<ShowEntry> {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/shows.json");
+        read(&std::fs::read(file).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn today_is_the_day_at_the_venue() {
+        let show = ShowEntry { day: 1, time: "20:00".to_owned(), ..demo().swap_remove(0) };
+        let now: Instant = "2026-11-20T23:30:00Z".parse().unwrap();
+        let berlin = Times::of(&show, chrono_tz::Europe::Berlin, now).unwrap();
+        assert_eq!(berlin.date.to_string(), "2026-11-22");
+        assert_eq!(berlin.starts_at.to_rfc3339(), "2026-11-22T19:00:00+00:00");
+        let lisbon = Times::of(&show, chrono_tz::Europe::Lisbon, now).unwrap();
+        assert_eq!(lisbon.date.to_string(), "2026-11-21");
+        assert!(berlin.sales_from < now && now < berlin.sales_until);
+    }
+
+    #[test]
+    fn a_refusal_names_each_place() {
+        let file = br#"{"shows": [{"slug": "a_b", "film": "f", "venue": "v", "hall": "h", "day": 366,
+            "time": "24:00", "prices": {"Standard": -1}, "hold_min": 0}]}"#;
+        let Err(ImportError::Refused { problems, .. }) = read(file) else { panic!("taken") };
+        let told: Vec<_> = problems.iter().map(|p| (p.pointer.as_str(), p.code)).collect();
+        assert_eq!(told, [
+            ("/shows/0/slug", "slug_malformed"),
+            ("/shows/0/day", "number_out_of_range"),
+            ("/shows/0/time", "time_malformed"),
+            ("/shows/0/hold_min", "number_out_of_range"),
+            ("/shows/0/prices", "number_out_of_range"),
+        ]);
+    }
+}

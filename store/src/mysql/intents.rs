@@ -1,0 +1,282 @@
+//! Payment intents: one row per booking and generation, the lock that everything about money takes first.
+//!
+//! The saga inserts them and marks them `closing`; every other change is the payments worker's.
+
+use boxoffice_contracts::{BookingId, Currency, Instant, MessageId, Money};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QueryOrder, QuerySelect, Set,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
+
+pub mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "payment_intents")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub booking_id: Uuid,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub generation: u16,
+        pub intent_id: Option<String>,
+        pub state: String,
+        pub amount_minor: i64,
+        pub currency: String,
+        pub captured_minor: i64,
+        pub refunded_outside_minor: i64,
+        pub capture_try: u16,
+        pub cancel_try: u16,
+        pub lease_id: Option<Uuid>,
+        pub leased_until: Option<DateTimeUtc>,
+        pub created_at: DateTimeUtc,
+        pub updated_at: DateTimeUtc,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Where an intent stands for us; the gateway's own status is always asked for, never kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IntentState {
+    /// May be authorised and captured.
+    Open,
+    /// A void was ordered: nothing authorises, captures or revives it any more.
+    Closing,
+    /// The gateway shows it as canceled.
+    Closed,
+    Captured,
+    /// The gateway shows it as canceled, and a capture was refused because of that.
+    CaptureFailed,
+}
+
+impl IntentState {
+    pub const ALL: [Self; 5] =
+        [Self::Open, Self::Closing, Self::Closed, Self::Captured, Self::CaptureFailed];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Closing => "closing",
+            Self::Closed => "closed",
+            Self::Captured => "captured",
+            Self::CaptureFailed => "capture_failed",
+        }
+    }
+}
+
+/// An intent as the worker sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    pub booking: BookingId,
+    pub generation: u16,
+    /// The gateway's id, once create was answered.
+    pub gateway_id: Option<String>,
+    pub state: IntentState,
+    pub amount: Money,
+    pub captured_minor: i64,
+    /// What went back without an order of ours and was told to the saga.
+    pub refunded_outside_minor: i64,
+    pub capture_try: u16,
+    pub cancel_try: u16,
+    pub lease: Option<Lease>,
+}
+
+/// Who calls the gateway about an intent, and until when that is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    /// The message that is being handled: its own redelivery may go on at once, under the same keys.
+    pub holder: MessageId,
+    pub until: Instant,
+}
+
+impl Intent {
+    /// Whether somebody else's call is in flight.
+    #[must_use]
+    pub fn is_busy(&self, me: MessageId, now: Instant) -> bool {
+        self.lease.is_some_and(|lease| lease.holder != me && lease.until > now)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewIntent {
+    pub booking: BookingId,
+    pub generation: u16,
+    pub amount: Money,
+}
+
+/// Inserts open intents; one that is there already is left alone.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert_intents(
+    db: &impl ConnectionTrait,
+    intents: &[NewIntent],
+    now: Instant,
+) -> Result<(), DbErr> {
+    if intents.is_empty() {
+        return Ok(());
+    }
+    let rows = intents.iter().map(|intent| row::ActiveModel {
+        booking_id: Set(intent.booking.0),
+        generation: Set(intent.generation),
+        intent_id: Set(None),
+        state: Set(IntentState::Open.as_str().to_owned()),
+        amount_minor: Set(intent.amount.minor),
+        currency: Set(intent.amount.currency.as_str().to_owned()),
+        captured_minor: Set(0),
+        refunded_outside_minor: Set(0),
+        capture_try: Set(1),
+        cancel_try: Set(1),
+        lease_id: Set(None),
+        leased_until: Set(None),
+        created_at: Set(now),
+        updated_at: Set(now),
+    });
+    let keep = OnConflict::new().update_column(row::Column::BookingId).to_owned();
+    row::Entity::insert_many(rows).on_conflict(keep).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// Marks the open intents of these bookings as closing. Locks their rows.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn mark_closing(
+    db: &impl ConnectionTrait,
+    bookings: &[BookingId],
+    now: Instant,
+) -> Result<(), DbErr> {
+    if bookings.is_empty() {
+        return Ok(());
+    }
+    row::Entity::update_many()
+        .col_expr(row::Column::State, Expr::value(IntentState::Closing.as_str()))
+        .col_expr(row::Column::UpdatedAt, Expr::value(now))
+        .filter(row::Column::BookingId.is_in(bookings.iter().map(|id| id.0)))
+        .filter(row::Column::State.eq(IntentState::Open.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The booking's intent of the last generation. Locks its row until the transaction ends.
+///
+/// # Errors
+/// When the database refuses or holds what was never written.
+pub async fn lock_current(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+) -> Result<Option<Intent>, DbErr> {
+    row::Entity::find()
+        .filter(row::Column::BookingId.eq(booking.0))
+        .order_by_desc(row::Column::Generation)
+        .limit(1)
+        .lock_exclusive()
+        .one(db)
+        .await?
+        .map(from_row)
+        .transpose()
+}
+
+/// The intent of this generation. Locks its row until the transaction ends.
+///
+/// # Errors
+/// When the database refuses or holds what was never written.
+pub async fn lock(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+    generation: u16,
+) -> Result<Option<Intent>, DbErr> {
+    row::Entity::find_by_id((booking.0, generation))
+        .lock_exclusive()
+        .one(db)
+        .await?
+        .map(from_row)
+        .transpose()
+}
+
+/// Whose intent that is, by the gateway's id. Locks nothing.
+///
+/// # Errors
+/// When the database refuses or holds what was never written.
+pub async fn find_by_gateway_id(
+    db: &impl ConnectionTrait,
+    gateway_id: &str,
+) -> Result<Option<Intent>, DbErr> {
+    row::Entity::find()
+        .filter(row::Column::IntentId.eq(gateway_id))
+        .one(db)
+        .await?
+        .map(from_row)
+        .transpose()
+}
+
+/// Writes everything of an intent that may change. The caller holds its lock.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn save(db: &impl ConnectionTrait, intent: &Intent, now: Instant) -> Result<(), DbErr> {
+    let changes = row::ActiveModel {
+        intent_id: Set(intent.gateway_id.clone()),
+        state: Set(intent.state.as_str().to_owned()),
+        captured_minor: Set(intent.captured_minor),
+        refunded_outside_minor: Set(intent.refunded_outside_minor),
+        capture_try: Set(intent.capture_try),
+        cancel_try: Set(intent.cancel_try),
+        lease_id: Set(intent.lease.map(|lease| lease.holder.0)),
+        leased_until: Set(intent.lease.map(|lease| lease.until)),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    row::Entity::update_many()
+        .set(changes)
+        .filter(row::Column::BookingId.eq(intent.booking.0))
+        .filter(row::Column::Generation.eq(intent.generation))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// Keeps the gateway's id of an intent that has none yet. Locks its row.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn keep_gateway_id(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+    generation: u16,
+    gateway_id: &str,
+) -> Result<(), DbErr> {
+    row::Entity::update_many()
+        .col_expr(row::Column::IntentId, Expr::value(gateway_id))
+        .filter(row::Column::BookingId.eq(booking.0))
+        .filter(row::Column::Generation.eq(generation))
+        .filter(row::Column::IntentId.is_null())
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+fn from_row(row: row::Model) -> Result<Intent, DbErr> {
+    let state = IntentState::ALL
+        .into_iter()
+        .find(|state| state.as_str() == row.state)
+        .ok_or_else(|| DbErr::Type(format!("payment_intents.state is {:?}", row.state)))?;
+    let currency = Currency::new(&row.currency).map_err(|e| DbErr::Type(e.to_string()))?;
+    let lease = row.lease_id.zip(row.leased_until);
+    Ok(Intent {
+        booking: BookingId(row.booking_id),
+        generation: row.generation,
+        gateway_id: row.intent_id,
+        state,
+        amount: Money::new(row.amount_minor, currency),
+        captured_minor: row.captured_minor,
+        refunded_outside_minor: row.refunded_outside_minor,
+        capture_try: row.capture_try,
+        cancel_try: row.cancel_try,
+        lease: lease.map(|(holder, until)| Lease { holder: MessageId(holder), until }),
+    })
+}

@@ -1,0 +1,77 @@
+//! The ledger: double entry, the lines of an operation sum to zero, and an operation is posted once.
+
+use boxoffice_contracts::{BookingId, Instant, Money};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set, sea_query::OnConflict};
+
+pub mod row {
+    use sea_orm::entity::prelude::*;
+
+    #[sea_orm::model]
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "ledger_entries")]
+    pub struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub operation_key: String,
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub account: String,
+        pub booking_id: Uuid,
+        pub amount_minor: i64,
+        pub currency: String,
+        pub at: DateTimeUtc,
+    }
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+/// Accounts. A positive amount flows in, a negative one out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Account {
+    /// What the gateway owes us.
+    Gateway,
+    /// What was sold.
+    Sales,
+    /// What went back by our order.
+    Refunds,
+    /// What went back without one.
+    RefundsOutside,
+}
+
+impl Account {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gateway => "gateway",
+            Self::Sales => "sales",
+            Self::Refunds => "refunds",
+            Self::RefundsOutside => "refunds_outside",
+        }
+    }
+}
+
+/// Posts `amount` into one account and out of another. Posting an operation again changes nothing.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn post(
+    db: &impl ConnectionTrait,
+    operation_key: &str,
+    booking: BookingId,
+    (into, out_of): (Account, Account),
+    amount: Money,
+    now: Instant,
+) -> Result<(), DbErr> {
+    let line = |account: Account, minor: i64| row::ActiveModel {
+        operation_key: Set(operation_key.to_owned()),
+        account: Set(account.as_str().to_owned()),
+        booking_id: Set(booking.0),
+        amount_minor: Set(minor),
+        currency: Set(amount.currency.as_str().to_owned()),
+        at: Set(now),
+    };
+    let keep = OnConflict::new().update_column(row::Column::OperationKey).to_owned();
+    row::Entity::insert_many([line(into, amount.minor), line(out_of, -amount.minor)])
+        .on_conflict(keep)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
