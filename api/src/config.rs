@@ -79,7 +79,10 @@ impl ApiConfig {
             return Err(ConfigError::Secret("api.status_link_secret"));
         }
         let secrets = &self.webhook.secrets;
-        if secrets.iter().any(|secret| secret.0.len() < WEBHOOK_SECRET_LEN_MIN) {
+        if secrets
+            .iter()
+            .any(|secret| secret.0.len() < WEBHOOK_SECRET_LEN_MIN)
+        {
             return Err(ConfigError::Setting(
                 "api.webhook.secrets",
                 format!("at least {WEBHOOK_SECRET_LEN_MIN} characters each"),
@@ -95,7 +98,10 @@ impl ApiConfig {
             ("api.body_bytes_max", self.body_bytes_max),
             ("api.concurrency_max", self.concurrency_max),
             ("api.waiters_max", self.waiters_max),
-            ("api.submit_deadline_secs", self.submit_deadline_secs as usize),
+            (
+                "api.submit_deadline_secs",
+                self.submit_deadline_secs as usize,
+            ),
         ];
         match limits.into_iter().find(|(_, value)| *value == 0) {
             Some((name, _)) => Err(ConfigError::Setting(name, "must not be zero".to_owned())),

@@ -3,6 +3,8 @@
 use crate::Problem;
 use async_trait::async_trait;
 use boxoffice_contracts::{Code, Envelope, Message};
+use boxoffice_runtime::{Broker, BrokerState, IntakeError, IntakePublisher};
+use tokio::sync::watch;
 
 /// Publishes to the intake exchange with `mandatory` and a confirm.
 ///
@@ -13,70 +15,53 @@ pub trait Intake: Send + Sync {
     ///
     /// # Errors
     /// Why the command can't be called accepted.
-    async fn publish(&self, envelope: Envelope, body: Vec<u8>) -> Result<(), IntakeError>;
+    async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError>;
 
     /// Whether publishing makes sense now. Costs nothing.
-    fn broker(&self) -> Broker;
+    fn broker(&self) -> BrokerState;
 }
 
-/// What the connection knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Broker {
-    Ready,
-    /// An alarm of memory or disk: publishers are held back.
-    Blocked,
-    Down,
+/// The broker behind the trait: the runtime's pool of channels, one publish in flight on each.
+pub struct BrokerIntake {
+    publisher: IntakePublisher,
+    state: watch::Receiver<BrokerState>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum IntakeError {
-    #[error("no queue is bound for the command")]
-    Unroutable,
-    #[error("the broker refused it: the queue is full")]
-    Refused,
-    #[error("no confirm came in time")]
-    TimedOut,
-    #[error("the broker holds publishers back")]
-    Blocked,
-    #[error("the broker can't be reached")]
-    Down,
-}
-
-impl Broker {
+impl BrokerIntake {
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Ready => "ready",
-            Self::Blocked => "blocked",
-            Self::Down => "down",
+    pub fn new(broker: &Broker) -> Self {
+        Self {
+            publisher: IntakePublisher::new(broker),
+            state: broker.state(),
         }
     }
 }
 
-impl IntakeError {
-    /// For metrics and logs.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Unroutable => "unroutable",
-            Self::Refused => "refused",
-            Self::TimedOut => "timed_out",
-            Self::Blocked => "blocked",
-            Self::Down => "down",
-        }
+#[async_trait]
+impl Intake for BrokerIntake {
+    async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
+        self.publisher.publish(envelope, body).await
     }
 
-    const fn retry_after_secs(self) -> u32 {
-        match self {
-            Self::TimedOut => 2,
-            Self::Down | Self::Unroutable | Self::Blocked | Self::Refused => 5,
-        }
+    fn broker(&self) -> BrokerState {
+        *self.state.borrow()
+    }
+}
+
+/// When it is worth to come again.
+const fn retry_after_secs(error: IntakeError) -> u32 {
+    match error {
+        IntakeError::TimedOut => 2,
+        IntakeError::Down
+        | IntakeError::Unroutable
+        | IntakeError::Blocked
+        | IntakeError::Refused => 5,
     }
 }
 
 impl From<IntakeError> for Problem {
     fn from(error: IntakeError) -> Self {
-        let problem = Self::overloaded(error.retry_after_secs());
+        let problem = Self::overloaded(retry_after_secs(error));
         match error {
             // Without the confirm we can't know: say so, and that the key makes a repetition harmless.
             IntakeError::TimedOut => Self {
@@ -106,17 +91,21 @@ pub(crate) async fn send<M: Message>(
 ) -> Result<(), Problem> {
     let refused = |error: IntakeError| {
         metrics::counter!("intake_refused_total", "reason" => error.as_str()).increment(1);
-        tracing::warn!(message.kind = M::KIND.as_str(), reason = error.as_str(), "not accepted");
+        tracing::warn!(
+            message.kind = M::KIND.as_str(),
+            reason = error.as_str(),
+            "not accepted"
+        );
         Problem::from(error)
     };
     match intake.broker() {
-        Broker::Ready => {}
-        Broker::Blocked => return Err(refused(IntakeError::Blocked)),
-        Broker::Down => return Err(refused(IntakeError::Down)),
+        BrokerState::Up => {}
+        BrokerState::Blocked => return Err(refused(IntakeError::Blocked)),
+        BrokerState::Down => return Err(refused(IntakeError::Down)),
     }
     let body = serde_json::to_vec(message).map_err(|error| {
         tracing::error!(message.kind = M::KIND.as_str(), %error, "a command can't be encoded");
         Problem::new(Code::InternalError)
     })?;
-    intake.publish(envelope, body).await.map_err(refused)
+    intake.publish(&envelope, &body).await.map_err(refused)
 }

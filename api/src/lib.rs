@@ -35,10 +35,10 @@ mod webhooks;
 mod testing;
 
 pub use config::ApiConfig;
-pub use documents::Documents;
-pub use intake::{Broker, Intake, IntakeError};
+pub use documents::{Documents, MongoDocuments};
+pub use intake::{BrokerIntake, Intake};
 pub use internal::router as internal_router;
 pub use problem::Problem;
 pub use router::router;
 pub use state::{AppState, Parts};
-pub use watch::Hint;
+pub use watch::{Hint, hints};

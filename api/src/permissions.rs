@@ -62,7 +62,12 @@ use Role::{Admin, Cashier, Customer, Manager, Operator, Partner, Support, Viewer
 use Scope::{Own, Tenant, Venue};
 
 /// Those who sell or buy: what they submit is their own.
-const SELLERS: &[(Role, Scope)] = &[(Customer, Own), (Cashier, Own), (Manager, Own), (Partner, Own)];
+const SELLERS: &[(Role, Scope)] = &[
+    (Customer, Own),
+    (Cashier, Own),
+    (Manager, Own),
+    (Partner, Own),
+];
 
 const READERS: &[(Role, Scope)] = &[
     (Customer, Own),
@@ -99,8 +104,20 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Post, "/v1/webhooks/stripe", Action::ReceiveWebhook, Access::Signed, false),
 ];
 
-const fn route(verb: Verb, path: &'static str, action: Action, access: Access, waits: bool) -> Route {
-    Route { verb, path, action, access, waits }
+const fn route(
+    verb: Verb,
+    path: &'static str,
+    action: Action,
+    access: Access,
+    waits: bool,
+) -> Route {
+    Route {
+        verb,
+        path,
+        action,
+        access,
+        waits,
+    }
 }
 
 impl Access {

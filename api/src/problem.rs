@@ -8,7 +8,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use boxoffice_contracts::Code;
-use sea_orm::{DbErr, RuntimeErr};
+use boxoffice_runtime::Failure;
+use sea_orm::DbErr;
 use serde::Serialize;
 use std::borrow::Cow;
 use url::Url;
@@ -135,7 +136,11 @@ impl Problem {
     #[must_use]
     pub fn render(&self, public_url: &Url, instance: &str, trace_id: &str) -> Response {
         let body = ProblemBody {
-            kind: format!("{}/problems/{}", public_url.as_str().trim_end_matches('/'), self.code),
+            kind: format!(
+                "{}/problems/{}",
+                public_url.as_str().trim_end_matches('/'),
+                self.code
+            ),
             title: self.code.title(),
             status: self.code.http_status(),
             detail: self.detail.as_deref(),
@@ -186,33 +191,15 @@ impl IntoResponse for Problem {
 /// A store that can't be reached is 503; one that refuses our statement is an error of ours.
 impl From<DbErr> for Problem {
     fn from(error: DbErr) -> Self {
-        if is_outage(&error) {
-            tracing::warn!(error = %error, "the database can't be reached");
+        let failure = Failure::from(error);
+        if matches!(failure, Failure::Down(..)) {
+            tracing::warn!(error = %failure, "the database can't be reached");
             Self::because(Code::Unavailable, "The database can't be reached.")
                 .retry_after(RETRY_AFTER_OUTAGE_SECS)
         } else {
-            tracing::error!(error = %error, "the database refused a read");
+            tracing::error!(error = %failure, "the database refused a read");
             Self::new(Code::InternalError)
         }
-    }
-}
-
-fn is_outage(error: &DbErr) -> bool {
-    match error {
-        DbErr::Conn(_) | DbErr::ConnectionAcquire(_) => true,
-        // What isn't the server's word came from the way to it.
-        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
-            matches!(
-                inner.as_ref(),
-                sea_orm::sqlx::Error::Io(_)
-                    | sea_orm::sqlx::Error::Tls(_)
-                    | sea_orm::sqlx::Error::Protocol(_)
-                    | sea_orm::sqlx::Error::PoolTimedOut
-                    | sea_orm::sqlx::Error::PoolClosed
-                    | sea_orm::sqlx::Error::WorkerCrashed
-            )
-        }
-        _ => false,
     }
 }
 
@@ -233,7 +220,9 @@ mod tests {
         assert_eq!(response.status(), 422);
         assert_eq!(response.headers()["content-type"], PROBLEM_JSON);
         assert_eq!(response.headers()["retry-after"], "3");
-        let body = axum::body::to_bytes(response.into_body(), 4096).await.unwrap();
+        let body = axum::body::to_bytes(response.into_body(), 4096)
+            .await
+            .unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(
             body,

@@ -4,7 +4,10 @@ use crate::config::{Secret, TokenConfig};
 use boxoffice_contracts::{Instant, Role, VenueId, principal::TENANT_HOUSE};
 use ed25519_dalek::{
     SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey, DecodePublicKey, EncodePrivateKey, EncodePublicKey,
+        spki::der::pem::LineEnding,
+    },
 };
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde::{Deserialize, Serialize};
@@ -84,7 +87,9 @@ pub fn generate() -> Result<KeyPair, TokenError> {
     let public = key.verifying_key();
     Ok(KeyPair {
         private_pem: Secret::new(private.as_str()),
-        public_pem: public.to_public_key_pem(LineEnding::LF).map_err(drop_public)?,
+        public_pem: public
+            .to_public_key_pem(LineEnding::LF)
+            .map_err(drop_public)?,
         kid: fingerprint(&public),
     })
 }
@@ -160,7 +165,9 @@ pub(crate) fn principal_makes_sense(
         return Err("a subject has 1 to 64 visible ASCII characters");
     }
     let partner_id = (3..=32).contains(&tenant.len())
-        && tenant.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        && tenant
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     match role {
         Role::Partner if tenant == TENANT_HOUSE || !partner_id => {
             Err("a partner's tenant is its id: 3 to 32 of a-z, 0-9 and '-'")
@@ -192,12 +199,18 @@ fn fingerprint(key: &VerifyingKey) -> String {
     hex::encode(&Sha256::digest(key.as_bytes())[..8])
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "for map_err; the error may quote the key")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "for map_err; the error may quote the key"
+)]
 fn drop_private<E>(_error: E) -> TokenError {
     TokenError::PrivateKey
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "for map_err; the error says no more")]
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "for map_err; the error says no more"
+)]
 fn drop_public<E>(_error: E) -> TokenError {
     TokenError::PublicKey
 }
@@ -218,7 +231,11 @@ mod tests {
         assert!(ok("acme", Role::Partner, None));
         assert!(!ok("house", Role::Partner, None));
         assert!(!ok("house", Role::Manager, None));
-        assert!(ok("house", Role::Manager, Some(VenueId::from_slug("astor"))));
+        assert!(ok(
+            "house",
+            Role::Manager,
+            Some(VenueId::from_slug("astor"))
+        ));
         assert!(principal_makes_sense("a b", "house", Role::Admin, None).is_err());
     }
 }

@@ -1,1 +1,57 @@
-fn main() {}
+//! `boxoffice`: one binary; what it does is an argument.
+
+mod commands;
+mod doors;
+mod keys;
+mod logging;
+mod settings;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Sells seats when everybody comes at once.
+///
+/// Settings come from built-in defaults, then a file (`--config` or BOXOFFICE_CONFIG), then the environment:
+/// BOXOFFICE__MYSQL__URL sets `mysql.url`. `boxoffice config` prints all of them with their origin.
+#[derive(Debug, Parser)]
+#[command(name = "boxoffice", version, subcommand_required = true, arg_required_else_help = true)]
+struct Arguments {
+    /// A TOML file with settings.
+    #[arg(long, global = true, value_name = "FILE", env = "BOXOFFICE_CONFIG")]
+    config: Option<std::path::PathBuf>,
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+/// Exit code of a wrong configuration, as sysexits.h has it (EX_CONFIG).
+const EXIT_CONFIG: u8 = 78;
+
+fn main() -> ExitCode {
+    // One TLS provider for every client in the process, before any of them asks for one.
+    if rustls::crypto::ring::default_provider().install_default().is_err() {
+        commands::complain("another TLS provider was installed first");
+        return ExitCode::FAILURE;
+    }
+    let arguments = Arguments::parse();
+    let settings = match settings::Settings::load(arguments.config.as_deref()) {
+        Ok(settings) => settings,
+        Err(error) => {
+            commands::complain(&format!("{error:#}"));
+            return ExitCode::from(EXIT_CONFIG);
+        }
+    };
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            commands::complain(&format!("no async runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(commands::run(arguments.command, settings)) {
+        Ok(code) => code,
+        Err(error) => {
+            commands::complain(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -31,7 +31,11 @@ pub async fn connect(url: &str, database: &str, app_name: &str) -> Result<Databa
     options.server_selection_timeout = Some(SERVER_SELECTION_MAX);
     options.connect_timeout = Some(CONNECT_MAX);
     options.write_concern = Some(
-        WriteConcern::builder().w(Acknowledgment::Majority).journal(true).w_timeout(MAJORITY_MAX).build(),
+        WriteConcern::builder()
+            .w(Acknowledgment::Majority)
+            .journal(true)
+            .w_timeout(MAJORITY_MAX)
+            .build(),
     );
     Ok(Client::with_options(options)?.database(database))
 }
@@ -69,7 +73,10 @@ pub async fn initiate_replica_set(url: &str, member: &str) -> Result<Initiated, 
     options.direct_connection = Some(true);
     options.repl_set_name = None;
     options.server_selection_timeout = Some(SERVER_SELECTION_MAX);
-    let set = ClientOptions::parse(url).await?.repl_set_name.unwrap_or_else(|| "rs0".to_owned());
+    let set = ClientOptions::parse(url)
+        .await?
+        .repl_set_name
+        .unwrap_or_else(|| "rs0".to_owned());
     let admin = Client::with_options(options)?.database("admin");
     match admin.run_command(doc! { "replSetGetStatus": 1 }).await {
         Ok(_) => return Ok(Initiated::Already),
@@ -113,8 +120,9 @@ pub fn is_outage(error: &Error) -> bool {
 
 /// Host unreachable or not found, network timeout, shutting down, not the primary and its relatives,
 /// time limit, out of disk space.
-const STEPPING_DOWN: [i32; 15] =
-    [6, 7, 50, 89, 91, 133, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436];
+const STEPPING_DOWN: [i32; 15] = [
+    6, 7, 50, 89, 91, 133, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
+];
 
 fn code(error: &Error) -> Option<i32> {
     match error.kind.as_ref() {
@@ -138,7 +146,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_majority_is_asked_for_whatever_the_url_says() {
-        let database = connect("mongodb://127.0.0.1:1/?w=1", "boxoffice", "test").await.unwrap();
+        let database = connect("mongodb://127.0.0.1:1/?w=1", "boxoffice", "test")
+            .await
+            .unwrap();
         let concern = database.write_concern().unwrap();
         assert_eq!(concern.w, Some(Acknowledgment::Majority));
         assert_eq!(concern.journal, Some(true));

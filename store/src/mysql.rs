@@ -17,4 +17,3 @@ pub mod webhooks;
 pub mod import;
 pub mod mails;
 pub mod show_facts;
-pub mod parked;

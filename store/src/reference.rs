@@ -25,7 +25,9 @@ pub fn serial(ticket: TicketId) -> String {
 
 /// Five bytes are exactly eight digits of five bits.
 fn base32(bytes: [u8; 5]) -> String {
-    let bits = bytes.iter().fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let bits = bytes
+        .iter()
+        .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
     (0..8)
         .rev()
         .map(|digit| char::from(ALPHABET[(bits >> (digit * 5) & 31) as usize]))

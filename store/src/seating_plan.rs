@@ -15,6 +15,8 @@ use std::collections::{HashMap, HashSet};
 pub const PLAN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most seats of a plan.
 pub const SEATS_MAX: usize = 20_000;
+/// Deepest nesting; a plan needs ten levels, MongoDB takes a hundred.
+const DEPTH_MAX: usize = 64;
 /// Most categories, zones of a plan and rows of a zone.
 const PARTS_MAX: usize = 1_000;
 /// Most problems that are listed; a plan with more is beyond mending by list.
@@ -72,7 +74,6 @@ pub fn parse(bytes: &[u8]) -> Result<SeatingPlan, Vec<Problem>> {
         problems.add("", "too_large", format!("at most {PLAN_BYTES_MAX} bytes"));
         return Err(problems.into_list());
     }
-    // serde_json itself refuses what is nested deeper than 128.
     let document: Value = match serde_json::from_slice(bytes) {
         Ok(document) => document,
         Err(error) => {
@@ -80,13 +81,36 @@ pub fn parse(bytes: &[u8]) -> Result<SeatingPlan, Vec<Problem>> {
             return Err(problems.into_list());
         }
     };
-    let mut draft = Draft { problems, ..Draft::default() };
+    if depth(&document) > DEPTH_MAX {
+        problems.add("", "too_deep", format!("at most {DEPTH_MAX} levels"));
+        return Err(problems.into_list());
+    }
+    let mut draft = Draft {
+        problems,
+        ..Draft::default()
+    };
     let name = draft.plan(&Node::root(&document));
     if draft.problems.is_empty() {
-        let Draft { categories, seats, .. } = draft;
-        return Ok(SeatingPlan { name, categories, seats, document });
+        let Draft {
+            categories, seats, ..
+        } = draft;
+        return Ok(SeatingPlan {
+            name,
+            categories,
+            seats,
+            document,
+        });
     }
     Err(draft.problems.into_list())
+}
+
+/// Levels of nesting. Bounded: `serde_json` refuses more than 128.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or(0),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or(0),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => 0,
+    }
 }
 
 /// What has been read so far.
@@ -110,7 +134,8 @@ impl Draft {
             self.zone(&zone);
         }
         if self.seats.is_empty() && self.problems.is_empty() {
-            self.problems.add("/zones", "no_seats", "a plan has at least one seat");
+            self.problems
+                .add("/zones", "no_seats", "a plan has at least one seat");
         }
         name.unwrap_or_default()
     }
@@ -121,7 +146,8 @@ impl Draft {
         };
         if !self.names.insert(name.clone()) {
             let detail = format!("category {name:?} is declared twice");
-            self.problems.add(&node.at("name"), "category_repeated", detail);
+            self.problems
+                .add(&node.at("name"), "category_repeated", detail);
             return;
         }
         let color = node.optional_text("color", 32, &mut self.problems);
@@ -129,7 +155,9 @@ impl Draft {
     }
 
     fn zone(&mut self, node: &Node<'_>) {
-        let name = node.text("name", 100, &mut self.problems).unwrap_or_default();
+        let name = node
+            .text("name", 100, &mut self.problems)
+            .unwrap_or_default();
         let corner = node.position(&mut self.problems);
         for row in node.list("rows", PARTS_MAX, &mut self.problems) {
             self.row(&row, &name, corner);
@@ -137,7 +165,9 @@ impl Draft {
     }
 
     fn row(&mut self, node: &Node<'_>, zone: &str, corner: (f64, f64)) {
-        let label = node.text("row_number", 32, &mut self.problems).unwrap_or_default();
+        let label = node
+            .text("row_number", 32, &mut self.problems)
+            .unwrap_or_default();
         let (x, y) = node.position(&mut self.problems);
         let corner = (corner.0 + x, corner.1 + y);
         for seat in node.list("seats", SEATS_MAX, &mut self.problems) {
@@ -146,7 +176,8 @@ impl Draft {
             }
             if self.seats.len() == SEATS_MAX {
                 let detail = format!("at most {SEATS_MAX} seats");
-                self.problems.add_once(seat.pointer(), "too_many_seats", detail);
+                self.problems
+                    .add_once(seat.pointer(), "too_many_seats", detail);
                 return;
             }
             self.seat(&seat, zone, &label, corner);
@@ -162,26 +193,40 @@ impl Draft {
             && !self.names.contains(category)
         {
             let detail = format!("no category {category:?} is declared");
-            self.problems.add(&node.at("category"), "category_undeclared", detail);
+            self.problems
+                .add(&node.at("category"), "category_undeclared", detail);
         }
         let Some(guid) = guid else { return };
         let id = match SeatId::new(guid.as_str()) {
             Ok(id) => id,
             Err(error) => {
-                self.problems.add(&node.at("seat_guid"), "seat_guid_malformed", error.to_string());
+                self.problems.add(
+                    &node.at("seat_guid"),
+                    "seat_guid_malformed",
+                    error.to_string(),
+                );
                 return;
             }
         };
         if let Some(first) = self.seen.get(&guid) {
             let detail = format!("{guid:?} is also the seat at {first}");
-            self.problems.add(&node.at("seat_guid"), "seat_guid_repeated", detail);
+            self.problems
+                .add(&node.at("seat_guid"), "seat_guid_repeated", detail);
             return;
         }
         self.seen.insert(guid, node.pointer().to_owned());
         if let (Some(number), Some(category)) = (number, category) {
             let (x, y) = (corner.0 + x, corner.1 + y);
             let (zone, row) = (zone.to_owned(), row.to_owned());
-            self.seats.push(PlannedSeat { id, zone, row, number, category, x, y });
+            self.seats.push(PlannedSeat {
+                id,
+                zone,
+                row,
+                number,
+                category,
+                x,
+                y,
+            });
         }
     }
 }

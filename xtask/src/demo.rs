@@ -57,7 +57,7 @@ impl Place {
             .iter()
             .find(|process| process.group == Group::Sandbox && process.role == "mail-catcher")
             .map(|process| process.address.clone());
-        let out = folder.path().join("demo");
+        let out = folder.data("demo");
         std::fs::create_dir_all(&out)?;
         let programs = Programs::of_running(&state)?;
         Ok(Self { api: format!("http://{listen}"), mail, folder: out, state, programs })

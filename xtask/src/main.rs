@@ -4,7 +4,9 @@
 //! Underneath: `stack/` knows processes, ports and where things lie, `servers/` the three foreign
 //! servers, `product.rs` our own programs, `ui.rs` is the only place that prints.
 
+mod demo;
 mod down;
+mod r#gen;
 mod install;
 mod interrupt;
 mod logs;
@@ -15,6 +17,7 @@ mod services;
 mod stack;
 mod status;
 mod test;
+mod tidy;
 mod ui;
 mod up;
 
@@ -46,6 +49,9 @@ enum Command {
     Status(status::Arguments),
     Logs(logs::Arguments),
     Test(test::Arguments),
+    Demo(demo::Arguments),
+    Gen(r#gen::Arguments),
+    Tidy(tidy::Arguments),
     Services(services::Arguments),
 }
 
@@ -56,6 +62,9 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Logs(arguments) => logs::run(&arguments),
         Command::Test(arguments) => test::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
+        Command::Gen(arguments) => r#gen::run(&arguments),
+        Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::probe;
 use crate::servers::Servers;
-use crate::stack::{Group, Port, Stack, last_words, workspace};
+use crate::stack::{Group, Port, Stack, State, last_words, workspace};
 use crate::ui;
 
 const PACKAGES: [&str; 3] = [
@@ -21,6 +21,8 @@ const PACKAGES: [&str; 3] = [
     "boxoffice-stripe-sandbox",
     "boxoffice-mail-catcher",
 ];
+/// Where the programs of a running stack lie; for `demo`, not for them.
+const BIN_DIR: &str = "BOXOFFICE_BIN_DIR";
 const READY_MAX: Duration = Duration::from_secs(60);
 /// A role that has lived this long after the API answered did not fail at its start.
 const SETTLED: Duration = Duration::from_millis(500);
@@ -30,7 +32,7 @@ const SETTLED: Duration = Duration::from_millis(500);
 const PREPARATION: &[(&str, &[&str])] = &[
     ("migrate", &["migrate"]),
     ("topology", &["topology", "declare"]),
-    // ("demo data", &["import", "hall", "docs/demo/…json"]),
+    ("demo data", &["import", "all", "demo"]),
 ];
 
 /// `boxoffice …`, one process each. The name is that of the log and of `logs ROLE`.
@@ -86,6 +88,14 @@ impl Programs {
         })
     }
 
+    /// Those that a running stack was started from.
+    pub(crate) fn of_running(state: &State) -> anyhow::Result<Self> {
+        let folder = state.env.get(BIN_DIR).context("the stack is older than this xtask")?;
+        Ok(Self {
+            folder: PathBuf::from(folder),
+        })
+    }
+
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
@@ -130,9 +140,14 @@ impl Programs {
 
 /// What every program of ours is told. What the caller has set stays: their Stripe, their SMTP
 /// server, their hold times.
-pub(crate) fn environment(stack: &Stack, servers: &Servers) -> Environment {
+pub(crate) fn environment(
+    stack: &Stack,
+    servers: &Servers,
+    programs: &Programs,
+) -> Environment {
     let at = |scheme: &str, port: Port| format!("{scheme}://{}", stack.address(port));
     let mut environment: Environment = [
+        (BIN_DIR, programs.folder.display().to_string()),
         ("BOXOFFICE__MYSQL__URL", servers.mysql.clone()),
         ("BOXOFFICE__AMQP__URL", servers.amqp.clone()),
         ("BOXOFFICE__MONGODB__URL", servers.mongodb.clone()),
@@ -140,19 +155,24 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers) -> Environment {
             "BOXOFFICE__MONGODB__INITIATE_REPLICA_SET",
             "true".to_owned(),
         ),
-        ("BOXOFFICE__SMTP__URL", at("smtp", Port::Smtp)),
-        ("BOXOFFICE__STRIPE__URL", at("http", Port::Stripe)),
+        ("BOXOFFICE__SMTP__URL", at("smtp+plain", Port::Smtp)),
+        ("BOXOFFICE__GATEWAY__URL", at("http", Port::Stripe) + "/"),
         (
-            "BOXOFFICE__STRIPE__SECRET_KEY",
+            "BOXOFFICE__GATEWAY__SECRET_KEY",
             stack.secrets.stripe_key.clone(),
         ),
         (
-            "BOXOFFICE__STRIPE__WEBHOOK_SECRET",
+            "BOXOFFICE__API__WEBHOOK__SECRETS",
             stack.secrets.stripe_webhook.clone(),
         ),
         (
             "BOXOFFICE__API__LISTEN",
             stack.address(Port::Api).to_string(),
+        ),
+        ("BOXOFFICE__API__PUBLIC_URL", at("http", Port::Api)),
+        (
+            "BOXOFFICE__KEYS__FOLDER",
+            stack.folder.data("keys").display().to_string(),
         ),
         (
             "BOXOFFICE__API__INTERNAL_LISTEN",
@@ -171,7 +191,7 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers) -> Environment {
     // But where the API listens follows from --port-base, like all our ports.
     for (name, value) in environment
         .iter_mut()
-        .filter(|(name, _)| !name.starts_with("BOXOFFICE__API__"))
+        .filter(|(name, _)| !name.starts_with("BOXOFFICE__API__") || name.contains("WEBHOOK"))
     {
         if let Some(theirs) = set_by_caller(name) {
             *value = theirs;
@@ -213,7 +233,7 @@ pub(crate) fn start_sandboxes(
         stack.await_ready("mail-catcher", READY_MAX, || probe::answers_http(&health))?;
         step.done(&format!("ready at http://{page}"));
     }
-    if set_by_caller("BOXOFFICE__STRIPE__URL").is_none() {
+    if set_by_caller("BOXOFFICE__GATEWAY__URL").is_none() {
         let step = ui::step("Stripe sandbox", "starting");
         let address = stack.address(Port::Stripe);
         let mut command = stripe_sandbox(stack, programs, environment)?;
@@ -248,11 +268,11 @@ fn stripe_sandbox(
         .arg(stack.folder.data("stripe"))
         .env(
             "SANDBOX_SECRET_KEY",
-            &environment["BOXOFFICE__STRIPE__SECRET_KEY"],
+            &environment["BOXOFFICE__GATEWAY__SECRET_KEY"],
         )
         .env(
             "SANDBOX_WEBHOOK_SECRET",
-            &environment["BOXOFFICE__STRIPE__WEBHOOK_SECRET"],
+            &environment["BOXOFFICE__API__WEBHOOK__SECRETS"],
         );
     Ok(command)
 }
@@ -262,6 +282,8 @@ pub(crate) fn prepare(
     programs: &Programs,
     environment: &Environment,
 ) -> anyhow::Result<()> {
+    let keys = environment["BOXOFFICE__KEYS__FOLDER"].clone();
+    programs.run(stack, "keys", &["keys", &keys], environment)?;
     PREPARATION
         .iter()
         .try_for_each(|(name, arguments)| programs.run(stack, name, arguments, environment))

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 
 fn start(stack: &Stack, given: &Given, programs: &product::Programs) -> anyhow::Result<()> {
     let servers = servers::start(stack, given, Scope::Product)?;
-    let environment = product::environment(stack, &servers);
+    let environment = product::environment(stack, &servers, programs);
     stack.remember_env(&environment)?;
     product::start_sandboxes(stack, programs, &environment)?;
     product::prepare(stack, programs, &environment)?;

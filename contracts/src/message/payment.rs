@@ -29,10 +29,17 @@ messages! {
     }
 
     /// Takes the reserved funds.
-    Capture { amount: Money }
+    Capture {
+        /// Number of the booking's intent, from 1.
+        generation: u16,
+        amount: Money,
+    }
 
     /// Closes the intent; its row was marked `closing` in the saga's transaction.
-    Void {}
+    Void {
+        /// Number of the booking's intent, from 1.
+        generation: u16,
+    }
 
     /// Gives money back. The id comes from the operation, so that an order repeated pays once.
     Refund { refund_id: RefundId, amount: Money }
@@ -63,13 +70,13 @@ messages! {
     Unknown { attempt: u16 }
 
     /// The funds are taken.
-    Captured { amount: Money }
+    Captured { generation: u16, amount: Money }
 
     /// The capture was refused for good.
-    CaptureFailed { code: Code }
+    CaptureFailed { generation: u16, code: Code }
 
     /// The intent is closed and nothing was taken.
-    Voided {}
+    Voided { generation: u16 }
 
     /// The money went back.
     Refunded { refund_id: RefundId, amount: Money }

@@ -35,8 +35,16 @@ pub struct StoredPdf {
 
 impl std::fmt::Debug for StoredPdf {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { bytes, sha256, revision } = self;
-        write!(f, "StoredPdf({} bytes, {sha256}, revision {revision})", bytes.len())
+        let Self {
+            bytes,
+            sha256,
+            revision,
+        } = self;
+        write!(
+            f,
+            "StoredPdf({} bytes, {sha256}, revision {revision})",
+            bytes.len()
+        )
     }
 }
 
@@ -123,7 +131,9 @@ pub async fn find_ticket_pdf(
 }
 
 pub(super) async fn ensure_indexes(database: &Database) -> Result<(), Error> {
-    let by_booking = IndexModel::builder().keys(doc! { "booking_id": 1, "revision": -1 }).build();
+    let by_booking = IndexModel::builder()
+        .keys(doc! { "booking_id": 1, "revision": -1 })
+        .build();
     rows(database).create_index(by_booking).await?;
     Ok(())
 }

@@ -49,7 +49,7 @@ pub async fn store(
 /// The plan of a layout.
 ///
 /// # Errors
-/// When the server can't be reached or what it holds is no JSON.
+/// When the server can't be reached.
 pub async fn find(database: &Database, layout: Uuid) -> Result<Option<serde_json::Value>, Error> {
     let found = database
         .collection::<Document>(COLLECTION)
@@ -57,11 +57,16 @@ pub async fn find(database: &Database, layout: Uuid) -> Result<Option<serde_json
         .projection(doc! { "plan": 1 })
         .await?;
     let plan = found.and_then(|mut row| row.remove("plan"));
-    Ok(plan.map(mongodb::bson::Bson::into_relaxed_extjson))
+    Ok(plan.map(mongodb::bson::deserialize_from_bson).transpose()?)
 }
 
 pub(super) async fn ensure_indexes(database: &Database) -> Result<(), Error> {
-    let by_hall = IndexModel::builder().keys(doc! { "hall": 1, "version": -1 }).build();
-    database.collection::<Document>(COLLECTION).create_index(by_hall).await?;
+    let by_hall = IndexModel::builder()
+        .keys(doc! { "hall": 1, "version": -1 })
+        .build();
+    database
+        .collection::<Document>(COLLECTION)
+        .create_index(by_hall)
+        .await?;
     Ok(())
 }

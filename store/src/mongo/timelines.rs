@@ -57,7 +57,11 @@ pub async fn append(database: &Database, lines: &[Line]) -> Result<Vec<Refused>,
     if lines.is_empty() {
         return Ok(Vec::new());
     }
-    let Err(error) = rows(database).insert_many(lines.iter().map(row)).ordered(false).await else {
+    let Err(error) = rows(database)
+        .insert_many(lines.iter().map(row))
+        .ordered(false)
+        .await
+    else {
         return Ok(Vec::new());
     };
     match error.kind.as_ref() {
@@ -66,7 +70,10 @@ pub async fn append(database: &Database, lines: &[Line]) -> Result<Vec<Refused>,
             Ok(refused
                 // A line never changes: one that is there is the same one.
                 .filter(|refused| refused.code != super::DUPLICATE_KEY)
-                .map(|refused| Refused { index: refused.index, code: refused.code })
+                .map(|refused| Refused {
+                    index: refused.index,
+                    code: refused.code,
+                })
                 .collect())
         }
         _ => Err(error),
@@ -84,11 +91,15 @@ pub async fn find(database: &Database, booking: BookingId) -> Result<Vec<Line>, 
         .await?
         .try_collect()
         .await?;
-    rows.into_iter().map(|row| line(row).ok_or_else(|| Error::custom("timelines: broken line"))).collect()
+    rows.into_iter()
+        .map(|row| line(row).ok_or_else(|| Error::custom("timelines: broken line")))
+        .collect()
 }
 
 pub(super) async fn ensure_indexes(database: &Database) -> Result<(), Error> {
-    let by_booking = IndexModel::builder().keys(doc! { "booking_id": 1, "version": 1 }).build();
+    let by_booking = IndexModel::builder()
+        .keys(doc! { "booking_id": 1, "version": 1 })
+        .build();
     rows(database).create_index(by_booking).await?;
     Ok(())
 }
@@ -140,7 +151,10 @@ mod tests {
             at: Instant::from_timestamp_millis(1_793_000_000_123).unwrap(),
             message: MessageId::of_outside_event("e"),
         };
-        assert_eq!(row(&before).id, format!("{}:7:booking.paid.v1", before.booking));
+        assert_eq!(
+            row(&before).id,
+            format!("{}:7:booking.paid.v1", before.booking)
+        );
         assert_eq!(line(row(&before)).unwrap(), before);
     }
 }

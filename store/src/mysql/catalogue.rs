@@ -133,13 +133,13 @@ pub async fn list_shows(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn find_show(
-    db: &impl ConnectionTrait,
-    id: ShowId,
-) -> Result<Option<ShowEntry>, DbErr> {
+pub async fn find_show(db: &impl ConnectionTrait, id: ShowId) -> Result<Option<ShowEntry>, DbErr> {
     let sql = format!("{SHOW} WHERE s.id = ?");
     let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, [id.0.into()]);
-    db.query_one_raw(ask).await?.map(|row| show(&row)).transpose()
+    db.query_one_raw(ask)
+        .await?
+        .map(|row| show(&row))
+        .transpose()
 }
 
 /// Prices of a show, cheapest first, with the counters of places without numbers.

@@ -56,8 +56,15 @@ impl Report {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { created, updated, unchanged } = self;
-        write!(f, "{created} created, {updated} updated, {unchanged} unchanged")
+        let Self {
+            created,
+            updated,
+            unchanged,
+        } = self;
+        write!(
+            f,
+            "{created} created, {updated} updated, {unchanged} unchanged"
+        )
     }
 }
 
@@ -74,7 +81,10 @@ pub struct Imported {
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     #[error("{file} was refused: {}", list(.problems))]
-    Refused { file: String, problems: Vec<Problem> },
+    Refused {
+        file: String,
+        problems: Vec<Problem>,
+    },
     #[error("{file} cannot be read: {error}")]
     Unreadable { file: String, error: io::Error },
     #[error(transparent)]
@@ -84,7 +94,8 @@ pub enum ImportError {
 }
 
 fn list(problems: &[Problem]) -> String {
-    let line = |problem: &Problem| format!("{} {}: {}", problem.pointer, problem.code, problem.detail);
+    let line =
+        |problem: &Problem| format!("{} {}: {}", problem.pointer, problem.code, problem.detail);
     problems.iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
@@ -102,14 +113,22 @@ pub async fn import_all(
     now: Instant,
 ) -> Result<Imported, ImportError> {
     let open = |file: &str| {
-        read(file).map_err(|error| ImportError::Unreadable { file: file.to_owned(), error })
+        read(file).map_err(|error| ImportError::Unreadable {
+            file: file.to_owned(),
+            error,
+        })
     };
     let venues = read_venues(&open("venues.json")?)?;
-    let mut imported = Imported { venues: import_venues(db, &venues).await?, ..Imported::default() };
+    let mut imported = Imported {
+        venues: import_venues(db, &venues).await?,
+        ..Imported::default()
+    };
     for venue in &venues {
         for hall in &venue.halls {
             let plan = open(&hall.file)?;
-            imported.halls.add(import_hall(db, documents, venue, hall, &plan, now).await?);
+            imported
+                .halls
+                .add(import_hall(db, documents, venue, hall, &plan, now).await?);
         }
     }
     imported.films = import_films(db, &open("films.json")?).await?;
@@ -121,7 +140,10 @@ pub async fn import_all(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn import_venues(db: &DatabaseConnection, venues: &[VenueEntry]) -> Result<Report, ImportError> {
+pub async fn import_venues(
+    db: &DatabaseConnection,
+    venues: &[VenueEntry],
+) -> Result<Report, ImportError> {
     let tx = db.begin().await?;
     let report = venues::store(&tx, venues).await?;
     tx.commit().await?;
@@ -162,9 +184,15 @@ pub async fn import_shows(
 /// Reads a file of ours; what is wrong with its form has line and column in the detail.
 fn decode<T: DeserializeOwned>(name: &str, file: &[u8]) -> Result<T, ImportError> {
     serde_json::from_slice(file).map_err(|error| {
-        let problem =
-            Problem { pointer: String::new(), code: "malformed", detail: error.to_string() };
-        ImportError::Refused { file: name.to_owned(), problems: vec![problem] }
+        let problem = Problem {
+            pointer: String::new(),
+            code: "malformed",
+            detail: error.to_string(),
+        };
+        ImportError::Refused {
+            file: name.to_owned(),
+            problems: vec![problem],
+        }
     })
 }
 
@@ -176,12 +204,19 @@ struct Check {
 
 impl Check {
     const fn of(file: &'static str) -> Self {
-        Self { file, problems: Vec::new() }
+        Self {
+            file,
+            problems: Vec::new(),
+        }
     }
 
     fn that(&mut self, good: bool, pointer: String, code: &'static str, detail: impl fmt::Display) {
         if !good {
-            self.problems.push(Problem { pointer, code, detail: detail.to_string() });
+            self.problems.push(Problem {
+                pointer,
+                code,
+                detail: detail.to_string(),
+            });
         }
     }
 
@@ -191,20 +226,35 @@ impl Check {
             && slug.len() <= len_max
             && slug.split('-').all(|part| {
                 !part.is_empty()
-                    && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+                    && part
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
             });
-        self.that(good, pointer, "slug_malformed", format!("a-z, 0-9 and -, at most {len_max}"));
+        self.that(
+            good,
+            pointer,
+            "slug_malformed",
+            format!("a-z, 0-9 and -, at most {len_max}"),
+        );
     }
 
     fn length(&mut self, text: &str, chars_max: usize, pointer: String) {
         let good = !text.trim().is_empty() && text.chars().count() <= chars_max;
-        self.that(good, pointer, "text_length", format!("1 to {chars_max} characters"));
+        self.that(
+            good,
+            pointer,
+            "text_length",
+            format!("1 to {chars_max} characters"),
+        );
     }
 
     fn finish(self) -> Result<(), ImportError> {
         if self.problems.is_empty() {
             return Ok(());
         }
-        Err(ImportError::Refused { file: self.file.to_owned(), problems: self.problems })
+        Err(ImportError::Refused {
+            file: self.file.to_owned(),
+            problems: self.problems,
+        })
     }
 }

@@ -1,7 +1,11 @@
 //! Mails and how they ended: one row per (booking, template, revision), which is sent at most once.
 
 use boxoffice_contracts::{BookingId, Instant, message::mail::Template};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set, entity::prelude::*, sea_query::{Expr, OnConflict}};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set,
+    entity::prelude::*,
+    sea_query::{Expr, OnConflict},
+};
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -38,7 +42,12 @@ impl MailKey {
     /// The `Message-ID` without its brackets: the same for every attempt, so that a repetition is recognised.
     #[must_use]
     pub fn message_id(&self, domain: &str) -> String {
-        format!("{}.{}.{}@{domain}", self.booking, self.template.as_str(), self.revision)
+        format!(
+            "{}.{}.{}@{domain}",
+            self.booking,
+            self.template.as_str(),
+            self.revision
+        )
     }
 }
 
@@ -56,7 +65,12 @@ pub enum MailState {
 }
 
 impl MailState {
-    const ALL: [Self; 4] = [Self::Sending, Self::Sent, Self::Superseded, Self::Undeliverable];
+    const ALL: [Self; 4] = [
+        Self::Sending,
+        Self::Sent,
+        Self::Superseded,
+        Self::Undeliverable,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -108,12 +122,19 @@ pub async fn begin(
     // A change that changes nothing: the row that is there is locked and stays as it is.
     let same = (row::Column::Revision, Expr::col(row::Column::Revision));
     let there = OnConflict::new().value(same.0, same.1).to_owned();
-    row::Entity::insert(new).on_conflict(there).exec_without_returning(db).await?;
-    let row = row::Entity::find_by_id((key.booking.0, key.template.as_str().to_owned(), key.revision))
-        .lock_exclusive()
-        .one(db)
-        .await?
-        .ok_or_else(|| DbErr::RecordNotFound("mails".to_owned()))?;
+    row::Entity::insert(new)
+        .on_conflict(there)
+        .exec_without_returning(db)
+        .await?;
+    let row = row::Entity::find_by_id((
+        key.booking.0,
+        key.template.as_str().to_owned(),
+        key.revision,
+    ))
+    .lock_exclusive()
+    .one(db)
+    .await?
+    .ok_or_else(|| DbErr::RecordNotFound("mails".to_owned()))?;
     Ok(Mail {
         state: MailState::from_text(&row.state)?,
         message_id: row.message_id,
@@ -152,11 +173,18 @@ mod tests {
     #[test]
     fn every_attempt_has_the_same_message_id_and_every_mail_its_own() {
         let booking = BookingId::derive("house", "s", "k");
-        let key = |template, revision| MailKey { booking, template, revision };
+        let key = |template, revision| MailKey {
+            booking,
+            template,
+            revision,
+        };
         let of = |template, revision| key(template, revision).message_id("tickets.example");
         assert_eq!(of(Template::Expired, 1), of(Template::Expired, 1));
         assert_ne!(of(Template::Expired, 1), of(Template::Expired, 2));
         assert_ne!(of(Template::Expired, 1), of(Template::Apology, 1));
-        assert_eq!(of(Template::Expired, 1), format!("{booking}.expired.1@tickets.example"));
+        assert_eq!(
+            of(Template::Expired, 1),
+            format!("{booking}.expired.1@tickets.example")
+        );
     }
 }

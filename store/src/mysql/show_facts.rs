@@ -73,7 +73,9 @@ pub struct SeatFacts {
 impl BookingFacts {
     /// Places with a ticket that admits now.
     pub fn admitted(&self) -> impl Iterator<Item = (&PositionFacts, TicketId)> {
-        self.positions.iter().filter_map(|position| Some((position, position.ticket?)))
+        self.positions
+            .iter()
+            .filter_map(|position| Some((position, position.ticket?)))
     }
 }
 
@@ -109,7 +111,7 @@ pub async fn find(
 const BOOKING: &str = "
     SELECT b.saga, b.customer_email, b.customer_name, b.customer_locale,
            s.id AS show_id, s.starts_at, f.title, f.runtime_min,
-           v.name AS venue, v.address, v.city, v.zone, h.name AS hall, h.entrance
+           v.name AS venue, v.address, v.zone, h.name AS hall, h.entrance
     FROM bookings b
     JOIN shows s ON s.id = b.show_id
     JOIN films f ON f.id = s.film_id
@@ -128,14 +130,13 @@ const POSITIONS: &str = "
     ORDER BY p.no";
 
 fn show(row: &QueryResult) -> Result<ShowFacts, DbErr> {
-    let (street, city): (String, String) = (row.try_get("", "address")?, row.try_get("", "city")?);
     let runtime: i16 = row.try_get("", "runtime_min")?;
     Ok(ShowFacts {
         id: ShowId(row.try_get("", "show_id")?),
         film: row.try_get("", "title")?,
         runtime_min: runtime.unsigned_abs(),
         venue: row.try_get("", "venue")?,
-        address: if street.contains(&city) { street } else { format!("{street}, {city}") },
+        address: row.try_get("", "address")?,
         hall: row.try_get("", "hall")?,
         entrance: row.try_get("", "entrance")?,
         starts_at: row.try_get("", "starts_at")?,
@@ -158,6 +159,8 @@ fn position(row: &QueryResult) -> Result<PositionFacts, DbErr> {
         category: row.try_get("", "category")?,
         price_minor: row.try_get("", "price_minor")?,
         live: row.try_get("", "live")?,
-        ticket: row.try_get::<Option<uuid::Uuid>>("", "ticket_id")?.map(TicketId),
+        ticket: row
+            .try_get::<Option<uuid::Uuid>>("", "ticket_id")?
+            .map(TicketId),
     })
 }

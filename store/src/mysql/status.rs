@@ -23,6 +23,7 @@ pub enum Reach {
 #[derive(Debug, Clone)]
 pub struct BookingStatus {
     pub id: BookingId,
+    pub owner: Owner,
     pub request_hash: Vec<u8>,
     pub show_id: ShowId,
     pub status: String,
@@ -92,14 +93,17 @@ pub async fn find_for(
 ) -> Result<Option<BookingStatus>, DbErr> {
     let (within, reach_values) = reach_clause(reach);
     let sql = format!(
-        "SELECT b.id, b.request_hash, b.show_id, b.status, b.phase, b.version, b.code, b.attention,
+        "SELECT b.id, b.tenant, b.subject, b.request_hash, b.show_id, b.status, b.phase, b.version, b.code, b.attention,
                 b.currency, b.total_minor, b.captured_minor, b.refunded_minor, b.hold_expires_at,
                 CAST(JSON_EXTRACT(b.saga, '$.ticket_revision') AS UNSIGNED) AS ticket_revision
          FROM bookings b WHERE b.id = ? AND {within}"
     );
     let values = std::iter::once(Value::from(id.0)).chain(reach_values);
     let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, values);
-    db.query_one_raw(ask).await?.map(|row| booking(&row)).transpose()
+    db.query_one_raw(ask)
+        .await?
+        .map(|row| booking(&row))
+        .transpose()
 }
 
 /// Hash of the request that the booking was born from. The id is derived from who asks, so it needs no reach.
@@ -249,7 +253,12 @@ pub async fn versions(
     );
     let rows = db.query_all_raw(ask).await?;
     rows.iter()
-        .map(|row| Ok((BookingId(row.try_get("", "id")?), row.try_get("", "version")?)))
+        .map(|row| {
+            Ok((
+                BookingId(row.try_get("", "id")?),
+                row.try_get("", "version")?,
+            ))
+        })
         .collect()
 }
 
@@ -298,6 +307,10 @@ fn booking(row: &QueryResult) -> Result<BookingStatus, DbErr> {
     let revision: Option<u64> = row.try_get("", "ticket_revision")?;
     Ok(BookingStatus {
         id: BookingId(row.try_get("", "id")?),
+        owner: Owner {
+            tenant: row.try_get("", "tenant")?,
+            subject: row.try_get("", "subject")?,
+        },
         request_hash: row.try_get("", "request_hash")?,
         show_id: ShowId(row.try_get("", "show_id")?),
         status: row.try_get("", "status")?,

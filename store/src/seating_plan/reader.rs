@@ -9,15 +9,27 @@ pub(super) struct Problems(Vec<Problem>);
 
 impl Problems {
     pub(super) fn add(&mut self, pointer: &str, code: &'static str, detail: impl Into<String>) {
-        let told = self.0.iter().any(|problem| problem.pointer == pointer && problem.code == code);
+        let told = self
+            .0
+            .iter()
+            .any(|problem| problem.pointer == pointer && problem.code == code);
         if !told && !self.is_full() {
             let (pointer, detail) = (pointer.to_owned(), detail.into());
-            self.0.push(Problem { pointer, code, detail });
+            self.0.push(Problem {
+                pointer,
+                code,
+                detail,
+            });
         }
     }
 
     /// For what would be wrong again at every following place.
-    pub(super) fn add_once(&mut self, pointer: &str, code: &'static str, detail: impl Into<String>) {
+    pub(super) fn add_once(
+        &mut self,
+        pointer: &str,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) {
         if !self.0.iter().any(|problem| problem.code == code) {
             self.add(pointer, code, detail);
         }
@@ -44,7 +56,10 @@ pub(super) struct Node<'a> {
 
 impl<'a> Node<'a> {
     pub(super) fn root(value: &'a Value) -> Self {
-        Self { value, pointer: String::new() }
+        Self {
+            value,
+            pointer: String::new(),
+        }
     }
 
     pub(super) fn pointer(&self) -> &str {
@@ -57,7 +72,12 @@ impl<'a> Node<'a> {
     }
 
     /// A text of 1 to `bytes_max` bytes without control characters.
-    pub(super) fn text(&self, field: &str, bytes_max: usize, problems: &mut Problems) -> Option<String> {
+    pub(super) fn text(
+        &self,
+        field: &str,
+        bytes_max: usize,
+        problems: &mut Problems,
+    ) -> Option<String> {
         let value = self.field(field, problems)?;
         let Some(text) = value.as_str() else {
             self.mistyped(field, "a string", value, problems);
@@ -95,7 +115,12 @@ impl<'a> Node<'a> {
     }
 
     /// The elements of a list; none when it is missing or no list.
-    pub(super) fn list(&self, field: &str, len_max: usize, problems: &mut Problems) -> Vec<Node<'a>> {
+    pub(super) fn list(
+        &self,
+        field: &str,
+        len_max: usize,
+        problems: &mut Problems,
+    ) -> Vec<Node<'a>> {
         let Some(value) = self.field(field, problems) else {
             return Vec::new();
         };
@@ -104,11 +129,18 @@ impl<'a> Node<'a> {
             return Vec::new();
         };
         if elements.len() > len_max {
-            problems.add(&self.at(field), "list_too_long", format!("at most {len_max} elements"));
+            problems.add(
+                &self.at(field),
+                "list_too_long",
+                format!("at most {len_max} elements"),
+            );
             return Vec::new();
         }
         let at = self.at(field);
-        let node = |(index, value)| Node { value, pointer: format!("{at}/{index}") };
+        let node = |(index, value)| Node {
+            value,
+            pointer: format!("{at}/{index}"),
+        };
         elements.iter().enumerate().map(node).collect()
     }
 
@@ -116,13 +148,19 @@ impl<'a> Node<'a> {
     pub(super) fn position(&self, problems: &mut Problems) -> (f64, f64) {
         let position = match self.value.get("position") {
             None | Some(Value::Null) => return (0.0, 0.0),
-            Some(value) if value.is_object() => Node { value, pointer: self.at("position") },
+            Some(value) if value.is_object() => Node {
+                value,
+                pointer: self.at("position"),
+            },
             Some(value) => {
                 self.mistyped("position", "an object", value, problems);
                 return (0.0, 0.0);
             }
         };
-        (position.coordinate("x", problems), position.coordinate("y", problems))
+        (
+            position.coordinate("x", problems),
+            position.coordinate("y", problems),
+        )
     }
 
     fn coordinate(&self, field: &str, problems: &mut Problems) -> f64 {
@@ -132,7 +170,11 @@ impl<'a> Node<'a> {
         match value.as_f64() {
             Some(number) if number.abs() <= COORDINATE_MAX => number,
             Some(_) => {
-                problems.add(&self.at(field), "number_out_of_range", format!("at most {COORDINATE_MAX}"));
+                problems.add(
+                    &self.at(field),
+                    "number_out_of_range",
+                    format!("at most {COORDINATE_MAX}"),
+                );
                 0.0
             }
             None => {

@@ -23,7 +23,10 @@ fn refuse(change: impl FnOnce(&mut Value)) -> Vec<(String, &'static str)> {
     let mut changed = plan();
     change(&mut changed);
     let problems = parse(&serde_json::to_vec(&changed).unwrap()).unwrap_err();
-    problems.into_iter().map(|problem| (problem.pointer, problem.code)).collect()
+    problems
+        .into_iter()
+        .map(|problem| (problem.pointer, problem.code))
+        .collect()
 }
 
 fn seat(changed: &mut Value) -> &mut Value {
@@ -37,7 +40,10 @@ fn a_good_plan_counts_positions_from_the_corner_of_the_hall() {
     assert_eq!(plan.categories.len(), 2);
     let seat = &plan.seats[0];
     assert_eq!((seat.x, seat.y), (51.0, 42.5));
-    assert_eq!((seat.zone.as_str(), seat.row.as_str(), seat.number.as_str()), ("Stalls", "A", "1"));
+    assert_eq!(
+        (seat.zone.as_str(), seat.row.as_str(), seat.number.as_str()),
+        ("Stalls", "A", "1")
+    );
     assert_eq!(seat.id.as_str(), "A-1");
 }
 
@@ -48,24 +54,52 @@ fn every_refusal_says_what_and_where() {
     let cases: [(&str, &str, Change); 14] = [
         ("/name", "field_missing", |p| p["name"] = Value::Null),
         ("/name", "text_empty", |p| p["name"] = json!("  ")),
-        ("/name", "text_too_long", |p| p["name"] = json!("x".repeat(201))),
-        ("/categories", "field_mistyped", |p| p["categories"] = json!({})),
-        ("/categories/1/name", "category_repeated", |p| p["categories"][1]["name"] = json!("Standard")),
+        ("/name", "text_too_long", |p| {
+            p["name"] = json!("x".repeat(201))
+        }),
+        ("/categories", "field_mistyped", |p| {
+            p["categories"] = json!({})
+        }),
+        ("/categories/1/name", "category_repeated", |p| {
+            p["categories"][1]["name"] = json!("Standard")
+        }),
         ("/zones", "no_seats", |p| p["zones"] = json!([])),
-        ("/zones/0/rows/0/row_number", "field_mistyped", |p| p["zones"][0]["rows"][0]["row_number"] = json!(1)),
-        ("seat_guid", "seat_guid_repeated", |p| seat(p)["seat_guid"] = json!("A-1")),
-        ("seat_guid", "seat_guid_malformed", |p| seat(p)["seat_guid"] = json!("A 2")),
-        ("seat_number", "field_missing", |p| seat(p)["seat_number"] = Value::Null),
-        ("category", "category_undeclared", |p| seat(p)["category"] = json!("standard")),
-        ("position", "field_mistyped", |p| seat(p)["position"] = json!([1, 2])),
-        ("position/x", "field_mistyped", |p| seat(p)["position"]["x"] = json!("1")),
-        ("position/y", "number_out_of_range", |p| seat(p)["position"]["y"] = json!(1e9)),
+        ("/zones/0/rows/0/row_number", "field_mistyped", |p| {
+            p["zones"][0]["rows"][0]["row_number"] = json!(1)
+        }),
+        ("seat_guid", "seat_guid_repeated", |p| {
+            seat(p)["seat_guid"] = json!("A-1")
+        }),
+        ("seat_guid", "seat_guid_malformed", |p| {
+            seat(p)["seat_guid"] = json!("A 2")
+        }),
+        ("seat_number", "field_missing", |p| {
+            seat(p)["seat_number"] = Value::Null
+        }),
+        ("category", "category_undeclared", |p| {
+            seat(p)["category"] = json!("standard")
+        }),
+        ("position", "field_mistyped", |p| {
+            seat(p)["position"] = json!([1, 2])
+        }),
+        ("position/x", "field_mistyped", |p| {
+            seat(p)["position"]["x"] = json!("1")
+        }),
+        ("position/y", "number_out_of_range", |p| {
+            seat(p)["position"]["y"] = json!(1e9)
+        }),
     ];
     for (pointer, code, change) in cases {
-        let pointer =
-            if pointer.starts_with('/') { pointer.to_owned() } else { format!("{AT}/{pointer}") };
+        let pointer = if pointer.starts_with('/') {
+            pointer.to_owned()
+        } else {
+            format!("{AT}/{pointer}")
+        };
         let problems = refuse(change);
-        assert!(problems.contains(&(pointer.clone(), code)), "{pointer} {code}: {problems:?}");
+        assert!(
+            problems.contains(&(pointer.clone(), code)),
+            "{pointer} {code}: {problems:?}"
+        );
     }
 }
 
@@ -88,6 +122,8 @@ fn what_is_no_json_too_deep_or_too_large_is_refused_before_it_is_read() {
     let code = |bytes: &[u8]| parse(bytes).unwrap_err()[0].code;
     assert_eq!(code(b"{\"name\": "), "not_json");
     assert_eq!(code("[".repeat(10_000).as_bytes()), "not_json");
+    let nested = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(code(nested.as_bytes()), "too_deep");
     assert_eq!(code(&vec![b' '; PLAN_BYTES_MAX + 1]), "too_large");
     assert_eq!(code(b"[]"), "field_mistyped");
 }
@@ -100,17 +136,25 @@ fn a_stadium_is_too_large_for_one_hall() {
                 .map(|n| json!({"seat_guid": format!("{row}-{n}"), "seat_number": "1", "category": "Standard"}))
                 .collect()
         };
-        let rows: Vec<Value> =
-            (0..21).map(|row| json!({"row_number": "A", "seats": seats(row)})).collect();
+        let rows: Vec<Value> = (0..21)
+            .map(|row| json!({"row_number": "A", "seats": seats(row)}))
+            .collect();
         p["zones"][0]["rows"] = json!(rows);
     });
-    assert_eq!(problems, [("/zones/0/rows/20/seats/0".to_owned(), "too_many_seats")]);
+    assert_eq!(
+        problems,
+        [("/zones/0/rows/20/seats/0".to_owned(), "too_many_seats")]
+    );
 }
 
 #[test]
 fn the_demo_halls_are_good_plans() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/halls");
-    for (file, seats) in [("astor-1.json", 280), ("studio-40.json", 40), ("theatre-grand.json", 900)] {
+    for (file, seats) in [
+        ("astor-1.json", 280),
+        ("studio-40.json", 40),
+        ("theatre-grand.json", 900),
+    ] {
         let plan = parse(&std::fs::read(folder.join(file)).unwrap()).unwrap();
         assert_eq!(plan.seats.len(), seats, "{file}");
     }

@@ -1,1 +1,30 @@
-//! boxoffice-integration
+//! The harness of the integration tests: a whole box office with servers of its own, and the judge beside it.
+//!
+//! A [`World`] owns a MySQL schema, a vhost, a MongoDB database, a gateway and a mail server, and starts the
+//! product's own program as processes that a test may kill. [`World::finish`] waits until everything has come
+//! to rest, compares what every party believes ([`checks`]), stops the processes in order and takes all away
+//! again. A world that is dropped without it fails its test.
+
+#![allow(clippy::unwrap_used, reason = "a harness of tests: what fails here fails the test")]
+#![allow(clippy::print_stderr, reason = "the test runner shows it when a test fails")]
+
+pub mod books;
+pub mod broker;
+pub mod checks;
+pub mod customer;
+pub mod fixture;
+pub mod gateway;
+pub mod private_broker;
+pub mod process;
+pub mod proxy;
+pub mod services;
+pub mod setup;
+pub mod wait;
+pub mod world;
+
+pub use customer::{Answer, Booking, Customer, Order, State};
+pub use fixture::Show;
+pub use proxy::{Link, Mode};
+pub use setup::{Roles, Setup};
+pub use wait::{eventually, secs, wait_until};
+pub use world::World;

@@ -5,3 +5,10 @@
 
 pub mod hold_expiry;
 pub mod reservations;
+pub mod mail;
+pub mod parked;
+pub mod tickets;
+pub mod timeline;
+pub mod gateway;
+pub mod payments;
+pub mod registry;

@@ -56,7 +56,7 @@ pub async fn drift(broker: &Broker, needed: &[&Queue]) -> Result<Vec<Difference>
     let mut found = Vec::new();
     for exchange in exchanges() {
         let what = format!("exchange {}", exchange.name);
-        let there = on_channel(broker, |channel| exchange.declare(channel, true)).await;
+        let there = on_channel(broker, |channel| exchange.clone().declare(channel, true)).await;
         let same = match there {
             Ok(()) => on_channel(broker, |channel| exchange.declare(channel, false)).await,
             absent => absent,
@@ -69,7 +69,7 @@ pub async fn drift(broker: &Broker, needed: &[&Queue]) -> Result<Vec<Difference>
             continue;
         }
         let what = format!("queue {}", queue.name);
-        let there = on_channel(broker, |channel| queue.declare(channel, true)).await;
+        let there = on_channel(broker, |channel| queue.clone().declare(channel, true)).await;
         let same = match there {
             Ok(()) => on_channel(broker, |channel| queue.declare(channel, false)).await,
             absent => absent,

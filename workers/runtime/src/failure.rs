@@ -50,7 +50,7 @@ impl Service {
 }
 
 /// What stops a handler. `?` makes a database error the right one.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Failure {
     /// A fault of this message that may pass: wait, count the attempt, try again; parked when used up.
     #[error("retry: {0}")]
@@ -106,11 +106,20 @@ fn classify(error: &DbErr) -> Failure {
             | 1927
             | 1021
             | 1114
-            | 1030,
+            | 1030
+            | 1129
+            | 1203
+            | 1226
+            | 4031,
         ) => Failure::Down(
             Service::Database,
             Cause::new("database_unavailable", detail),
         ),
+        // Access denied, no such database, table, column or privilege: the deployment is not there yet.
+        // It concerns every message, and parking them all would help nobody.
+        Some(1044 | 1045 | 1049 | 1054 | 1142 | 1146) => {
+            Failure::Down(Service::Database, Cause::new("database_not_ready", detail))
+        }
         Some(_) => Failure::Park(Cause::new("database_refused", detail)),
         None if is_connection(error) => Failure::Down(
             Service::Database,

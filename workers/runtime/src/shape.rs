@@ -22,6 +22,12 @@ pub trait Decide: Send + Sync + 'static {
         tx: &mut Tx,
         jobs: &[Job<Self::Message>],
     ) -> impl Future<Output = Result<Vec<Verdict>, Failure>> + Send;
+
+    /// Whether another service than database and broker is there again; asked while the consumer is paused
+    /// for it.
+    fn probe(&self) -> impl Future<Output = bool> + Send {
+        std::future::ready(true)
+    }
 }
 
 /// Calls the outside: records the intent in a transaction, calls without one, records the answer in another.
@@ -31,7 +37,8 @@ pub trait Call: Send + Sync + 'static {
     const QUEUE: Queue;
     type Message: Decode + Clone;
     type Intent: Send + 'static;
-    type Answer: Send + 'static;
+    /// Cloned because a transaction that lost a conflict is run again with the same answer: the call isn't.
+    type Answer: Clone + Send + 'static;
 
     /// Writes down what is about to be called, with its key. Idempotent: no inbox row exists yet.
     ///

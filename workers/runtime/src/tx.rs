@@ -1,8 +1,13 @@
 //! A transaction with an outbox: the only way to publish from a handler.
 
-use crate::Failure;
+use crate::{Cause, Failure, Service};
 use boxoffice_contracts::{BookingId, Envelope, Instant, Message, MessageId, topology::Exchange};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+    TransactionTrait,
+};
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
 
 /// A message that leaves when the transaction has committed.
 #[derive(Debug, Clone)]
@@ -80,4 +85,47 @@ impl Tx {
     pub(crate) fn into_parts(self) -> (DatabaseTransaction, Vec<Outgoing>) {
         (self.inner, self.outbox)
     }
+}
+
+/// How long a `BEGIN` may take before the database counts as down.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Begins a transaction on a task of its own.
+///
+/// `begin()` must never be cancelled: see [`crate::pool::connect`]. When patience ends, only the waiting ends;
+/// the transaction is rolled back when it comes.
+pub(crate) async fn begin(db: &DatabaseConnection, tasks: &TaskTracker) -> Result<Tx, Failure> {
+    let db = db.clone();
+    let begun = tasks.spawn(async move { db.begin().await });
+    match tokio::time::timeout(BEGIN_PATIENCE, begun).await {
+        Ok(Ok(begun)) => Ok(Tx::new(begun?)),
+        Ok(Err(stopped)) => Err(down("begin_stopped", stopped.to_string())),
+        Err(_) => Err(down("database_silent", "no answer to BEGIN".to_owned())),
+    }
+}
+
+/// Commits. An answer that did not come leaves the outcome open: the batch is run again, and its inbox rows
+/// tell whether the first run counted.
+pub(crate) async fn commit(tx: DatabaseTransaction) -> Result<(), Failure> {
+    tx.commit().await.map_err(|error| match Failure::from(error) {
+        conflict @ Failure::Conflict(_) => conflict,
+        Failure::Retry(cause) | Failure::Park(cause) | Failure::Down(_, cause) => {
+            down("commit_unknown", cause.detail)
+        }
+    })
+}
+
+fn down(code: &'static str, detail: String) -> Failure {
+    Failure::Down(Service::Database, Cause::new(code, detail))
+}
+
+/// A small transaction of the runtime's own.
+pub(crate) async fn run<T>(
+    db: &DatabaseConnection,
+    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
+) -> Result<T, Failure> {
+    let tx = db.begin().await?;
+    let value = work(&tx).await?;
+    tx.commit().await?;
+    Ok(value)
 }

@@ -229,6 +229,12 @@ impl Booking {
             .map(|p| p.price_minor))
     }
 
+    /// How many positions are not cancelled.
+    #[must_use]
+    pub fn positions_live(&self) -> usize {
+        self.positions.iter().filter(|p| p.live).count()
+    }
+
     /// Kept back from cancelled positions; minor units.
     #[must_use]
     pub fn retained_minor(&self) -> i64 {

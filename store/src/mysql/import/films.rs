@@ -39,13 +39,28 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<FilmEntry>, ImportError> {
     for (index, film) in films.iter().enumerate() {
         let at = |field: &str| format!("/films/{index}/{field}");
         check.slug(&film.slug, 64, at("slug"));
-        check.that(seen.insert(&film.slug), at("slug"), "slug_repeated", &film.slug);
+        check.that(
+            seen.insert(&film.slug),
+            at("slug"),
+            "slug_repeated",
+            &film.slug,
+        );
         check.length(&film.title, 300, at("title"));
         check.length(&film.certificate, 16, at("certificate"));
         let minutes = (1..=1_000).contains(&film.runtime_min);
-        check.that(minutes, at("runtime_min"), "number_out_of_range", "1 to 1000 minutes");
+        check.that(
+            minutes,
+            at("runtime_min"),
+            "number_out_of_range",
+            "1 to 1000 minutes",
+        );
         let synopsis = film.synopsis.len() <= 10_000;
-        check.that(synopsis, at("synopsis"), "text_length", "at most 10000 bytes");
+        check.that(
+            synopsis,
+            at("synopsis"),
+            "text_length",
+            "at most 10000 bytes",
+        );
     }
     check.finish()?;
     Ok(films)

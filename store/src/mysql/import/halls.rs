@@ -10,7 +10,9 @@ use crate::{
 };
 use boxoffice_contracts::{HallId, Instant, VenueId};
 use mongodb::Database;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait, Value};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait, Value,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -37,8 +39,10 @@ pub async fn import_hall(
     file: &[u8],
     now: Instant,
 ) -> Result<Report, ImportError> {
-    let plan = seating_plan::parse(file)
-        .map_err(|problems| ImportError::Refused { file: hall.file.clone(), problems })?;
+    let plan = seating_plan::parse(file).map_err(|problems| ImportError::Refused {
+        file: hall.file.clone(),
+        problems,
+    })?;
     let (hall_id, slug) = hall_key(&venue.slug, &hall.slug);
     let sha256 = Sha256::digest(file);
 
@@ -53,10 +57,9 @@ pub async fn import_hall(
     ];
     let mut report = Report::default();
     report.count(upsert(&tx, "halls", hall_id.0, &cells).await?);
-    tx.commit().await?;
-
     if let Some(documents) = documents {
-        // Again on every import: an earlier one may have ended between the two databases.
+        // Before the commit: a plan that MongoDB refuses is stored nowhere. One that is left there alone is
+        // the one that the next attempt would store.
         let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         let document = LayoutDocument {
             layout_id: layout.id,
@@ -67,6 +70,7 @@ pub async fn import_hall(
         };
         layouts::store(documents, &document, now).await?;
     }
+    tx.commit().await?;
     Ok(report)
 }
 
@@ -92,12 +96,18 @@ async fn ensure_layout(
     for row in db.query_all_raw(ask).await? {
         let version = row.try_get::<i32>("", "version")?.unsigned_abs();
         if row.try_get::<Vec<u8>>("", "sha256")? == sha256 {
-            return Ok(Layout { id: row.try_get("", "id")?, version });
+            return Ok(Layout {
+                id: row.try_get("", "id")?,
+                version,
+            });
         }
         last = version;
     }
     // The hall is the namespace, the content the name: the same plan has the same id everywhere.
-    let layout = Layout { id: Uuid::new_v5(&hall.0, sha256), version: last + 1 };
+    let layout = Layout {
+        id: Uuid::new_v5(&hall.0, sha256),
+        version: last + 1,
+    };
     let seat_count = i32::try_from(plan.seats.len()).unwrap_or(i32::MAX);
     let cells = [
         cell("hall_id", hall.0),
@@ -108,7 +118,11 @@ async fn ensure_layout(
         cell("created_at", now),
     ];
     let change = upsert(db, "layouts", layout.id, &cells).await?;
-    debug_assert_eq!(change, Change::Created, "no row of this hall had this content");
+    debug_assert_eq!(
+        change,
+        Change::Created,
+        "no row of this hall had this content"
+    );
     for (chunk, seats) in plan.seats.chunks(SEATS_PER_INSERT).enumerate() {
         insert_seats(db, layout.id, chunk * SEATS_PER_INSERT, seats).await?;
     }
@@ -122,19 +136,22 @@ async fn insert_seats(
     seats: &[PlannedSeat],
 ) -> Result<(), DbErr> {
     let marks = vec!["(?,?,?,?,?,?,?,?,?)"; seats.len()].join(",");
-    let values = seats.iter().enumerate().flat_map(|(index, seat)| -> [Value; 9] {
-        [
-            layout.into(),
-            seat.id.as_str().into(),
-            i32::try_from(first + index).unwrap_or(i32::MAX).into(),
-            seat.zone.as_str().into(),
-            seat.row.as_str().into(),
-            seat.number.as_str().into(),
-            seat.category.as_str().into(),
-            seat.x.into(),
-            seat.y.into(),
-        ]
-    });
+    let values = seats
+        .iter()
+        .enumerate()
+        .flat_map(|(index, seat)| -> [Value; 9] {
+            [
+                layout.into(),
+                seat.id.as_str().into(),
+                i32::try_from(first + index).unwrap_or(i32::MAX).into(),
+                seat.zone.as_str().into(),
+                seat.row.as_str().into(),
+                seat.number.as_str().into(),
+                seat.category.as_str().into(),
+                seat.x.into(),
+                seat.y.into(),
+            ]
+        });
     let write = Statement::from_sql_and_values(
         DbBackend::MySql,
         format!(

@@ -38,7 +38,10 @@ mod tests {
         let berlin = chrono_tz::Europe::Berlin;
         assert_eq!(utc("2026-07-01 20:00", berlin), "2026-07-01 18:00");
         assert_eq!(utc("2026-12-01 20:00", berlin), "2026-12-01 19:00");
-        assert_eq!(utc("2026-12-01 20:00", chrono_tz::Asia::Kolkata), "2026-12-01 14:30");
+        assert_eq!(
+            utc("2026-12-01 20:00", chrono_tz::Asia::Kolkata),
+            "2026-12-01 14:30"
+        );
     }
 
     #[test]
@@ -48,8 +51,14 @@ mod tests {
         // 02:30 does not exist: the clocks show 03:30.
         assert_eq!(utc("2026-03-29 02:30", berlin), "2026-03-29 01:30");
         // Midnight itself is left out.
-        assert_eq!(utc("2026-04-24 00:30", chrono_tz::Africa::Cairo), "2026-04-23 22:30");
+        assert_eq!(
+            utc("2026-04-24 00:30", chrono_tz::Africa::Cairo),
+            "2026-04-23 22:30"
+        );
         // A whole day was.
-        assert_eq!(utc("2011-12-30 20:00", chrono_tz::Pacific::Apia), "2011-12-31 06:00");
+        assert_eq!(
+            utc("2011-12-30 20:00", chrono_tz::Pacific::Apia),
+            "2011-12-31 06:00"
+        );
     }
 }

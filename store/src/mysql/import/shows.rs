@@ -27,7 +27,11 @@ pub struct HoldRules {
 
 impl Default for HoldRules {
     fn default() -> Self {
-        Self { grace_secs: 120, cap_secs: 1_200, shown_secs: None }
+        Self {
+            grace_secs: 120,
+            cap_secs: 1_200,
+            shown_secs: None,
+        }
     }
 }
 
@@ -79,16 +83,49 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<ShowEntry>, ImportError> {
         let at = |field: &str| format!("/shows/{index}/{field}");
         // The date is appended to it.
         check.slug(&show.slug, 53, at("slug"));
-        check.that(seen.insert(&show.slug), at("slug"), "slug_repeated", &show.slug);
-        check.that(show.day <= 365, at("day"), "number_out_of_range", "0 to 365");
+        check.that(
+            seen.insert(&show.slug),
+            at("slug"),
+            "slug_repeated",
+            &show.slug,
+        );
+        check.that(
+            show.day <= 365,
+            at("day"),
+            "number_out_of_range",
+            "0 to 365",
+        );
         check.that(time(show).is_some(), at("time"), "time_malformed", "HH:MM");
         let hold = (1..=30).contains(&show.hold_min);
-        check.that(hold, at("hold_min"), "number_out_of_range", "1 to 30 minutes");
-        check.that(!show.prices.is_empty(), at("prices"), "prices_missing", "one per category");
-        let prices = show.prices.values().all(|price| (0..=100_000_000).contains(price));
-        check.that(prices, at("prices"), "number_out_of_range", "0 to 100000000 minor units");
+        check.that(
+            hold,
+            at("hold_min"),
+            "number_out_of_range",
+            "1 to 30 minutes",
+        );
+        check.that(
+            !show.prices.is_empty(),
+            at("prices"),
+            "prices_missing",
+            "one per category",
+        );
+        let prices = show
+            .prices
+            .values()
+            .all(|price| (0..=100_000_000).contains(price));
+        check.that(
+            prices,
+            at("prices"),
+            "number_out_of_range",
+            "0 to 100000000 minor units",
+        );
         let fee = show.cancel_fee_minor >= 0;
-        check.that(fee, at("cancel_fee_minor"), "number_out_of_range", "not negative");
+        check.that(
+            fee,
+            at("cancel_fee_minor"),
+            "number_out_of_range",
+            "not negative",
+        );
     }
     check.finish()?;
     Ok(shows)
@@ -112,7 +149,12 @@ pub(super) async fn store(
         let known = film_exists(db, film).await?;
         check.that(known, at("film"), "film_unknown", &show.film);
         let Some(place) = find_place(db, show).await? else {
-            check.that(false, at("hall"), "hall_unknown", format!("{} of {}", show.hall, show.venue));
+            check.that(
+                false,
+                at("hall"),
+                "hall_unknown",
+                format!("{} of {}", show.hall, show.venue),
+            );
             continue;
         };
         let Some(times) = Times::of(show, place.zone, now) else {
@@ -126,11 +168,24 @@ pub(super) async fn store(
         let categories = layout_categories(db, layout).await?;
         let priced: HashSet<String> = show.prices.keys().cloned().collect();
         let detail = || format!("the hall has {categories:?}");
-        check.that(priced == categories, at("prices"), "prices_differ_from_plan", detail());
+        check.that(
+            priced == categories,
+            at("prices"),
+            "prices_differ_from_plan",
+            detail(),
+        );
         if !check.problems.is_empty() {
             continue;
         }
-        let row = ShowRow { id, slug: &slug, film, layout, place: &place, times: &times, entry: show };
+        let row = ShowRow {
+            id,
+            slug: &slug,
+            film,
+            layout,
+            place: &place,
+            times: &times,
+            entry: show,
+        };
         let written = row.write(db, holds).await?;
         let priced = write_prices(db, id, &show.prices).await?;
         report.count(match (written, priced) {
@@ -191,7 +246,12 @@ struct ShowRow<'a> {
 
 impl ShowRow<'_> {
     async fn write(&self, db: &impl ConnectionTrait, holds: HoldRules) -> Result<Change, DbErr> {
-        let Self { place, times, entry, .. } = self;
+        let Self {
+            place,
+            times,
+            entry,
+            ..
+        } = self;
         let shown = holds.shown_secs.unwrap_or(u32::from(entry.hold_min) * 60);
         let cap = holds.cap_secs.max(shown + holds.grace_secs);
         let secs = |secs: u32| i32::try_from(secs).unwrap_or(i32::MAX);
@@ -234,7 +294,9 @@ async fn find_place(db: &impl ConnectionTrait, show: &ShowEntry) -> Result<Optio
         venue: VenueId(row.try_get("", "venue_id")?),
         hall,
         layout: row.try_get("", "layout_id")?,
-        zone: zone.parse().map_err(|_unknown| DbErr::Type(format!("venues.zone: {zone}")))?,
+        zone: zone
+            .parse()
+            .map_err(|_unknown| DbErr::Type(format!("venues.zone: {zone}")))?,
         currency: row.try_get("", "currency")?,
     }))
 }
@@ -242,13 +304,23 @@ async fn find_place(db: &impl ConnectionTrait, show: &ShowEntry) -> Result<Optio
 async fn pinned_layout(db: &impl ConnectionTrait, show: ShowId) -> Result<Option<Uuid>, DbErr> {
     let ask = "SELECT layout_id FROM shows WHERE id = ? FOR UPDATE";
     let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [show.0.into()]);
-    db.query_one_raw(ask).await?.map(|row| row.try_get("", "layout_id")).transpose()
+    db.query_one_raw(ask)
+        .await?
+        .map(|row| row.try_get("", "layout_id"))
+        .transpose()
 }
 
-async fn layout_categories(db: &impl ConnectionTrait, layout: Uuid) -> Result<HashSet<String>, DbErr> {
+async fn layout_categories(
+    db: &impl ConnectionTrait,
+    layout: Uuid,
+) -> Result<HashSet<String>, DbErr> {
     let ask = "SELECT DISTINCT category FROM seats WHERE layout_id = ?";
     let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [layout.into()]);
-    db.query_all_raw(ask).await?.iter().map(|row| row.try_get("", "category")).collect()
+    db.query_all_raw(ask)
+        .await?
+        .iter()
+        .map(|row| row.try_get("", "category"))
+        .collect()
 }
 
 /// Writes the prices of a show and returns whether any differed.
@@ -257,11 +329,16 @@ async fn write_prices(
     show: ShowId,
     prices: &BTreeMap<String, i64>,
 ) -> Result<bool, DbErr> {
-    let sql = |sql: String, values: Vec<Value>| Statement::from_sql_and_values(DbBackend::MySql, sql, values);
+    let sql = |sql: String, values: Vec<Value>| {
+        Statement::from_sql_and_values(DbBackend::MySql, sql, values)
+    };
     let ask = "SELECT category, amount_minor FROM prices WHERE show_id = ? FOR UPDATE".to_owned();
     let mut stored = BTreeMap::new();
     for row in db.query_all_raw(sql(ask, vec![show.0.into()])).await? {
-        stored.insert(row.try_get::<String>("", "category")?, row.try_get::<i64>("", "amount_minor")?);
+        stored.insert(
+            row.try_get::<String>("", "category")?,
+            row.try_get::<i64>("", "amount_minor")?,
+        );
     }
     if &stored == prices {
         return Ok(false);
@@ -289,7 +366,11 @@ mod tests {
 
     #[test]
     fn today_is_the_day_at_the_venue() {
-        let show = ShowEntry { day: 1, time: "20:00".to_owned(), ..demo().swap_remove(0) };
+        let show = ShowEntry {
+            day: 1,
+            time: "20:00".to_owned(),
+            ..demo().swap_remove(0)
+        };
         let now: Instant = "2026-11-20T23:30:00Z".parse().unwrap();
         let berlin = Times::of(&show, chrono_tz::Europe::Berlin, now).unwrap();
         assert_eq!(berlin.date.to_string(), "2026-11-22");
@@ -301,16 +382,25 @@ mod tests {
 
     #[test]
     fn a_refusal_names_each_place() {
-        let file = br#"{"shows": [{"slug": "a_b", "film": "f", "venue": "v", "hall": "h", "day": 366,
+        let file =
+            br#"{"shows": [{"slug": "a_b", "film": "f", "venue": "v", "hall": "h", "day": 366,
             "time": "24:00", "prices": {"Standard": -1}, "hold_min": 0}]}"#;
-        let Err(ImportError::Refused { problems, .. }) = read(file) else { panic!("taken") };
-        let told: Vec<_> = problems.iter().map(|p| (p.pointer.as_str(), p.code)).collect();
-        assert_eq!(told, [
-            ("/shows/0/slug", "slug_malformed"),
-            ("/shows/0/day", "number_out_of_range"),
-            ("/shows/0/time", "time_malformed"),
-            ("/shows/0/hold_min", "number_out_of_range"),
-            ("/shows/0/prices", "number_out_of_range"),
-        ]);
+        let Err(ImportError::Refused { problems, .. }) = read(file) else {
+            panic!("taken")
+        };
+        let told: Vec<_> = problems
+            .iter()
+            .map(|p| (p.pointer.as_str(), p.code))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("/shows/0/slug", "slug_malformed"),
+                ("/shows/0/day", "number_out_of_range"),
+                ("/shows/0/time", "time_malformed"),
+                ("/shows/0/hold_min", "number_out_of_range"),
+                ("/shows/0/prices", "number_out_of_range"),
+            ]
+        );
     }
 }

@@ -56,20 +56,43 @@ pub fn read_venues(file: &[u8]) -> Result<Vec<VenueEntry>, ImportError> {
     for (index, venue) in venues.iter().enumerate() {
         let at = |field: &str| format!("/venues/{index}/{field}");
         check.slug(&venue.slug, 32, at("slug"));
-        check.that(seen.insert(&venue.slug), at("slug"), "slug_repeated", &venue.slug);
+        check.that(
+            seen.insert(&venue.slug),
+            at("slug"),
+            "slug_repeated",
+            &venue.slug,
+        );
         check.length(&venue.name, 200, at("name"));
         check.length(&venue.city, 100, at("city"));
         check.length(&venue.address, 300, at("address"));
-        check.that(venue.zone.parse::<Tz>().is_ok(), at("zone"), "zone_unknown", &venue.zone);
+        check.that(
+            venue.zone.parse::<Tz>().is_ok(),
+            at("zone"),
+            "zone_unknown",
+            &venue.zone,
+        );
         let currency = Currency::new(&venue.currency);
-        check.that(currency.is_ok(), at("currency"), "currency_malformed", &venue.currency);
+        check.that(
+            currency.is_ok(),
+            at("currency"),
+            "currency_malformed",
+            &venue.currency,
+        );
         let mut halls = HashSet::new();
         for (hall_index, hall) in venue.halls.iter().enumerate() {
             let at = |field: &str| at(&format!("halls/{hall_index}/{field}"));
             check.slug(&hall.slug, 31, at("slug"));
-            check.that(halls.insert(&hall.slug), at("slug"), "slug_repeated", &hall.slug);
+            check.that(
+                halls.insert(&hall.slug),
+                at("slug"),
+                "slug_repeated",
+                &hall.slug,
+            );
             check.length(&hall.name, 200, at("name"));
-            let below = hall.file.split('/').all(|part| !matches!(part, "" | "." | ".."));
+            let below = hall
+                .file
+                .split('/')
+                .all(|part| !matches!(part, "" | "." | ".."));
             check.that(below, at("file"), "path_outside", "a path below the folder");
         }
     }
@@ -77,7 +100,10 @@ pub fn read_venues(file: &[u8]) -> Result<Vec<VenueEntry>, ImportError> {
     Ok(venues)
 }
 
-pub(super) async fn store(db: &impl ConnectionTrait, venues: &[VenueEntry]) -> Result<Report, DbErr> {
+pub(super) async fn store(
+    db: &impl ConnectionTrait,
+    venues: &[VenueEntry],
+) -> Result<Report, DbErr> {
     let mut report = Report::default();
     for venue in venues {
         let cells = [
@@ -105,21 +131,33 @@ mod tests {
              "halls": [{"slug": "One", "name": "1", "file": "../../etc/passwd"}]},
             {"slug": "a", "name": "", "city": "B", "address": "C", "zone": "Europe/Berlin", "currency": "EUR"}
         ]}"#;
-        let Err(ImportError::Refused { problems, .. }) = read_venues(file) else { panic!("taken") };
-        let told: Vec<_> = problems.iter().map(|p| (p.pointer.as_str(), p.code)).collect();
-        assert_eq!(told, [
-            ("/venues/0/zone", "zone_unknown"),
-            ("/venues/0/currency", "currency_malformed"),
-            ("/venues/0/halls/0/slug", "slug_malformed"),
-            ("/venues/0/halls/0/file", "path_outside"),
-            ("/venues/1/slug", "slug_repeated"),
-            ("/venues/1/name", "text_length"),
-        ]);
+        let Err(ImportError::Refused { problems, .. }) = read_venues(file) else {
+            panic!("taken")
+        };
+        let told: Vec<_> = problems
+            .iter()
+            .map(|p| (p.pointer.as_str(), p.code))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("/venues/0/zone", "zone_unknown"),
+                ("/venues/0/currency", "currency_malformed"),
+                ("/venues/0/halls/0/slug", "slug_malformed"),
+                ("/venues/0/halls/0/file", "path_outside"),
+                ("/venues/1/slug", "slug_repeated"),
+                ("/venues/1/name", "text_length"),
+            ]
+        );
     }
 
     #[test]
     fn the_demo_venues_are_good() {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/venues.json");
-        assert!(!read_venues(&std::fs::read(file).unwrap()).unwrap().is_empty());
+        assert!(
+            !read_venues(&std::fs::read(file).unwrap())
+                .unwrap()
+                .is_empty()
+        );
     }
 }

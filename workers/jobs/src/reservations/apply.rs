@@ -109,11 +109,13 @@ fn one(
         }
         Effect::Reconcile { attempt } => out.command(&payment::Reconcile { booking_id, attempt: *attempt })?,
         Effect::Capture { amount_minor } => {
-            out.command(&payment::Capture { booking_id, amount: Money::new(*amount_minor, next.currency) })?;
+            let amount = Money::new(*amount_minor, next.currency);
+            let generation = next.payment.generation;
+            out.command(&payment::Capture { booking_id, generation, amount })?;
         }
         Effect::CloseIntent => {
             writes.closing.push(booking_id);
-            out.command(&payment::Void { booking_id })?;
+            out.command(&payment::Void { booking_id, generation: next.payment.generation })?;
         }
         Effect::Refund { refund, operation, amount_minor, positions } => {
             let amount = Money::new(*amount_minor, next.currency);
@@ -269,7 +271,7 @@ pub(super) const fn label(input: &Input) -> &'static str {
         Input::Unknown { .. } => "unknown",
         Input::Captured { .. } => "captured",
         Input::CaptureFailed { .. } => "capture_failed",
-        Input::Voided => "voided",
+        Input::Voided { .. } => "voided",
         Input::Refunded { .. } => "refunded",
         Input::RefundFailed { .. } => "refund_failed",
         Input::RefundedOutside { .. } => "refunded_outside",

@@ -1,0 +1,155 @@
+//! Takes a JSON object apart, field by field, so that every mistake is told at once and with its place.
+//!
+//! What was not asked for is unknown, and refused.
+
+use crate::{Problem, problem::FieldError};
+use serde_json::{Map, Value};
+
+/// Mistakes found so far.
+#[derive(Default)]
+pub(crate) struct Mistakes(Vec<FieldError>);
+
+/// What is left of an object, and where it stands.
+pub(crate) struct Fields {
+    map: Map<String, Value>,
+    at: String,
+}
+
+/// Why a value is not what it should be: a word for programs and one for people.
+pub(crate) type Wrong = (&'static str, &'static str);
+
+impl Mistakes {
+    pub(crate) fn add(&mut self, pointer: impl Into<String>, (code, detail): Wrong) {
+        self.0.push(FieldError::new(pointer, code, detail));
+    }
+
+    /// # Errors
+    /// 422 with everything that was found.
+    pub(crate) fn refuse(self) -> Result<(), Problem> {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Problem::of_fields(self.0))
+        }
+    }
+}
+
+impl Fields {
+    /// An object; whatever else stands there is a mistake.
+    pub(crate) fn of(value: Value, at: String, mistakes: &mut Mistakes) -> Option<Self> {
+        match value {
+            Value::Object(map) => Some(Self { map, at }),
+            _ => {
+                mistakes.add(at, ("wrong_type", "must be an object"));
+                None
+            }
+        }
+    }
+
+    /// A field that may be left out; `null` counts as left out.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &str,
+        mistakes: &mut Mistakes,
+        parse: impl FnOnce(Value, &str, &mut Mistakes) -> Option<T>,
+    ) -> Option<T> {
+        match self.map.remove(name) {
+            None | Some(Value::Null) => None,
+            Some(value) => parse(value, &pointer(&self.at, name), mistakes),
+        }
+    }
+
+    /// A field that must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &str,
+        mistakes: &mut Mistakes,
+        parse: impl FnOnce(Value, &str, &mut Mistakes) -> Option<T>,
+    ) -> Option<T> {
+        if self.map.get(name).is_none_or(Value::is_null) {
+            self.map.remove(name);
+            mistakes.add(pointer(&self.at, name), ("required", "is missing"));
+            return None;
+        }
+        self.optional(name, mistakes, parse)
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.map.contains_key(name)
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.at
+    }
+
+    /// Nothing may be left.
+    pub(crate) fn finish(self, mistakes: &mut Mistakes) {
+        for name in self.map.keys() {
+            mistakes.add(
+                pointer(&self.at, name),
+                ("unknown_field", "is not a field of this"),
+            );
+        }
+    }
+}
+
+/// A string that `check` turns into something.
+pub(crate) fn text<T>(
+    check: impl FnOnce(String) -> Result<T, Wrong>,
+) -> impl FnOnce(Value, &str, &mut Mistakes) -> Option<T> {
+    move |value, at, mistakes| {
+        let Value::String(text) = value else {
+            mistakes.add(at, ("wrong_type", "must be a string"));
+            return None;
+        };
+        check(text).map_err(|wrong| mistakes.add(at, wrong)).ok()
+    }
+}
+
+/// A whole number within bounds.
+pub(crate) fn whole(
+    bounds: std::ops::RangeInclusive<u64>,
+) -> impl Fn(Value, &str, &mut Mistakes) -> Option<u64> {
+    move |value, at, mistakes| {
+        let Some(number) = value.as_u64() else {
+            mistakes.add(at, ("wrong_type", "must be a whole number, not negative"));
+            return None;
+        };
+        if !bounds.contains(&number) {
+            mistakes.add(at, ("out_of_range", "is out of range"));
+            return None;
+        }
+        Some(number)
+    }
+}
+
+/// A list with at least one item and at most `len_max`.
+pub(crate) fn list<T>(
+    len_max: usize,
+    mut item: impl FnMut(Value, &str, &mut Mistakes) -> Option<T>,
+) -> impl FnOnce(Value, &str, &mut Mistakes) -> Option<Vec<T>> {
+    move |value, at, mistakes| {
+        let Value::Array(values) = value else {
+            mistakes.add(at, ("wrong_type", "must be a list"));
+            return None;
+        };
+        if values.is_empty() || values.len() > len_max {
+            mistakes.add(at, ("out_of_range", "has too few or too many items"));
+            return None;
+        }
+        let items: Vec<T> = values
+            .into_iter()
+            .enumerate()
+            .filter_map(|(i, value)| item(value, &format!("{at}/{i}"), mistakes))
+            .collect();
+        Some(items)
+    }
+}
+
+/// Appends a name to an RFC 6901 pointer.
+pub(crate) fn pointer(at: &str, name: &str) -> String {
+    // A field name is the client's text: as much as helps to find it.
+    const NAME_CHARS_MAX: usize = 64;
+    let name: String = name.chars().take(NAME_CHARS_MAX).collect();
+    format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"))
+}

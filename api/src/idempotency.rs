@@ -1,0 +1,278 @@
+//! Keys of clients: what makes a repetition the same command, and how a reused key is noticed.
+
+use crate::Problem;
+use axum::http::HeaderMap;
+use boxoffice_contracts::{Code, Instant};
+use moka::{ops::compute::Op, sync::Cache};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Longest key that is accepted.
+pub(crate) const KEY_LEN_MAX: usize = 255;
+
+/// Remembered keys; a help, never the truth: what is forgotten is noticed by the worker.
+const RECENT_MAX: u64 = 200_000;
+const RECENT_TTL: Duration = Duration::from_secs(3600);
+
+/// Repetitions within this time share the first one's deadline, so that parallel ones get one answer.
+const DEADLINE_KEPT: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
+
+/// SHA-256 of a canonical request.
+pub(crate) type RequestHash = [u8; 32];
+
+/// The one header `Idempotency-Key`.
+///
+/// # Errors
+/// 400 when it is missing, repeated, or not of 1 to 255 visible ASCII characters.
+pub(crate) fn key(headers: &HeaderMap) -> Result<&str, Problem> {
+    let refuse = |detail: &'static str| Problem::because(Code::IdempotencyKeyMissing, detail);
+    let mut lines = headers.get_all("idempotency-key").iter();
+    let (Some(line), None) = (lines.next(), lines.next()) else {
+        return Err(refuse(
+            "Send one header Idempotency-Key: a random text that names this command.",
+        ));
+    };
+    let fits = |bytes: &[u8]| {
+        (1..=KEY_LEN_MAX).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic)
+    };
+    line.to_str()
+        .ok()
+        .filter(|text| fits(text.as_bytes()))
+        .ok_or_else(|| refuse("An Idempotency-Key has 1 to 255 visible ASCII characters."))
+}
+
+/// Hash of a request by its meaning: order of fields and white space do not count.
+pub(crate) fn request_hash(request: &Value) -> RequestHash {
+    let mut bytes = Vec::new();
+    canonical(request, &mut bytes);
+    Sha256::digest(&bytes).into()
+}
+
+fn canonical(value: &Value, out: &mut Vec<u8>) {
+    match value {
+        Value::Object(fields) => {
+            let mut names: Vec<_> = fields.iter().collect();
+            names.sort_by_key(|(name, _)| *name);
+            out.push(b'{');
+            for (name, field) in names {
+                canonical(&Value::String(name.clone()), out);
+                out.push(b':');
+                canonical(field, out);
+                out.push(b',');
+            }
+            out.push(b'}');
+        }
+        Value::Array(items) => {
+            out.push(b'[');
+            for item in items {
+                canonical(item, out);
+                out.push(b',');
+            }
+            out.push(b']');
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+            out.extend_from_slice(value.to_string().as_bytes());
+        }
+    }
+}
+
+/// Keys that this process has seen lately.
+pub(crate) struct RecentKeys(Cache<Uuid, Recent>);
+
+#[derive(Clone, Copy)]
+enum Recent {
+    /// One request came under this key. `accepted` when the broker has it for certain.
+    One {
+        hash: RequestHash,
+        deadline: Instant,
+        accepted: bool,
+    },
+    /// Two came at once. Which of them counts is not ours to say.
+    Contested,
+}
+
+/// What is known of a key when a request comes under it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Nothing, or nothing that helps.
+    Unknown,
+    /// The same request; its answer named this deadline.
+    Same { deadline: Instant },
+    /// Another request was accepted under it.
+    Reused,
+}
+
+impl RecentKeys {
+    pub(crate) fn new() -> Self {
+        Self(
+            Cache::builder()
+                .max_capacity(RECENT_MAX)
+                .time_to_live(RECENT_TTL)
+                .build(),
+        )
+    }
+
+    /// Notes that a request comes under the key.
+    pub(crate) fn come(&self, id: Uuid, hash: RequestHash, deadline: Instant) -> Seen {
+        let mut seen = Seen::Unknown;
+        self.0
+            .entry(id)
+            .and_compute_with(|there| match there.map(moka::Entry::into_value) {
+                None => Op::Put(Recent::One {
+                    hash,
+                    deadline,
+                    accepted: false,
+                }),
+                // Whoever comes back after refusals gets a deadline of now, not one that has passed meanwhile.
+                Some(Recent::One {
+                    hash: first,
+                    deadline: named,
+                    accepted: false,
+                }) if first == hash && deadline - named > DEADLINE_KEPT => Op::Put(Recent::One {
+                    hash,
+                    deadline,
+                    accepted: false,
+                }),
+                Some(Recent::One {
+                    hash: first,
+                    deadline,
+                    ..
+                }) if first == hash => {
+                    seen = Seen::Same { deadline };
+                    Op::Nop
+                }
+                Some(Recent::One { accepted: true, .. }) => {
+                    seen = Seen::Reused;
+                    Op::Nop
+                }
+                Some(Recent::One {
+                    accepted: false, ..
+                }) => Op::Put(Recent::Contested),
+                Some(Recent::Contested) => Op::Nop,
+            });
+        seen
+    }
+
+    /// Notes that the broker has the request.
+    pub(crate) fn accepted(&self, id: Uuid, hash: RequestHash) {
+        self.0
+            .entry(id)
+            .and_compute_with(|there| match there.map(moka::Entry::into_value) {
+                Some(Recent::One {
+                    hash: first,
+                    deadline,
+                    ..
+                }) if first == hash => Op::Put(Recent::One {
+                    hash,
+                    deadline,
+                    accepted: true,
+                }),
+                Some(_) | None => Op::Nop,
+            });
+    }
+}
+
+/// # Errors
+/// Always.
+pub(crate) fn reused<T>() -> Result<T, Problem> {
+    Err(Problem::because(
+        Code::IdempotencyKeyReused,
+        "This key belongs to another request, which stands as it is. Use a new key for a new request.",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::clock_at;
+    use serde_json::json;
+
+    #[test]
+    fn order_and_white_space_do_not_make_another_request_and_anything_else_does() {
+        let parse = |text: &str| request_hash(&serde_json::from_str(text).unwrap());
+        let one = parse(r#"{"a":1,"b":{"c":[1,2],"d":null}}"#);
+        assert_eq!(one, parse(r#" {"b": {"d": null, "c": [1, 2]}, "a": 1} "#));
+        for other in [
+            r#"{"a":1,"b":{"c":[2,1],"d":null}}"#,
+            r#"{"a":1,"b":{"c":[1,2]}}"#,
+            r#"{"a":"1","b":{"c":[1,2],"d":null}}"#,
+            r#"{"a":1,"b":{"c":[12],"d":null}}"#,
+        ] {
+            assert_ne!(one, parse(other), "{other}");
+        }
+        // A text that looks like structure stays a text.
+        assert_ne!(
+            request_hash(&json!({"a": "1,\"b\":2"})),
+            request_hash(&json!({"a": "1", "b": 2}))
+        );
+    }
+
+    #[test]
+    fn a_key_is_one_header_of_visible_ascii() {
+        let ask = |lines: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(
+                    "idempotency-key",
+                    axum::http::HeaderValue::from_bytes(line.as_bytes()).unwrap(),
+                );
+            }
+            key(&headers)
+                .map(str::to_owned)
+                .map_err(|problem| problem.code)
+        };
+        assert_eq!(ask(&["k-1"]), Ok("k-1".to_owned()));
+        assert!(ask(&[&"k".repeat(255)]).is_ok());
+        for bad in [
+            &[][..],
+            &["a", "b"],
+            &[""],
+            &["a b"],
+            &["é"],
+            &[&"k".repeat(256)],
+        ] {
+            assert_eq!(ask(bad), Err(Code::IdempotencyKeyMissing), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn memory_only_refuses_what_it_knows_to_be_accepted() {
+        let recent = RecentKeys::new();
+        let id = Uuid::new_v4();
+        assert_eq!(recent.come(id, [1; 32], clock_at(1)), Seen::Unknown);
+        assert_eq!(
+            recent.come(id, [1; 32], clock_at(2)),
+            Seen::Same {
+                deadline: clock_at(1)
+            }
+        );
+        recent.accepted(id, [1; 32]);
+        assert_eq!(recent.come(id, [2; 32], clock_at(3)), Seen::Reused);
+        assert_eq!(
+            recent.come(id, [1; 32], clock_at(4)),
+            Seen::Same {
+                deadline: clock_at(1)
+            }
+        );
+
+        // Refused for long: a fresh deadline.
+        let id = Uuid::new_v4();
+        recent.come(id, [1; 32], clock_at(1));
+        assert_eq!(recent.come(id, [1; 32], clock_at(90)), Seen::Unknown);
+        assert_eq!(
+            recent.come(id, [1; 32], clock_at(91)),
+            Seen::Same {
+                deadline: clock_at(90)
+            }
+        );
+
+        // The first failed or is still on its way: the worker decides.
+        let id = Uuid::new_v4();
+        recent.come(id, [1; 32], clock_at(1));
+        assert_eq!(recent.come(id, [2; 32], clock_at(1)), Seen::Unknown);
+        recent.accepted(id, [2; 32]);
+        assert_eq!(recent.come(id, [1; 32], clock_at(1)), Seen::Unknown);
+    }
+}

@@ -1,0 +1,142 @@
+//! Reading a booking for one caller.
+
+use crate::{
+    AppState, Problem,
+    auth::Caller,
+    view::{BookingView, Decided, Links, OperationView, PaymentView, PositionView, TicketsView},
+};
+use boxoffice_contracts::{BookingId, Code, Currency, Message, Money, Role, message::booking::Submit};
+use boxoffice_store::{
+    mysql::{
+        attempts::AttemptState,
+        status::{self, BookingStatus},
+    },
+    reference::reference,
+};
+
+/// One who looks at one booking.
+#[derive(Clone)]
+pub(crate) struct Look {
+    pub state: AppState,
+    pub caller: Caller,
+    pub id: BookingId,
+    /// As the link carried it.
+    pub proof: Option<String>,
+}
+
+impl Look {
+    /// # Errors
+    /// 404 for what never was and for what is somebody else's.
+    pub(crate) async fn load(&self) -> Result<BookingView, Problem> {
+        let db = &self.state.db;
+        let proof = self.proof.as_deref().and_then(|proof| {
+            self.state
+                .proofs
+                .check(self.id, &self.caller.principal.owner, proof)
+        });
+        let row = status::find_for(db, &self.caller.reach, self.id).await?;
+        match (row, proof) {
+            (Some(row), Some(proof)) if !proof.is_of(&row.request_hash) => {
+                Ok(self.rejected(Code::IdempotencyKeyReused))
+            }
+            (Some(row), _) => self.decided(row).await,
+            (None, Some(proof)) => {
+                let parked = status::is_parked(db, self.id, Submit::KIND).await?;
+                if parked && proof.deadline < self.state.now() {
+                    return Ok(self.rejected(Code::InternalError));
+                }
+                let mut view = self.undecided("queued");
+                view.phase = parked.then(|| "needs_attention".to_owned());
+                Ok(view)
+            }
+            (None, None) => Err(Problem::new(Code::NotFound)),
+        }
+    }
+
+    async fn decided(&self, row: BookingStatus) -> Result<BookingView, Problem> {
+        let db = &self.state.db;
+        let positions = status::positions(db, self.id).await?;
+        let operations = status::operations(db, self.id).await?;
+        let is_owner = row.owner == self.caller.principal.owner;
+        let asks_customer = matches!(row.phase.as_deref(), Some("action_required" | "repaying"));
+        let attempt = if is_owner && asks_customer {
+            status::last_attempt(db, self.id).await?
+        } else {
+            None
+        };
+        // The attempt may be ahead of the booking: what is done needs no secret any more.
+        let attempt = attempt.filter(|a| a.state == AttemptState::ActionRequired.as_str());
+        let currency = Currency::new(&row.currency).map_err(|error| {
+            tracing::error!(booking.id = %self.id, %error, "a booking's currency is broken");
+            Problem::new(Code::InternalError)
+        })?;
+        let money = |minor| Money::new(minor, currency);
+        let links = self.links();
+        let decided = Decided {
+            show_id: row.show_id,
+            positions: positions
+                .into_iter()
+                .map(|p| PositionView::of(p, currency))
+                .collect(),
+            total: money(row.total_minor),
+            currency,
+            captured: money(row.captured_minor),
+            refunded: money(row.refunded_minor),
+            hold_expires_at: row.hold_expires_at,
+            payment: attempt.map(|attempt| PaymentView {
+                attempt: attempt.attempt,
+                state: attempt.state,
+                client_secret: attempt.client_secret,
+                action_url: attempt.action_url,
+            }),
+            operations: operations.into_iter().map(OperationView::of).collect(),
+            tickets: (is_owner && row.status == "completed").then(|| TicketsView {
+                pdf: format!("/v1/bookings/{}/tickets.pdf", self.id),
+            }),
+        };
+        let code = row.known_code();
+        Ok(BookingView {
+            id: row.id,
+            reference: reference(row.id),
+            status: row.status,
+            phase: row.phase,
+            version: row.version,
+            code,
+            attention: row.attention.filter(|_| self.sees_attention()),
+            server_time: self.state.now(),
+            decided: Some(decided),
+            links,
+        })
+    }
+
+    fn undecided(&self, status: &str) -> BookingView {
+        BookingView {
+            id: self.id,
+            reference: reference(self.id),
+            status: status.to_owned(),
+            phase: None,
+            version: 0,
+            code: None,
+            attention: None,
+            server_time: self.state.now(),
+            decided: None,
+            links: self.links(),
+        }
+    }
+
+    fn rejected(&self, code: Code) -> BookingView {
+        BookingView {
+            code: Some(code),
+            ..self.undecided("rejected")
+        }
+    }
+
+    fn links(&self) -> Links {
+        Links::of(self.id, self.proof.as_deref())
+    }
+
+    fn sees_attention(&self) -> bool {
+        !matches!(self.caller.principal.role, Role::Customer | Role::Partner)
+    }
+}
+

@@ -1,0 +1,50 @@
+//! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
+
+use crate::{
+    AppState, Problem, bookings, commands, documents, follow, layers,
+    permissions::{Action, ROUTES, Route, Verb},
+    shows, webhooks,
+};
+use axum::{
+    Router,
+    handler::Handler,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get, post},
+};
+use boxoffice_contracts::Code;
+
+/// Everything that is served on the public port.
+pub fn router(state: AppState) -> Router {
+    let mut router = Router::new();
+    for line in ROUTES {
+        let door = from_fn_with_state((state.clone(), line), layers::admit);
+        router = router.route(line.path, handler(line).route_layer(door));
+    }
+    router
+        .fallback(async || Problem::new(Code::NotFound))
+        .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
+        .layer(from_fn_with_state(state.clone(), layers::surround))
+        .with_state(state)
+}
+
+fn handler(line: &Route) -> MethodRouter<AppState> {
+    match line.action {
+        Action::SubmitBooking => on(line.verb, bookings::submit),
+        Action::ReadBooking => on(line.verb, bookings::read),
+        Action::FollowBooking => on(line.verb, follow::events),
+        Action::PayBooking => on(line.verb, commands::pay),
+        Action::CancelBooking => on(line.verb, commands::cancel),
+        Action::ReadTickets => on(line.verb, documents::tickets_pdf),
+        Action::ListShows => on(line.verb, shows::list),
+        Action::ReadShow => on(line.verb, shows::read),
+        Action::ReadSeats => on(line.verb, shows::seats),
+        Action::ReceiveWebhook => on(line.verb, webhooks::stripe),
+    }
+}
+
+fn on<H: Handler<T, AppState>, T: 'static>(verb: Verb, handler: H) -> MethodRouter<AppState> {
+    match verb {
+        Verb::Get => get(handler),
+        Verb::Post => post(handler),
+    }
+}

@@ -1,0 +1,144 @@
+//! Seat maps: what of a show is free, held and sold. Public.
+
+use crate::x;
+
+#[derive(Debug, Serialize)]
+struct SeatMapView<'a> {
+    show_id: ShowId,
+    /// Another one as soon as a seat or a counter changed.
+    version: &'a str,
+    categories: &'a [CategoryView],
+    seats: &'a [SeatView],
+}
+
+#[derive(Debug, Serialize)]
+struct CategoryView {
+    name: String,
+    price: Money,
+    /// For places without numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    capacity: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available: Option<u32>,
+}
+
+#[derive(Debug, Serialize)]
+struct SeatView {
+    seat_id: String,
+    row: String,
+    number: String,
+    category: String,
+    x: f64,
+    y: f64,
+    state: &'static str,
+}
+
+/// `GET /v1/shows/{id}/seats`.
+pub(crate) async fn seats(
+    State(state): State<AppState>,
+    Id(id): Id<ShowId>,
+    Options(NoOptions {}): Options<NoOptions>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let map = state.seat_maps.get(&state.db, id).await?;
+    let tag = format!("\"{}\"", map.version);
+    let mut response = if none_match(&headers, &tag) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        let mut response = map.body.clone().into_response();
+        put(&mut response, header::CONTENT_TYPE, "application/json");
+        response
+    };
+    put(&mut response, header::ETAG, &tag);
+    put(&mut response, header::CACHE_CONTROL, "public, no-cache");
+    Ok(response)
+}
+
+/// Seat maps of the last moment. When everybody comes at once they all look at the same map: it is read once.
+pub(crate) struct SeatMaps(moka::future::Cache<ShowId, Arc<SeatMap>>);
+
+struct SeatMap {
+    version: String,
+    body: Bytes,
+}
+
+/// As long as a person takes to look; who is faster is refused by the claim, not by the map.
+const SEAT_MAP_TTL: Duration = Duration::from_millis(500);
+const SEAT_MAPS_MAX: u64 = 256;
+
+impl SeatMaps {
+    pub(crate) fn new() -> Self {
+        let cache = moka::future::Cache::builder();
+        Self(
+            cache
+                .max_capacity(SEAT_MAPS_MAX)
+                .time_to_live(SEAT_MAP_TTL)
+                .build(),
+        )
+    }
+
+    async fn get(&self, db: &DatabaseConnection, id: ShowId) -> Result<Arc<SeatMap>, Problem> {
+        let read = async { read_map(db, id).await.map(Arc::new) };
+        self.0
+            .try_get_with(id, read)
+            .await
+            .map_err(|problem| Problem::clone(&problem))
+    }
+}
+
+async fn read_map(db: &DatabaseConnection, id: ShowId) -> Result<SeatMap, Problem> {
+    let show = catalogue::find_show(db, id).await?;
+    let show = show.ok_or_else(|| Problem::new(Code::ShowNotFound))?;
+    let currency = currency_of(&show)?;
+    let categories: Vec<CategoryView> = catalogue::categories(db, id)
+        .await?
+        .into_iter()
+        .map(|entry| CategoryView {
+            name: entry.name,
+            price: Money::new(entry.amount_minor, currency),
+            capacity: entry.capacity,
+            available: entry
+                .capacity
+                .zip(entry.taken)
+                .map(|(all, taken)| all.saturating_sub(taken)),
+        })
+        .collect();
+    let seats: Vec<SeatView> = catalogue::seats(db, id, show.layout_id)
+        .await?
+        .into_iter()
+        .map(seat_view)
+        .collect();
+    let encoded = |value: Result<Vec<u8>, serde_json::Error>| {
+        value.map_err(|error| {
+            tracing::error!(show.id = %id, %error, "a seat map can't be encoded");
+            Problem::new(Code::InternalError)
+        })
+    };
+    let content = encoded(serde_json::to_vec(&(&categories, &seats)))?;
+    let version = hex::encode(&Sha256::digest(&content)[..8]);
+    let view = SeatMapView {
+        show_id: id,
+        version: &version,
+        categories: &categories,
+        seats: &seats,
+    };
+    let body = Bytes::from(encoded(serde_json::to_vec(&view))?);
+    Ok(SeatMap { version, body })
+}
+
+fn seat_view(seat: SeatEntry) -> SeatView {
+    SeatView {
+        seat_id: seat.seat_id,
+        row: seat.row,
+        number: seat.number,
+        category: seat.category,
+        x: seat.x,
+        y: seat.y,
+        state: match seat.claim.as_deref() {
+            None => "free",
+            Some("sold") => "sold",
+            Some(_) => "held",
+        },
+    }
+}
+

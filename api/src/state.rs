@@ -1,0 +1,89 @@
+//! What every handler may reach.
+
+use crate::{
+    ApiConfig, Documents, Intake, auth::Verifier, config::ConfigError, idempotency::RecentKeys,
+    proof::Proofs, shows::SeatMaps, watch::Watch,
+};
+use boxoffice_contracts::Instant;
+use sea_orm::DatabaseConnection;
+use std::{ops::Deref, sync::Arc};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+/// Tells the time. The runtime's clock in the product, a standing one in tests.
+pub type Clock = Arc<dyn Fn() -> Instant + Send + Sync>;
+
+/// What the program hands to the API.
+pub struct Parts {
+    pub config: ApiConfig,
+    pub db: DatabaseConnection,
+    pub intake: Arc<dyn Intake>,
+    pub documents: Arc<dyn Documents>,
+    pub clock: Clock,
+    /// Cancelled when the process begins to stop: readiness says so, streams and waits end.
+    pub draining: CancellationToken,
+}
+
+/// Shared by all requests; cloning is cheap.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+pub struct Inner {
+    pub config: ApiConfig,
+    pub db: DatabaseConnection,
+    pub intake: Arc<dyn Intake>,
+    pub documents: Arc<dyn Documents>,
+    pub draining: CancellationToken,
+    /// Feed it with [`Watch::run`], once per process.
+    pub watch: Watch,
+    clock: Clock,
+    pub(crate) verifier: Verifier,
+    pub(crate) proofs: Proofs,
+    pub(crate) recent: RecentKeys,
+    pub(crate) seat_maps: SeatMaps,
+    pub(crate) slots: Arc<Semaphore>,
+    pub(crate) waiters: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// # Errors
+    /// When the configuration can't be used.
+    pub fn new(parts: Parts) -> Result<Self, ConfigError> {
+        let Parts {
+            config,
+            db,
+            intake,
+            documents,
+            clock,
+            draining,
+        } = parts;
+        config.validate()?;
+        Ok(Self(Arc::new(Inner {
+            verifier: Verifier::new(&config.token)?,
+            proofs: Proofs::new(&config.status_link_secret),
+            recent: RecentKeys::new(),
+            seat_maps: SeatMaps::new(),
+            slots: Arc::new(Semaphore::new(config.concurrency_max)),
+            waiters: Arc::new(Semaphore::new(config.waiters_max)),
+            watch: Watch::new(config.waiters_max),
+            config,
+            db,
+            intake,
+            documents,
+            clock,
+            draining,
+        })))
+    }
+
+    #[must_use]
+    pub fn now(&self) -> Instant {
+        (self.clock)()
+    }
+}
+
+impl Deref for AppState {
+    type Target = Inner;
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}

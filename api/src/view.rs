@@ -1,0 +1,193 @@
+//! What GET shows of a booking.
+
+use crate::{AppState, Problem, auth::Caller};
+use boxoffice_contracts::{
+    BookingId, Code, Currency, Instant, Message, Money, OperationId, Role, ShowId,
+    message::booking::Submit,
+};
+use boxoffice_store::{
+    mysql::{
+        attempts::AttemptState,
+        status::{self, BookingStatus, OperationStatus, PositionStatus},
+    },
+    reference::reference,
+};
+use serde::Serialize;
+
+/// A booking as its owner, or the house, sees it. Outcomes are data, not HTTP errors.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct BookingView {
+    pub id: BookingId,
+    /// What people say on the telephone.
+    pub reference: String,
+    pub status: String,
+    pub phase: Option<String>,
+    /// Rises with every decision; 0 before the first.
+    pub version: u32,
+    /// Why it was rejected or failed.
+    pub code: Option<Code>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<String>,
+    pub server_time: Instant,
+    /// What is known once it is decided.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
+    pub links: Links,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Decided {
+    pub show_id: ShowId,
+    pub positions: Vec<PositionView>,
+    pub total: Money,
+    pub currency: Currency,
+    pub captured: Money,
+    pub refunded: Money,
+    pub hold_expires_at: Option<Instant>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub payment: Option<PaymentView>,
+    pub operations: Vec<OperationView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tickets: Option<TicketsView>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct PositionView {
+    pub no: u16,
+    pub seat_id: Option<String>,
+    pub row: Option<String>,
+    pub number: Option<String>,
+    pub category: String,
+    pub price: Money,
+    pub live: bool,
+}
+
+/// Shown to the owner only, and only while the customer has something to do.
+#[derive(Clone, Serialize)]
+pub(crate) struct PaymentView {
+    pub attempt: u16,
+    pub state: String,
+    pub client_secret: Option<String>,
+    pub action_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct OperationView {
+    pub id: OperationId,
+    pub kind: String,
+    pub outcome: String,
+    pub code: Option<String>,
+    pub at: Instant,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct TicketsView {
+    pub pdf: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Links {
+    #[serde(rename = "self")]
+    pub this: String,
+    pub events: String,
+    pub payment: String,
+    pub cancel: String,
+}
+
+impl BookingView {
+    /// Whether the next move is somebody else's than ours, or there is none.
+    pub(crate) fn is_at_rest(&self) -> bool {
+        if self
+            .decided
+            .as_ref()
+            .is_some_and(|decided| decided.payment.is_some())
+        {
+            return true;
+        }
+        match (self.status.as_str(), self.phase.as_deref()) {
+            ("queued" | "paid" | "cancelling" | "refunding", _) => false,
+            ("authorizing", phase) => phase == Some("action_required"),
+            ("confirmed", phase) => phase == Some("capture_failed"),
+            _ => true,
+        }
+    }
+
+    pub(crate) fn is_undecided(&self) -> bool {
+        self.decided.is_none() && self.code.is_none()
+    }
+
+    /// Whether a command has its last word. `pending` waits for money to come to rest.
+    pub(crate) fn has_outcome(&self, operation: OperationId) -> bool {
+        self.decided.as_ref().is_some_and(|decided| {
+            decided
+                .operations
+                .iter()
+                .any(|o| o.id == operation && o.outcome != "pending")
+        })
+    }
+}
+
+impl Links {
+    pub(crate) fn of(id: BookingId, proof: Option<&str>) -> Self {
+        let proof = proof
+            .map(|proof| format!("?proof={proof}"))
+            .unwrap_or_default();
+        let link = |path: &str| format!("/v1/bookings/{id}{path}{proof}");
+        Self {
+            this: link(""),
+            events: link("/events"),
+            payment: link("/payment"),
+            cancel: link("/cancel"),
+        }
+    }
+}
+
+impl PositionView {
+    fn of(position: PositionStatus, currency: Currency) -> Self {
+        Self {
+            no: position.no,
+            seat_id: position.seat_id,
+            row: position.row,
+            number: position.number,
+            category: position.category,
+            price: Money::new(position.price_minor, currency),
+            live: position.live,
+        }
+    }
+}
+
+impl OperationView {
+    fn of(operation: OperationStatus) -> Self {
+        Self {
+            id: operation.id,
+            kind: operation.kind,
+            outcome: operation.outcome,
+            code: operation.code,
+            at: operation.at,
+        }
+    }
+}
+
+impl std::fmt::Debug for PaymentView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PaymentView")
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_carry_the_proof_and_nothing_else() {
+        let id: BookingId = "5f0f3c0a-9a55-5a0e-8a51-0d3f1f6c7a11".parse().unwrap();
+        let links = Links::of(id, Some("1.a.b"));
+        assert_eq!(
+            links.events,
+            format!("/v1/bookings/{id}/events?proof=1.a.b")
+        );
+        assert_eq!(Links::of(id, None).this, format!("/v1/bookings/{id}"));
+    }
+}

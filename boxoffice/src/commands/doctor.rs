@@ -1,0 +1,168 @@
+use super::say;
+use crate::settings::Settings;
+use anyhow::Result;
+use boxoffice_contracts::topology::QUEUES;
+use boxoffice_runtime::{broker::Broker, clock, declare, pool};
+use boxoffice_store::mongo;
+use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
+use std::process::ExitCode;
+
+/// Check servers, their settings, topology, clock and keys, and say what to do.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {}
+
+/// What a check found.
+enum Finding {
+    Fine(String),
+    /// Works, but not as it was tested.
+    Advice(String),
+    Wrong(String),
+}
+
+use Finding::{Advice, Fine, Wrong};
+
+pub(crate) async fn run(_: Arguments, settings: Settings) -> Result<ExitCode> {
+    let mut findings = Vec::new();
+    findings.extend(mysql(&settings).await);
+    findings.extend(broker(&settings).await);
+    findings.extend(documents(&settings).await);
+    findings.extend(keys(&settings));
+    let mut code = ExitCode::SUCCESS;
+    for finding in findings {
+        match finding {
+            Fine(text) => say(&format!("fine    {text}")),
+            Advice(text) => say(&format!("advice  {text}")),
+            Wrong(text) => {
+                say(&format!("wrong   {text}"));
+                code = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(code)
+}
+
+/// A variable of the server: name, the value that was tested, why, and whether only MariaDB has it.
+struct Variable {
+    name: &'static str,
+    tested: &'static str,
+    why: &'static str,
+    mariadb_only: bool,
+}
+
+const fn variable(name: &'static str, tested: &'static str, why: &'static str) -> Variable {
+    Variable { name, tested, why, mariadb_only: false }
+}
+
+const VARIABLES: &[Variable] = &[
+    variable("innodb_flush_log_at_trx_commit", "1", "a commit survives a crash of the machine"),
+    variable("sync_binlog", "1", "a replica gets what was committed"),
+    variable("innodb_rollback_on_timeout", "1", "a lock timeout takes the whole transaction back"),
+    Variable { mariadb_only: true, ..variable("max_statement_time", "5", "a stuck statement ends, in seconds") },
+    Variable {
+        mariadb_only: true,
+        ..variable("idle_transaction_timeout", "10", "a forgotten transaction frees its locks, in seconds")
+    },
+];
+
+async fn mysql(settings: &Settings) -> Vec<Finding> {
+    let db = match pool::connect(&settings.mysql).await {
+        Ok(db) => db,
+        Err(error) => {
+            return vec![Wrong(format!("mysql: {error}. Is the server up, and are user and password right?"))];
+        }
+    };
+    let version = ask(&db, "SELECT VERSION()").await.unwrap_or_default();
+    let mut findings = vec![Fine(format!("mysql: {version}"))];
+    let is_mariadb = version.contains("MariaDB");
+    for variable in VARIABLES.iter().filter(|variable| is_mariadb || !variable.mariadb_only) {
+        let Some(value) = ask(&db, &format!("SELECT CAST(@@GLOBAL.{} AS CHAR)", variable.name)).await else {
+            findings.push(Advice(format!("mysql: cannot read {}", variable.name)));
+            continue;
+        };
+        let number = value.parse::<f64>().ok();
+        if number.is_some() && number == variable.tested.parse::<f64>().ok() {
+            findings.push(Fine(format!("mysql: {} = {value}", variable.name)));
+        } else {
+            let Variable { name, tested, why, .. } = variable;
+            findings.push(Advice(format!("mysql: {name} is {value}; set it to {tested}: {why}")));
+        }
+    }
+    findings.push(clock(&db).await);
+    findings.push(schema(&db).await);
+    findings
+}
+
+/// The first column of the first row, as text.
+async fn ask(db: &DatabaseConnection, statement: &str) -> Option<String> {
+    let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, statement)).await.ok()??;
+    row.try_get_by_index(0).ok()
+}
+
+/// More than this between our clock and the database's, and tokens and signatures begin to fail.
+const CLOCK_SKEW_MAX_MS: i64 = 2_000;
+
+async fn clock(db: &DatabaseConnection) -> Finding {
+    let now = clock::now();
+    match ask(db, "SELECT CAST(UTC_TIMESTAMP(6) AS CHAR)").await {
+        None => Wrong("clock: the database's cannot be read".to_owned()),
+        Some(text) => match chrono::NaiveDateTime::parse_from_str(&text, "%Y-%m-%d %H:%M:%S%.f") {
+            Err(error) => Wrong(format!("clock: {text}: {error}")),
+            Ok(theirs) => {
+                let skew_ms = (now - theirs.and_utc()).num_milliseconds();
+                if skew_ms.abs() > CLOCK_SKEW_MAX_MS {
+                    Advice(format!("clock: {skew_ms} ms from the database's; run NTP on both"))
+                } else {
+                    Fine(format!("clock: {skew_ms} ms from the database's"))
+                }
+            }
+        },
+    }
+}
+
+async fn schema(db: &DatabaseConnection) -> Finding {
+    use boxoffice_migrations::{Migrator, MigratorTrait as _};
+    match Migrator::get_pending_migrations(db).await {
+        Ok(pending) if pending.is_empty() => Fine("mysql: the schema is at this version".to_owned()),
+        Ok(pending) => Wrong(format!("mysql: {} migrations are pending; run `boxoffice migrate`", pending.len())),
+        Err(error) => Wrong(format!("mysql: {error}")),
+    }
+}
+
+async fn broker(settings: &Settings) -> Vec<Finding> {
+    let broker = match Broker::connect_first(&settings.amqp).await {
+        Ok(broker) => broker,
+        Err(error) => return vec![Wrong(format!("amqp: {error}"))],
+    };
+    let mut findings = vec![Fine("amqp: connected".to_owned())];
+    let needed: Vec<_> = QUEUES.iter().collect();
+    match declare::drift(&broker, &needed).await {
+        Ok(differences) if differences.is_empty() => findings.push(Fine("amqp: the topology is as declared".to_owned())),
+        Ok(differences) => findings.extend(
+            differences.iter().map(|difference| Wrong(format!("amqp: {difference}; see `boxoffice topology diff`"))),
+        ),
+        Err(error) => findings.push(Wrong(format!("amqp: {error}"))),
+    }
+    broker.close().await;
+    findings
+}
+
+async fn documents(settings: &Settings) -> Vec<Finding> {
+    match mongo::connect(&settings.mongodb.url, &settings.mongodb.database, "boxoffice doctor").await {
+        Err(error) => vec![Wrong(format!("mongodb.url: {error}"))],
+        Ok(database) if mongo::is_up(&database).await => vec![Fine("mongodb: there is a primary".to_owned())],
+        Ok(_) => vec![Wrong("mongodb: no primary. Is it up, and a replica set? `boxoffice mongo initiate`".to_owned())],
+    }
+}
+
+fn keys(settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.push(match settings.api.validate() {
+        Ok(()) => Fine("api: settings are complete".to_owned()),
+        Err(error) => Wrong(format!("{error}; `boxoffice keys DIR` makes keys, keys.folder names them")),
+    });
+    findings.push(match crate::keys::seed(settings.tickets.seed.expose()) {
+        Ok(_) => Fine("tickets: there is a key".to_owned()),
+        Err(error) => Wrong(error.to_string()),
+    });
+    findings
+}

@@ -1,0 +1,47 @@
+use super::say;
+use crate::settings::Settings;
+use anyhow::{Context as _, Result};
+use boxoffice_contracts::topology::QUEUES;
+use boxoffice_runtime::{broker::Broker, declare};
+use std::process::ExitCode;
+
+/// Declare exchanges and queues, or show what differs.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Declare what is missing. What exists with other arguments is named, not changed.
+    Declare,
+    /// Compare the broker with the table; exit code 1 when they differ.
+    Diff,
+}
+
+pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<ExitCode> {
+    let broker = Broker::connect_first(&settings.amqp).await.context("amqp")?;
+    let code = match arguments.command {
+        Command::Declare => {
+            declare::declare(&broker).await?;
+            say(&format!("{} queues and their exchanges are declared", QUEUES.len()));
+            ExitCode::SUCCESS
+        }
+        Command::Diff => {
+            let needed: Vec<_> = QUEUES.iter().collect();
+            let differences = declare::drift(&broker, &needed).await?;
+            for difference in &differences {
+                say(&difference.to_string());
+            }
+            if differences.is_empty() {
+                say("no difference");
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+    };
+    broker.close().await;
+    Ok(code)
+}

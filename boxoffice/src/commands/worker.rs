@@ -1,0 +1,58 @@
+use super::{process::Services, say};
+use crate::settings::Settings;
+use anyhow::{Result, bail};
+use boxoffice_jobs::registry::ROLES;
+use std::process::ExitCode;
+
+/// Run workers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Run the named roles in this process.
+    Run {
+        /// One or more of those that `boxoffice worker list` prints.
+        #[arg(required = true)]
+        roles: Vec<String>,
+    },
+    /// List the roles.
+    List,
+}
+
+/// Run every role and the API in one process, for a laptop.
+#[derive(Debug, clap::Args)]
+pub(crate) struct All {}
+
+pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<ExitCode> {
+    let roles = match arguments.command {
+        Command::List => {
+            ROLES.iter().for_each(|role| say(role));
+            return Ok(ExitCode::SUCCESS);
+        }
+        Command::Run { roles } => roles,
+    };
+    if let Some(unknown) = roles.iter().find(|role| !ROLES.contains(&role.as_str())) {
+        bail!("there is no role {unknown:?}; there are {}", ROLES.join(", "));
+    }
+    let services = Services::connect(settings, &format!("boxoffice {}", roles.join(" "))).await?;
+    let workers = services.workers()?;
+    services.serve_health(workers.health()).await?;
+    let ran = workers.run(&roles, services.stop.clone()).await;
+    services.end().await;
+    ran?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn all(_: All, settings: Settings) -> Result<ExitCode> {
+    let services = Services::connect(settings, "boxoffice all").await?;
+    let workers = services.workers()?;
+    services.serve_api().await?;
+    let ran = workers.run(&[], services.stop.clone()).await;
+    services.end().await;
+    ran?;
+    Ok(ExitCode::SUCCESS)
+}

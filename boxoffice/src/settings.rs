@@ -1,0 +1,244 @@
+//! All settings in one struct, from defaults, a file and the environment; validated once, passed explicitly.
+
+use crate::{keys, logging::LogSettings};
+use anyhow::{Context as _, Result, bail};
+use boxoffice_api::config::{ApiConfig, Secret};
+use boxoffice_jobs::{
+    gateway::GatewayConfig,
+    mail::{MailConfig, SmtpConfig, SmtpTls},
+    payments::PaymentsPolicy,
+    tickets::TicketsConfig,
+};
+use boxoffice_runtime::config::{BrokerConfig, DatabaseConfig};
+use boxoffice_saga::Policy;
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use url::Url;
+
+/// The defaults, which are also the manual: every key with its meaning and unit.
+const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// Lists are separated by commas in the environment.
+const LISTS: [&str; 2] = ["api.webhook.secrets", "api.token.public_keys"];
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) mysql: DatabaseConfig,
+    pub(crate) amqp: BrokerConfig,
+    pub(crate) mongodb: MongoSettings,
+    pub(crate) gateway: GatewayConfig,
+    pub(crate) payments: PaymentsPolicy,
+    pub(crate) smtp: SmtpSettings,
+    pub(crate) tickets: TicketSettings,
+    pub(crate) saga: Policy,
+    pub(crate) api: ApiConfig,
+    pub(crate) keys: KeySettings,
+    pub(crate) log: LogSettings,
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MongoSettings {
+    pub(crate) url: String,
+    pub(crate) database: String,
+    pub(crate) initiate_replica_set: bool,
+}
+
+impl std::fmt::Debug for MongoSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MongoSettings").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TicketSettings {
+    pub(crate) seed: Secret,
+    pub(crate) key_id: u8,
+    pub(crate) terms: String,
+    pub(crate) admission_before_mins: u32,
+    pub(crate) admission_after_mins: u32,
+}
+
+impl TicketSettings {
+    pub(crate) fn config(&self) -> TicketsConfig {
+        TicketsConfig {
+            terms: self.terms.clone(),
+            admission_before_mins: self.admission_before_mins,
+            admission_after_mins: self.admission_after_mins,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SmtpSettings {
+    pub(crate) url: Secret,
+    pub(crate) timeout_ms: u64,
+    pub(crate) from: String,
+    pub(crate) message_id_domain: String,
+}
+
+impl SmtpSettings {
+    /// # Errors
+    /// When the URL isn't `smtp://`, `smtps://` or `smtp+plain://` with a host.
+    pub(crate) fn mail_config(&self, public_url: &Url) -> Result<MailConfig> {
+        let url = Url::parse(self.url.expose()).context("smtp.url")?;
+        let (tls, port) = match url.scheme() {
+            "smtp" => (SmtpTls::StartTls, 587),
+            "smtps" => (SmtpTls::Implicit, 465),
+            "smtp+plain" => (SmtpTls::None, 25),
+            _ => bail!("smtp.url: begins with smtp:// (STARTTLS), smtps:// or smtp+plain://"),
+        };
+        let host = url.host_str().context("smtp.url: no host in it")?;
+        let mut smtp = SmtpConfig::new(host, url.port().unwrap_or(port), tls);
+        smtp.timeout = Duration::from_millis(self.timeout_ms);
+        if !url.username().is_empty() {
+            smtp.login = Some((url.username().to_owned(), url.password().unwrap_or_default().to_owned()));
+        }
+        Ok(MailConfig {
+            smtp,
+            from: self.from.clone(),
+            message_id_domain: self.message_id_domain.clone(),
+            links_base_url: public_url.to_string(),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KeySettings {
+    /// Folder with the files of `boxoffice keys`; empty for none.
+    pub(crate) folder: PathBuf,
+}
+
+impl KeySettings {
+    pub(crate) fn folder(&self) -> Option<&PathBuf> {
+        Some(&self.folder).filter(|folder| !folder.as_os_str().is_empty())
+    }
+}
+
+impl Settings {
+    /// # Errors
+    /// A line that names the setting: unknown, of the wrong type, or missing.
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
+        let config = layers(file)?;
+        let mut settings: Self = config.try_deserialize().context("configuration")?;
+        settings.fill_from_keys()?;
+        Ok(settings)
+    }
+
+    fn fill_from_keys(&mut self) -> Result<()> {
+        let folder = self.keys.folder().cloned();
+        if self.api.token.public_keys.is_empty()
+            && let Some(key) = keys::read(folder.as_ref(), keys::TOKEN_PUBLIC)?
+        {
+            self.api.token.public_keys.push(key.expose().to_owned());
+        }
+        if self.api.status_link_secret.expose().is_empty()
+            && let Some(secret) = keys::read(folder.as_ref(), keys::STATUS_LINK)?
+        {
+            self.api.status_link_secret = secret;
+        }
+        if self.tickets.seed.expose().is_empty()
+            && let Some(seed) = keys::read(folder.as_ref(), keys::TICKET_SEED)?
+        {
+            self.tickets.seed = seed;
+        }
+        Ok(())
+    }
+}
+
+fn layers(file: Option<&Path>) -> Result<Config> {
+    let mut builder = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    if let Some(path) = file {
+        if !path.exists() {
+            bail!("configuration: {} does not exist", path.display());
+        }
+        builder = builder.add_source(File::from(path).format(FileFormat::Toml));
+    }
+    let mut environment =
+        Environment::with_prefix("BOXOFFICE").prefix_separator("__").separator("__").try_parsing(true).list_separator(",");
+    for list in LISTS {
+        environment = environment.with_list_parse_key(list);
+    }
+    builder.add_source(environment).build().context("configuration")
+}
+
+/// One setting as an operator sees it.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) key: String,
+    pub(crate) value: String,
+    pub(crate) origin: String,
+}
+
+/// Every effective setting with where it came from; secrets are redacted.
+///
+/// # Errors
+/// When a source can't be read.
+pub(crate) fn effective(file: Option<&Path>) -> Result<Vec<Line>> {
+    let all = layers(file)?.cache;
+    let mut lines = Vec::new();
+    flatten(String::new(), &all, &mut lines);
+    lines.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(lines)
+}
+
+fn flatten(key: String, value: &config::Value, lines: &mut Vec<Line>) {
+    if let config::ValueKind::Table(table) = &value.kind {
+        for (name, inner) in table {
+            let path = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            flatten(path, inner, lines);
+        }
+        return;
+    }
+    let origin = match value.origin() {
+        Some(origin) => origin.to_owned(),
+        None => "default".to_owned(),
+    };
+    lines.push(Line { value: shown(&key, &value.to_string()), key, origin });
+}
+
+/// A value without its secret part.
+fn shown(key: &str, value: &str) -> String {
+    let last = key.rsplit('.').next().unwrap_or(key);
+    if ["secret", "secrets", "secret_key", "seed", "password"].contains(&last) || key == "api.status_link_secret" {
+        return if value.is_empty() || value == "[]" { String::new() } else { "***".to_owned() };
+    }
+    if value.contains("://") { boxoffice_runtime::config::redacted(value) } else { value.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete_and_nothing_in_them_is_unknown() {
+        let settings = Settings::load(None).unwrap();
+        assert_eq!(settings.saga, Policy::default(), "the manual and the code agree");
+        assert!(settings.api.status_link_secret.expose().is_empty(), "no default secret");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let path = std::env::temp_dir().join(format!("boxoffice-{}.toml", uuid::Uuid::new_v4()));
+        std::fs::write(&path, "[mysql]\nconections_max = 3\n").unwrap();
+        let error = format!("{:#}", Settings::load(Some(&path)).unwrap_err());
+        assert!(error.contains("conections_max"), "{error}");
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        assert_eq!(shown("gateway.secret_key", "sk_live_1"), "***");
+        assert_eq!(shown("mysql.url", "mysql://u:p@h/d"), "mysql://u:***@h/d");
+        assert_eq!(shown("api.status_link_secret", "x"), "***");
+        assert_eq!(shown("saga.attempts_max", "3"), "3");
+    }
+}

@@ -1,0 +1,164 @@
+//! What the tests sell: one hall of forty seats, and as many shows in it as a test wants.
+
+use boxoffice_contracts::ShowId;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use serde_json::{Value, json};
+use std::{fs, path::Path};
+
+/// Rows of the hall; the last one is dearer.
+const ROWS: [&str; 5] = ["A", "B", "C", "D", "E"];
+const SEATS_PER_ROW: u8 = 8;
+pub const SEATS: usize = 40;
+/// Minor units.
+pub const STANDARD: i64 = 1_000;
+pub const PREMIUM: i64 = 1_550;
+
+/// A show as a test wants it.
+#[derive(Debug, Clone)]
+pub struct Show {
+    pub slug: &'static str,
+    /// Known once it is imported.
+    pub id: ShowId,
+    hold: Hold,
+    sales: Sales,
+    fee_minor: i64,
+}
+
+/// In seconds.
+#[derive(Debug, Clone, Copy)]
+struct Hold {
+    shown: u32,
+    grace: u32,
+    cap: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sales {
+    Open,
+    Ended,
+}
+
+impl Show {
+    /// On sale, with holds that outlast the test.
+    #[must_use]
+    pub const fn named(slug: &'static str) -> Self {
+        Self {
+            slug,
+            id: ShowId(uuid::Uuid::nil()),
+            hold: Hold { shown: 600, grace: 30, cap: 900 },
+            sales: Sales::Open,
+            fee_minor: 0,
+        }
+    }
+
+    /// How long seats are held: as shown, hidden behind it, and at most; in seconds.
+    #[must_use]
+    pub const fn hold(mut self, shown: u32, grace: u32, cap: u32) -> Self {
+        self.hold = Hold { shown, grace, cap };
+        self
+    }
+
+    #[must_use]
+    pub const fn sale_ended(mut self) -> Self {
+        self.sales = Sales::Ended;
+        self
+    }
+
+    /// What is kept per cancelled position; minor units.
+    #[must_use]
+    pub const fn fee(mut self, minor: i64) -> Self {
+        self.fee_minor = minor;
+        self
+    }
+}
+
+/// Ids of all seats, row by row.
+#[must_use]
+pub fn seats() -> Vec<String> {
+    let row = |row: &'static str| (1..=SEATS_PER_ROW).map(move |number| format!("{row}-{number}"));
+    ROWS.into_iter().flat_map(row).collect()
+}
+
+/// Writes the folder that `boxoffice import all` reads.
+pub fn write(folder: &Path, shows: &[Show]) {
+    fs::create_dir_all(folder).unwrap();
+    let file = |name: &str, value: Value| fs::write(folder.join(name), value.to_string()).unwrap();
+    file("hall.json", plan());
+    file(
+        "venues.json",
+        json!({"venues": [{
+            "slug": "corner", "name": "Corner Cinema", "city": "Berlin", "address": "Eckstr. 1, 10437 Berlin",
+            "zone": "Europe/Berlin", "currency": "EUR",
+            "halls": [{"slug": "one", "name": "One", "entrance": "left", "file": "hall.json"}],
+        }]}),
+    );
+    file(
+        "films.json",
+        json!({"films": [{
+            "slug": "low-tide", "title": "Low Tide at Noon", "kind": "film", "year": 2025, "runtime_min": 97,
+            "certificate": "6", "genres": ["Comedy"], "languages": ["en"], "synopsis": "The sea is late.",
+        }]}),
+    );
+    let shows: Vec<Value> = shows
+        .iter()
+        .map(|show| {
+            json!({
+                "slug": show.slug, "film": "low-tide", "venue": "corner", "hall": "one", "day": 7,
+                "time": "20:00", "prices": {"Standard": STANDARD, "Premium": PREMIUM},
+                "cancel_fee_minor": show.fee_minor,
+            })
+        })
+        .collect();
+    file("shows.json", json!({ "shows": shows }));
+}
+
+/// Finds the imported shows, and gives them what no file can: holds of seconds.
+pub async fn adjust(db: &DatabaseConnection, shows: &mut [Show]) {
+    for show in shows {
+        let slug = format!("{}-____-__-__", show.slug);
+        let ask = Statement::from_sql_and_values(
+            DbBackend::MySql,
+            "SELECT id FROM shows WHERE slug LIKE ?",
+            [slug.into()],
+        );
+        let row = db.query_one_raw(ask).await.unwrap().unwrap();
+        show.id = ShowId(row.try_get("", "id").unwrap());
+        let Hold { shown, grace, cap } = show.hold;
+        let until = match show.sales {
+            Sales::Open => "sales_until",
+            Sales::Ended => "UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE",
+        };
+        let update = format!(
+            "UPDATE shows SET hold_shown_secs = {shown}, hold_grace_secs = {grace}, hold_cap_secs = {cap}, \
+             sales_until = {until} WHERE id = ?"
+        );
+        let change = Statement::from_sql_and_values(DbBackend::MySql, update, [show.id.0.into()]);
+        db.execute_raw(change).await.unwrap();
+    }
+}
+
+fn plan() -> Value {
+    let rows: Vec<Value> = (0_u32..)
+        .zip(ROWS)
+        .map(|(depth, row)| {
+            let category = if row == "E" { "Premium" } else { "Standard" };
+            let seats: Vec<Value> = (1..=SEATS_PER_ROW)
+                .map(|number| {
+                    json!({
+                        "seat_guid": format!("{row}-{number}"), "seat_number": number.to_string(),
+                        "position": {"x": u32::from(number) * 24, "y": 0}, "category": category,
+                    })
+                })
+                .collect();
+            json!({
+                "row_number": row, "row_number_position": "both", "position": {"x": 0, "y": depth * 30},
+                "uuid": uuid::Uuid::new_v5(&uuid::Uuid::nil(), row.as_bytes()), "seats": seats,
+            })
+        })
+        .collect();
+    json!({
+        "name": "One", "size": {"width": 300, "height": 220},
+        "categories": [{"name": "Standard", "color": "#457b9d"}, {"name": "Premium", "color": "#e76f51"}],
+        "zones": [{"name": "Parquet", "position": {"x": 20, "y": 20}, "rows": rows, "areas": []}],
+    })
+}

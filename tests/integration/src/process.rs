@@ -1,0 +1,176 @@
+//! The product as a process: started, watched, killed, asked to end, started again.
+
+use crate::wait::eventually;
+use std::{
+    collections::BTreeMap,
+    fs::{self, OpenOptions},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
+};
+
+/// From its start until it says that it is ready, on a machine that does other things too.
+const READY_MAX: Duration = Duration::from_secs(40);
+/// From SIGTERM to its end; the program gives open requests five seconds.
+const END_MAX: Duration = Duration::from_secs(25);
+/// How much of a log a failed test shows.
+const LAST_LINES: usize = 40;
+
+pub type Environment = BTreeMap<String, String>;
+
+/// A program with what it needs to be started again as it was.
+pub struct Process {
+    pub name: String,
+    program: PathBuf,
+    arguments: Vec<String>,
+    environment: Environment,
+    pub log: PathBuf,
+    internal: SocketAddr,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// Not started yet. The environment must name the internal port.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        program: &Path,
+        arguments: &[&str],
+        mut environment: Environment,
+        logs: &Path,
+    ) -> Self {
+        let internal = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
+        environment.insert("BOXOFFICE__API__INTERNAL_LISTEN".to_owned(), internal.to_string());
+        Self {
+            name: name.to_owned(),
+            program: program.to_owned(),
+            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            environment,
+            log: logs.join(format!("{name}.log")),
+            internal,
+            child: None,
+        }
+    }
+
+    pub fn start(&mut self) {
+        assert!(self.child.is_none(), "{} runs already", self.name);
+        let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let started = Command::new(&self.program)
+            .args(&self.arguments)
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn();
+        match started {
+            Ok(child) => self.child = Some(child),
+            Err(error) => panic!("{}: {error}; build it with `cargo build`", self.program.display()),
+        }
+    }
+
+    /// Waits until the process says that it is ready.
+    pub async fn ready(&mut self) {
+        let url = format!("http://{}/readyz", self.internal);
+        let http = reqwest::Client::new();
+        let name = self.name.clone();
+        eventually(&format!("{name} ready"), READY_MAX, async || {
+            if let Some(status) = self.has_ended() {
+                panic!("{name} ended at its start ({status}):\n{}", last_lines(&self.log));
+            }
+            let answer = http.get(&url).timeout(Duration::from_secs(3)).send().await;
+            match answer {
+                Ok(answer) if answer.status().is_success() => Ok(()),
+                Ok(answer) => Err(answer.text().await.unwrap_or_default()),
+                Err(error) => Err(error.to_string()),
+            }
+        })
+        .await;
+    }
+
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().unwrap()
+    }
+
+    #[must_use]
+    pub const fn is_started(&self) -> bool {
+        self.child.is_some()
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM, and waits for its end.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().unwrap();
+        signal("TERM", child.id());
+        let (name, log) = (self.name.clone(), self.log.clone());
+        let ended = async || self.has_ended().ok_or("it still runs");
+        let status = match tokio::time::timeout(END_MAX, poll(ended)).await {
+            Ok(status) => status,
+            Err(_elapsed) => panic!("{name} did not end within {END_MAX:?}:\n{}", last_lines(&log)),
+        };
+        self.child = None;
+        status
+    }
+
+    /// Kills it and starts it anew.
+    pub async fn restart(&mut self) {
+        self.kill();
+        self.start();
+        self.ready().await;
+    }
+
+    /// Runs the program to its end, as a person would.
+    pub async fn run_to_end(mut self) {
+        self.start();
+        let mut child = self.child.take().unwrap();
+        let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
+        assert!(status.success(), "{}: {status}:\n{}", self.name, last_lines(&self.log));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+async fn poll<T>(mut look: impl AsyncFnMut() -> Result<T, &'static str>) -> T {
+    loop {
+        if let Ok(found) = look().await {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Sends a signal by the system's own `kill`.
+pub fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    assert!(sent.success(), "kill -{name} {pid}: {sent}");
+}
+
+/// What a process said last.
+#[must_use]
+pub fn last_lines(log: &Path) -> String {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(LAST_LINES)..].join("\n")
+}
+
+/// A port that nobody listens on, below those that the system gives to outgoing connections.
+#[must_use]
+pub fn free_port() -> u16 {
+    loop {
+        let port = rand::random_range(10_000..20_000);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! The payments worker: what the saga orders, asked of the gateway, and the answers.
+//!
+//! Every message is three steps. *Intend* locks the booking's intent, takes its lease and commits the keys of
+//! the calls to come; *call* talks to the gateway without a transaction; *record* writes what was learned and
+//! answers the saga. A message about an intent that another one calls about waits its turn.
+//!
+//! Safe to run twice: a redelivery finds its own lease and sends the same keys, so the gateway replays what it
+//! did; whatever is recorded already is answered from the record without a call. A key older than 20 hours is
+//! never sent again: then only what the gateway shows decides.
+
+mod attempt;
+mod drive;
+mod intend;
+mod keys;
+mod policy;
+mod record;
+mod refund;
+mod standing;
+mod webhook;
+
+pub use policy::PaymentsPolicy;
+
+use crate::gateway::{Gateway, GatewayError, RefundView};
+use boxoffice_contracts::{
+    BookingId, Instant, RefundId,
+    message::payment,
+    topology::{self, Queue},
+};
+use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
+use boxoffice_store::mysql::{
+    attempts::Attempt,
+    calls::{self, CallOutcome},
+    intents::{self, Intent},
+    refunds::Refund,
+};
+use keys::KeyBook;
+use sea_orm::{DatabaseConnection, TransactionTrait};
+use standing::Standing;
+use std::{sync::Arc, time::Duration};
+
+boxoffice_runtime::accepted! {
+    /// What the payments queue brings.
+    pub enum Order {
+        Authorize(payment::Authorize),
+        Reconcile(payment::Reconcile),
+        Capture(payment::Capture),
+        Void(payment::Void),
+        Refund(payment::Refund),
+        Webhook(payment::Webhook),
+    }
+}
+
+/// Calls the gateway for bookings.
+#[derive(Debug, Clone)]
+pub struct Payments {
+    /// For the short transactions between two calls.
+    db: DatabaseConnection,
+    gateway: Arc<dyn Gateway>,
+    /// Deadline of one call.
+    call_timeout: Duration,
+    policy: PaymentsPolicy,
+}
+
+/// A call that is going to be made: what it is about, as it was under the lock.
+#[derive(Debug)]
+pub struct Plan {
+    intent: Intent,
+    keys: KeyBook,
+    now: Instant,
+    task: Task,
+}
+
+#[derive(Debug)]
+enum Task {
+    /// Bring an attempt to an answer, by confirming it or by finding out.
+    Attempt(Attempt),
+    Capture { minor: i64 },
+    Void,
+    Refund(Refund),
+    /// See where the intent stands, for the attempt of this number.
+    Look { attempt: Option<u16> },
+    /// See which refunds there are.
+    LookAtRefunds,
+}
+
+/// What was learned from the gateway.
+#[derive(Debug, Clone)]
+pub struct Finding {
+    booking: BookingId,
+    generation: u16,
+    /// How the calls with a key ended.
+    endings: Vec<(String, CallOutcome)>,
+    learned: Learned,
+}
+
+#[derive(Debug, Clone)]
+enum Learned {
+    Nothing,
+    Standing { attempt: Option<u16>, standing: Standing, door: Door },
+    /// The authorisation is gone and the intent canceled.
+    CaptureRefused,
+    Refund { id: RefundId, view: RefundView },
+    RefundRefused { id: RefundId, word: String },
+    Refunds(Vec<RefundView>),
+}
+
+/// How the customer can act.
+#[derive(Default, Clone, PartialEq, Eq)]
+struct Door {
+    client_secret: Option<String>,
+    action_url: Option<String>,
+}
+
+impl std::fmt::Debug for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Door(..)")
+    }
+}
+
+impl Payments {
+    #[must_use]
+    pub fn new(
+        db: DatabaseConnection,
+        gateway: Arc<dyn Gateway>,
+        call_timeout: Duration,
+        policy: PaymentsPolicy,
+    ) -> Self {
+        Self { db, gateway, call_timeout, policy }
+    }
+}
+
+impl Call for Payments {
+    const QUEUE: Queue = topology::PAYMENTS;
+    type Message = Order;
+    type Intent = Box<Plan>;
+    type Answer = Finding;
+
+    async fn intend(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Order>,
+    ) -> Result<Intended<Box<Plan>>, Failure> {
+        let plan = match &job.message {
+            Order::Authorize(order) => {
+                self.intend_attempt(tx, job, order.booking_id, order.attempt).await?
+            }
+            Order::Reconcile(order) => {
+                self.intend_reconcile(tx, job, order.booking_id, order.attempt).await?
+            }
+            Order::Capture(order) => self.intend_capture(tx, job, order).await?,
+            Order::Void(order) => self.intend_void(tx, job, order).await?,
+            Order::Refund(order) => self.intend_refund(tx, job, order).await?,
+            Order::Webhook(order) => self.intend_webhook(tx, job, order).await?,
+        };
+        Ok(plan.map_or(Intended::Done, |plan| Intended::Call(Box::new(plan))))
+    }
+
+    async fn call(&self, _: &Job<Order>, plan: Box<Plan>) -> Result<Finding, Failure> {
+        let mut endings = Vec::new();
+        let learned = match &plan.task {
+            Task::Attempt(attempt) => self.bring_to_answer(&plan, attempt, &mut endings).await?,
+            Task::Capture { minor } => self.capture(&plan, *minor, &mut endings).await?,
+            Task::Void => self.void(&plan, &mut endings).await?,
+            Task::Refund(refund) => self.pay_back(&plan, refund, &mut endings).await?,
+            Task::Look { attempt } => self.look_for(&plan, *attempt).await?,
+            Task::LookAtRefunds => self.look_at_refunds(&plan).await?,
+        };
+        let (booking, generation) = (plan.intent.booking, plan.intent.generation);
+        Ok(Finding { booking, generation, endings, learned })
+    }
+
+    async fn record(&self, tx: &mut Tx, job: &Job<Order>, found: Finding) -> Result<(), Failure> {
+        record::record(tx, job, found).await
+    }
+
+    async fn probe(&self) -> bool {
+        self.gateway.probe().await
+    }
+}
+
+/// How calls with a key ended, as [`calls::conclude`] takes it.
+type Endings = Vec<(String, CallOutcome)>;
+
+impl Payments {
+    /// Why a question brought no answer. Silence of the whole gateway pauses the consumer; silence about one
+    /// payment is that message's own trouble.
+    async fn unanswered(&self, error: GatewayError) -> Failure {
+        match error {
+            GatewayError::NoAnswer(_) | GatewayError::ServerError { .. }
+                if !self.gateway.probe().await =>
+            {
+                Failure::Down(Service::Gateway, Cause::new("gateway_silent", error.to_string()))
+            }
+            error => without_effect(error),
+        }
+    }
+
+    /// Keeps how calls ended although the message isn't done: the next try must know.
+    async fn note(&self, endings: &Endings) -> Result<(), Failure> {
+        let tx = self.db.begin().await?;
+        calls::conclude(&tx, endings).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Keeps the gateway's id of an intent before anything is confirmed on it.
+    async fn keep_id(&self, intent: &Intent, id: &str) -> Result<(), Failure> {
+        let tx = self.db.begin().await?;
+        intents::keep_gateway_id(&tx, intent.booking, intent.generation, id).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+/// What stops a message whose call changed nothing.
+fn without_effect(error: GatewayError) -> Failure {
+    let detail = error.to_string();
+    match error {
+        GatewayError::Unreachable(_)
+        | GatewayError::RateLimited
+        | GatewayError::Credentials { .. } => {
+            Failure::Down(Service::Gateway, Cause::new("gateway_unreachable", detail))
+        }
+        GatewayError::NoAnswer(_) | GatewayError::ServerError { .. } => {
+            Failure::Retry(Cause::new("gateway_no_answer", detail))
+        }
+        GatewayError::InUse => Failure::Retry(Cause::new("gateway_busy", detail)),
+        GatewayError::KeyReused => Failure::Park(Cause::new("key_reused", detail)),
+        GatewayError::Declined { .. } | GatewayError::Refused { .. } => {
+            Failure::Park(Cause::new("gateway_refused", detail))
+        }
+    }
+}

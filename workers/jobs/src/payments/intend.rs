@@ -1,0 +1,262 @@
+//! What the records say before a call: whether there is one to be made, by whom, and under which keys.
+
+use super::{
+    Order, Payments, Plan, Task,
+    keys::{self, KeyBook},
+    record::tell,
+    standing,
+};
+use boxoffice_contracts::{BookingId, Instant, Money, message::payment};
+use boxoffice_runtime::{Cause, Failure, Job, Tx};
+use boxoffice_store::mysql::{
+    attempts::{self, Attempt},
+    calls,
+    intents::{self, Intent, IntentState, Lease},
+    refunds::{self, RefundState},
+};
+
+/// An intent under its lock, and the database's clock after it was taken.
+pub(super) struct Locked {
+    pub(super) intent: Intent,
+    pub(super) now: Instant,
+}
+
+pub(super) async fn locked(tx: &Tx, booking: BookingId) -> Result<Option<Locked>, Failure> {
+    let Some(intent) = intents::lock_current(tx.db(), booking).await? else { return Ok(None) };
+    let now = tx.now().await?;
+    Ok(Some(Locked { intent, now }))
+}
+
+async fn locked_generation(
+    tx: &Tx,
+    booking: BookingId,
+    generation: u16,
+) -> Result<Option<Locked>, Failure> {
+    let Some(intent) = intents::lock(tx.db(), booking, generation).await? else { return Ok(None) };
+    let now = tx.now().await?;
+    Ok(Some(Locked { intent, now }))
+}
+
+fn park(code: &'static str, detail: impl Into<String>) -> Failure {
+    Failure::Park(Cause::new(code, detail))
+}
+
+impl Payments {
+    /// An attempt that is to be made. One that is on record is answered from there.
+    pub(super) async fn intend_attempt(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Order>,
+        booking: BookingId,
+        number: u16,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some((locked, attempt)) = attempt_of(tx, booking, number).await? else {
+            return Ok(None);
+        };
+        if let Some(reply) = standing::recorded(&attempt) {
+            tell(tx, job, booking, reply, locked.now)?;
+            return Ok(None);
+        }
+        self.plan_attempt(tx, job, locked, attempt).await
+    }
+
+    /// The gateway is asked whatever is on record, unless the intent came to its end.
+    pub(super) async fn intend_reconcile(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Order>,
+        booking: BookingId,
+        number: u16,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some((locked, attempt)) = attempt_of(tx, booking, number).await? else {
+            return Ok(None);
+        };
+        if let Some(reply) = standing::recorded_end(&locked.intent) {
+            tell(tx, job, booking, reply, locked.now)?;
+            return Ok(None);
+        }
+        self.plan_attempt(tx, job, locked, attempt).await
+    }
+
+    async fn plan_attempt(
+        &self,
+        tx: &Tx,
+        job: &Job<Order>,
+        locked: Locked,
+        attempt: Attempt,
+    ) -> Result<Option<Plan>, Failure> {
+        if locked.intent.state != IntentState::Open {
+            return Ok(None);
+        }
+        let (booking, generation) = (locked.intent.booking, locked.intent.generation);
+        let mut calls = Vec::with_capacity(2);
+        if locked.intent.gateway_id.is_none() {
+            calls.push((keys::create(booking, generation), "create"));
+        }
+        if attempt.method.is_some() {
+            calls.push((keys::confirm(booking, attempt.number), "confirm"));
+        }
+        self.plan(tx, job, locked, &calls, Task::Attempt(attempt)).await.map(Some)
+    }
+
+    pub(super) async fn intend_capture(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Order>,
+        order: &payment::Capture,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(locked) = locked_generation(tx, order.booking_id, order.generation).await? else {
+            return Err(park("intent_missing", "a capture without an intent"));
+        };
+        let Locked { intent, now } = &locked;
+        match intent.state {
+            // Nothing captures what is to be closed.
+            IntentState::Closing | IntentState::Closed => return Ok(None),
+            IntentState::Captured | IntentState::CaptureFailed => {
+                if let Some(reply) = standing::recorded_end(intent) {
+                    tell(tx, job, order.booking_id, reply, *now)?;
+                }
+                return Ok(None);
+            }
+            IntentState::Open => {}
+        }
+        if intent.gateway_id.is_none() {
+            return Err(park("intent_missing", "a capture before any authorisation"));
+        }
+        if order.amount.currency != intent.amount.currency || order.amount.minor <= 0 {
+            let text = format!("{} is ordered of {}", order.amount, intent.amount);
+            return Err(park("amount_mismatch", text));
+        }
+        let key = keys::capture(intent.booking, intent.generation, intent.capture_try);
+        let task = Task::Capture { minor: order.amount.minor };
+        self.plan(tx, job, locked, &[(key, "capture")], task).await.map(Some)
+    }
+
+    pub(super) async fn intend_void(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Order>,
+        order: &payment::Void,
+    ) -> Result<Option<Plan>, Failure> {
+        let booking = order.booking_id;
+        let Some(mut locked) = locked_generation(tx, booking, order.generation).await? else {
+            return Err(park("intent_missing", "a void without an intent"));
+        };
+        let now = locked.now;
+        let intent = &mut locked.intent;
+        match intent.state {
+            IntentState::Open => return Err(park("void_of_open_intent", "it was not marked")),
+            IntentState::CaptureFailed => {
+                tell(tx, job, booking, standing::Reply::Voided(order.generation), now)?;
+                return Ok(None);
+            }
+            IntentState::Captured | IntentState::Closed => {
+                if let Some(reply) = standing::recorded_end(intent) {
+                    tell(tx, job, booking, reply, now)?;
+                }
+                return Ok(None);
+            }
+            IntentState::Closing => {}
+        }
+        let create = keys::create(booking, intent.generation);
+        let mut calls = vec![];
+        if intent.gateway_id.is_none() {
+            let used = calls::of_booking(tx.db(), booking).await?;
+            if !used.iter().any(|used| used.key == create) {
+                // Never created, and what is closing is created by nobody.
+                intent.state = IntentState::Closed;
+                intents::save(tx.db(), intent, now).await?;
+                attempts::void_unfinished(tx.db(), booking, intent.generation, now).await?;
+                tell(tx, job, booking, standing::Reply::Voided(order.generation), now)?;
+                return Ok(None);
+            }
+            calls.push((create, "create"));
+        }
+        calls.push((keys::cancel(booking, intent.generation, intent.cancel_try), "cancel"));
+        self.plan(tx, job, locked, &calls, Task::Void).await.map(Some)
+    }
+
+    pub(super) async fn intend_refund(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Order>,
+        order: &payment::Refund,
+    ) -> Result<Option<Plan>, Failure> {
+        let Some(locked) = locked(tx, order.booking_id).await? else {
+            return Err(park("intent_missing", "a refund without an intent"));
+        };
+        let all = refunds::of_booking(tx.db(), order.booking_id).await?;
+        let Some(refund) = all.iter().find(|refund| refund.id == order.refund_id) else {
+            return Err(park("refund_missing", "no row for the refund"));
+        };
+        if refund.amount != order.amount {
+            let text = format!("{} is ordered, {} is on record", order.amount, refund.amount);
+            return Err(park("amount_mismatch", text));
+        }
+        if matches!(refund.state, RefundState::Succeeded | RefundState::Failed) {
+            super::record::tell_refund(tx, job, refund, locked.now)?;
+            return Ok(None);
+        }
+        if locked.intent.state != IntentState::Captured {
+            return Err(park("refund_without_capture", locked.intent.state.as_str()));
+        }
+        let ordered: i64 = all
+            .iter()
+            .filter(|refund| refund.state != RefundState::Failed)
+            .map(|refund| refund.amount.minor)
+            .sum();
+        if ordered > locked.intent.captured_minor {
+            let currency = locked.intent.amount.currency;
+            let captured = Money::new(locked.intent.captured_minor, currency);
+            let text = format!("{} of {captured}", Money::new(ordered, currency));
+            return Err(park("refunds_exceed_capture", text));
+        }
+        let refund = refund.clone();
+        let mut calls = vec![];
+        if refund.gateway_id.is_none() {
+            calls.push((keys::refund(refund.id, refund.r#try), "refund"));
+        }
+        self.plan(tx, job, locked, &calls, Task::Refund(refund)).await.map(Some)
+    }
+
+    /// Takes the lease and commits the keys. Whatever may refuse has refused before.
+    async fn plan(
+        &self,
+        tx: &Tx,
+        job: &Job<Order>,
+        Locked { mut intent, now }: Locked,
+        calls: &[(String, &'static str)],
+        task: Task,
+    ) -> Result<Plan, Failure> {
+        if intent.is_busy(job.id(), now) {
+            return Err(busy());
+        }
+        let used = calls::of_booking(tx.db(), intent.booking).await?;
+        let until = now + self.policy.lease(self.call_timeout);
+        intent.lease = Some(Lease { holder: job.id(), until });
+        intents::save(tx.db(), &intent, now).await?;
+        let keys: Vec<_> = calls.iter().map(|(key, what)| (key.as_str(), *what)).collect();
+        calls::announce(tx.db(), intent.booking, &keys, now).await?;
+        let keys = KeyBook::new(used, now, self.policy.key_age_max());
+        Ok(Plan { intent, keys, now, task })
+    }
+}
+
+/// One call in flight per intent.
+pub(super) fn busy() -> Failure {
+    Failure::Retry(Cause::new("intent_busy", "another call about the intent is in flight"))
+}
+
+/// The attempt and its intent under lock; nothing when a later generation has taken over.
+async fn attempt_of(
+    tx: &Tx,
+    booking: BookingId,
+    number: u16,
+) -> Result<Option<(Locked, Attempt)>, Failure> {
+    let found = locked(tx, booking).await?;
+    let attempt = attempts::find(tx.db(), booking, number).await?;
+    let (Some(locked), Some(attempt)) = (found, attempt) else {
+        return Err(park("attempt_missing", format!("no row for attempt {number}")));
+    };
+    Ok((attempt.generation == locked.intent.generation).then_some((locked, attempt)))
+}

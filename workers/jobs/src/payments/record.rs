@@ -1,0 +1,353 @@
+//! Writing down what was learned, and telling the saga. Under the intent's lock again.
+
+use super::{
+    Door, Finding, Learned, Order,
+    standing::{self, Reply, Standing, Step},
+};
+use crate::gateway::{RefundStatus, RefundView};
+use boxoffice_contracts::{
+    BookingId, Code, Instant, Message, MessageId, Money, message::payment, topology::Exchange,
+};
+use boxoffice_runtime::{Cause, Failure, Job, Tx};
+use boxoffice_store::mysql::{
+    attempts::{self, Attempt, AttemptState},
+    calls,
+    intents::{self, Intent, IntentState},
+    ledger::{self, Account},
+    refunds::{self, Refund, RefundState},
+};
+
+pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Result<(), Failure> {
+    let Some(mut intent) = intents::lock(tx.db(), found.booking, found.generation).await? else {
+        return Err(Failure::Park(Cause::new("intent_missing", "it was there before the call")));
+    };
+    let now = tx.now().await?;
+    calls::conclude(tx.db(), &found.endings).await?;
+    // A lease that ran out may be another's by now.
+    if intent.lease.is_some_and(|lease| lease.holder == job.id()) {
+        intent.lease = None;
+    }
+    let mut at = At { tx, job, now };
+    match found.learned {
+        Learned::Nothing => {}
+        Learned::Standing { attempt, standing, door } => {
+            at.standing(&mut intent, attempt, standing, door).await?;
+        }
+        Learned::CaptureRefused => at.capture_refused(&mut intent).await?,
+        Learned::Refund { id, view } => {
+            if let Some(refund) = at.refund(found.booking, id).await? {
+                at.refund_seen(&intent, refund, &view, true).await?;
+            }
+        }
+        Learned::RefundRefused { id, word } => {
+            if let Some(mut refund) = at.refund(found.booking, id).await? {
+                if matches!(refund.state, RefundState::Requested | RefundState::Pending) {
+                    refund.state = RefundState::Failed;
+                    refund.code = Some(short(&word));
+                    refunds::save(at.tx.db(), &refund, now).await?;
+                }
+                tell_refund(at.tx, job, &refund, now)?;
+            }
+        }
+        Learned::Refunds(views) => at.refunds_seen(&mut intent, &views).await?,
+    }
+    intents::save(tx.db(), &intent, now).await?;
+    Ok(())
+}
+
+/// One message being recorded.
+struct At<'a> {
+    tx: &'a mut Tx,
+    job: &'a Job<Order>,
+    now: Instant,
+}
+
+impl At<'_> {
+    async fn standing(
+        &mut self,
+        intent: &mut Intent,
+        number: Option<u16>,
+        standing: Standing,
+        door: Door,
+    ) -> Result<(), Failure> {
+        let attempt = match number {
+            Some(number) => attempts::find(self.tx.db(), intent.booking, number).await?,
+            None => attempts::find_last(self.tx.db(), intent.booking).await?,
+        };
+        let state = attempt.as_ref().map_or(AttemptState::Voided, |attempt| attempt.state);
+        let reply = match standing::step(intent.state, state, &standing) {
+            Step::Nothing => None,
+            Step::Repeat => attempt.as_ref().and_then(standing::recorded),
+            Step::Advance => match attempt {
+                Some(attempt) => self.advance(attempt, standing, door).await?,
+                None => None,
+            },
+            Step::Captured => self.captured(intent, &standing).await?,
+            Step::Voided => {
+                intent.state = IntentState::Closed;
+                let (booking, generation) = (intent.booking, intent.generation);
+                attempts::void_unfinished(self.tx.db(), booking, generation, self.now).await?;
+                Some(Reply::Voided(generation))
+            }
+        };
+        match reply {
+            Some(reply) => tell(self.tx, self.job, intent.booking, reply, self.now),
+            None => Ok(()),
+        }
+    }
+
+    async fn advance(
+        &mut self,
+        mut attempt: Attempt,
+        standing: Standing,
+        door: Door,
+    ) -> Result<Option<Reply>, Failure> {
+        let number = attempt.number;
+        (attempt.client_secret, attempt.action_url) = (None, None);
+        let reply = match standing {
+            Standing::Authorized(money) => {
+                attempt.state = AttemptState::Authorized;
+                attempt.authorized = Some(money);
+                Reply::Authorized(number, money)
+            }
+            Standing::ActionRequired => {
+                attempt.state = AttemptState::ActionRequired;
+                (attempt.client_secret, attempt.action_url) = (door.client_secret, door.action_url);
+                Reply::ActionRequired(number)
+            }
+            Standing::Declined(word) => {
+                attempt.state = AttemptState::Declined;
+                attempt.code = Some(short(&word));
+                Reply::Declined(number, Code::CardDeclined)
+            }
+            Standing::Unknown | Standing::Untouched => {
+                attempt.state = AttemptState::Unknown;
+                Reply::Unknown(number)
+            }
+            Standing::Captured(_) | Standing::Voided => return Ok(None),
+        };
+        attempts::save(self.tx.db(), &attempt, self.now).await?;
+        Ok(Some(reply))
+    }
+
+    /// Books what was taken, once.
+    async fn captured(
+        &mut self,
+        intent: &mut Intent,
+        standing: &Standing,
+    ) -> Result<Option<Reply>, Failure> {
+        let Standing::Captured(taken) = standing else { return Ok(None) };
+        if intent.state != IntentState::Captured {
+            if taken.currency != intent.amount.currency {
+                let text = format!("{taken} taken of {}", intent.amount);
+                return Err(Failure::Park(Cause::new("amount_mismatch", text)));
+            }
+            intent.state = IntentState::Captured;
+            intent.captured_minor = taken.minor;
+            let (booking, generation) = (intent.booking, intent.generation);
+            let key = format!("bk:{booking}:captured:{generation}");
+            let accounts = (Account::Gateway, Account::Sales);
+            ledger::post(self.tx.db(), &key, booking, accounts, *taken, self.now).await?;
+        }
+        Ok(standing::recorded_end(intent))
+    }
+
+    async fn capture_refused(&mut self, intent: &mut Intent) -> Result<(), Failure> {
+        if intent.state == IntentState::Open {
+            intent.state = IntentState::CaptureFailed;
+        }
+        // What is closing by now is told by its void.
+        let reply = match intent.state {
+            IntentState::Closing => None,
+            _ => standing::recorded_end(intent),
+        };
+        match reply {
+            Some(reply) => tell(self.tx, self.job, intent.booking, reply, self.now),
+            None => Ok(()),
+        }
+    }
+
+    async fn refund(
+        &self,
+        booking: BookingId,
+        id: boxoffice_contracts::RefundId,
+    ) -> Result<Option<Refund>, Failure> {
+        let all = refunds::of_booking(self.tx.db(), booking).await?;
+        Ok(all.into_iter().find(|refund| refund.id == id))
+    }
+
+    /// One refund of ours as the gateway shows it. `ordered`: a command waits for an answer.
+    async fn refund_seen(
+        &mut self,
+        intent: &Intent,
+        mut refund: Refund,
+        view: &RefundView,
+        ordered: bool,
+    ) -> Result<(), Failure> {
+        let before = (refund.state, refund.gateway_id.clone());
+        refund.gateway_id = Some(view.id.clone());
+        refund.state = match view.status {
+            RefundStatus::Succeeded => RefundState::Succeeded,
+            RefundStatus::Failed => RefundState::Failed,
+            // What came to an end doesn't wait again.
+            RefundStatus::Pending if refund.state == RefundState::Requested => RefundState::Pending,
+            RefundStatus::Pending => refund.state,
+        };
+        if refund.state == RefundState::Failed {
+            refund.code = Some(short(view.failure.as_deref().unwrap_or("unknown")));
+        }
+        if before != (refund.state, refund.gateway_id.clone()) {
+            refunds::save(self.tx.db(), &refund, self.now).await?;
+            self.book_refund(intent, &refund, before.0).await?;
+        }
+        if ordered || before.0 != refund.state {
+            tell_refund(self.tx, self.job, &refund, self.now)?;
+        }
+        Ok(())
+    }
+
+    /// A refund that failed after it had succeeded comes back.
+    async fn book_refund(
+        &self,
+        intent: &Intent,
+        refund: &Refund,
+        before: RefundState,
+    ) -> Result<(), Failure> {
+        let key = super::keys::refund(refund.id, refund.r#try);
+        let (key, accounts) = match (before, refund.state) {
+            (RefundState::Succeeded, RefundState::Failed) => {
+                (format!("{key}:returned"), (Account::Gateway, Account::Refunds))
+            }
+            (before, RefundState::Succeeded) if before != RefundState::Succeeded => {
+                (key, (Account::Refunds, Account::Gateway))
+            }
+            _ => return Ok(()),
+        };
+        let (db, booking) = (self.tx.db(), intent.booking);
+        ledger::post(db, &key, booking, accounts, refund.amount, self.now).await?;
+        Ok(())
+    }
+
+    /// All refunds of the payment: ours are brought up to date, others are reported.
+    async fn refunds_seen(
+        &mut self,
+        intent: &mut Intent,
+        views: &[RefundView],
+    ) -> Result<(), Failure> {
+        let ours = refunds::of_booking(self.tx.db(), intent.booking).await?;
+        let mut outside = Money::new(0, intent.amount.currency);
+        for view in views {
+            if let Some(refund) = ours.iter().find(|refund| view.refund == Some(refund.id)) {
+                self.refund_seen(intent, refund.clone(), view, false).await?;
+            } else if view.status != RefundStatus::Failed {
+                let (db, booking) = (self.tx.db(), intent.booking);
+                let amount = Money::new(view.minor, intent.amount.currency);
+                let accounts = (Account::RefundsOutside, Account::Gateway);
+                let key = format!("outside:{}", view.id);
+                ledger::post(db, &key, booking, accounts, amount, self.now).await?;
+                outside.minor += view.minor;
+            }
+        }
+        if outside.minor > intent.refunded_outside_minor {
+            intent.refunded_outside_minor = outside.minor;
+            let message = payment::RefundedOutside { booking_id: intent.booking, amount: outside };
+            send(self.tx, self.job, intent.booking, None, &message, self.now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Tells the saga.
+pub(super) fn tell(
+    tx: &mut Tx,
+    job: &Job<Order>,
+    booking_id: BookingId,
+    reply: Reply,
+    now: Instant,
+) -> Result<(), Failure> {
+    match reply {
+        Reply::Authorized(attempt, amount) => {
+            let message = payment::Authorized { booking_id, attempt, amount };
+            send(tx, job, booking_id, None, &message, now)
+        }
+        Reply::ActionRequired(attempt) => {
+            let message = payment::ActionRequired { booking_id, attempt };
+            send(tx, job, booking_id, None, &message, now)
+        }
+        Reply::Declined(attempt, code) => {
+            let message = payment::Declined { booking_id, attempt, code };
+            send(tx, job, booking_id, None, &message, now)
+        }
+        Reply::Unknown(attempt) => {
+            let message = payment::Unknown { booking_id, attempt };
+            send(tx, job, booking_id, None, &message, now)
+        }
+        Reply::Captured(generation, amount) => {
+            let message = payment::Captured { booking_id, generation, amount };
+            send(tx, job, booking_id, None, &message, now)
+        }
+        Reply::CaptureFailed(generation) => {
+            let code = Code::CaptureFailed;
+            let message = payment::CaptureFailed { booking_id, generation, code };
+            send(tx, job, booking_id, None, &message, now)
+        }
+        Reply::Voided(generation) => {
+            let message = payment::Voided { booking_id, generation };
+            send(tx, job, booking_id, None, &message, now)
+        }
+    }
+}
+
+/// Tells the saga how a refund ended; one that is pending is looked at again when the saga asks.
+pub(super) fn tell_refund(
+    tx: &mut Tx,
+    job: &Job<Order>,
+    refund: &Refund,
+    now: Instant,
+) -> Result<(), Failure> {
+    let (booking_id, refund_id) = (refund.booking, refund.id);
+    match refund.state {
+        RefundState::Succeeded => {
+            let message = payment::Refunded { booking_id, refund_id, amount: refund.amount };
+            send(tx, job, booking_id, Some(refund), &message, now)
+        }
+        RefundState::Failed => {
+            let message =
+                payment::RefundFailed { booking_id, refund_id, code: Code::InternalError };
+            send(tx, job, booking_id, Some(refund), &message, now)
+        }
+        RefundState::Requested | RefundState::Pending => Ok(()),
+    }
+}
+
+pub(super) fn tell_dispute(
+    tx: &mut Tx,
+    job: &Job<Order>,
+    booking_id: BookingId,
+    now: Instant,
+) -> Result<(), Failure> {
+    send(tx, job, booking_id, None, &payment::Disputed { booking_id }, now)
+}
+
+/// One answer per kind to a message; one per refund when it is about refunds.
+fn send<M: Message>(
+    tx: &mut Tx,
+    job: &Job<Order>,
+    booking: BookingId,
+    about: Option<&Refund>,
+    message: &M,
+    now: Instant,
+) -> Result<(), Failure> {
+    let id = match about {
+        None => MessageId::of_answer(job.id(), M::KIND.as_str()),
+        Some(refund) => {
+            MessageId::of_answer(job.id(), &format!("{}:{}", M::KIND.as_str(), refund.id))
+        }
+    };
+    tx.send(Exchange::Commands, &job.envelope, id, booking, message, now)
+}
+
+/// As much of a gateway's word as the column holds.
+fn short(word: &str) -> String {
+    word.chars().take(64).collect()
+}

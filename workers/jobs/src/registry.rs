@@ -1,0 +1,67 @@
+//! The visible list of workers. A worker that isn't here doesn't run.
+
+use crate::{
+    gateway::Gateway,
+    hold_expiry::HoldExpiry,
+    mail::{MailConfig, MailConfigError, SendMail},
+    payments::{Payments, PaymentsPolicy},
+    reservations::{Layouts, Reservations},
+    tickets::{RenderTickets, TicketsConfig},
+    timeline::WriteTimeline,
+};
+use boxoffice_documents::TicketSigner;
+use boxoffice_runtime::{Broker, Workers};
+use boxoffice_saga::Policy;
+use mongodb::Database;
+use sea_orm::DatabaseConnection;
+use std::{sync::Arc, time::Duration};
+
+/// What the workers are made of.
+pub struct Context {
+    pub db: DatabaseConnection,
+    pub documents: Database,
+    pub gateway: Arc<dyn Gateway>,
+    /// Deadline of one call of the gateway.
+    pub gateway_timeout: Duration,
+    pub saga: Policy,
+    pub payments: PaymentsPolicy,
+    pub signer: TicketSigner,
+    pub tickets: TicketsConfig,
+    pub mail: MailConfig,
+}
+
+/// Every worker, sorted by the name of its role.
+///
+/// # Errors
+/// When the mail's configuration can't be.
+pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigError> {
+    let Context { db, documents, gateway, gateway_timeout, saga, payments, signer, tickets, mail } = context;
+    let layouts = Layouts::default();
+    Ok(Workers::new(broker, &db)
+        .sweep(HoldExpiry { policy: saga.clone(), layouts: layouts.clone() })
+        .call(SendMail::new(documents.clone(), mail)?)
+        .file_parked()
+        .call(Payments::new(db.clone(), gateway, gateway_timeout, payments))
+        .decide(Reservations { policy: saga, layouts })
+        .call(RenderTickets::new(documents.clone(), signer, tickets))
+        .decide(WriteTimeline::new(documents)))
+}
+
+/// Names of all roles, as [`workers`] has them.
+pub const ROLES: [&str; 7] =
+    ["hold-expiry", "mail", "parked", "payments", "reservations", "tickets", "timeline"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boxoffice_contracts::topology::QUEUES;
+
+    /// A queue's worker has the name of the queue, or of what stands before the dot.
+    #[test]
+    fn every_queue_has_its_worker() {
+        for queue in QUEUES {
+            let role = queue.name.split('.').next().unwrap();
+            assert!(ROLES.contains(&role), "{}", queue.name);
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! The tickets worker: makes the ticket document of a booking and stores it.
+
+mod document;
+
+use boxoffice_contracts::{
+    BookingId, Instant, Message as _, MessageId,
+    message::ticket::{Render, Rendered},
+    topology::{self, Exchange, Queue},
+};
+use boxoffice_documents::{RenderError, TicketSigner, ticket_pdf};
+use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
+use boxoffice_saga::Status;
+use boxoffice_store::{
+    mongo::{self, documents},
+    mysql::show_facts::{self, BookingFacts},
+};
+use mongodb::Database;
+use sha2::{Digest, Sha256};
+use std::{sync::Arc, time::Duration};
+
+pub use document::TicketsConfig;
+
+boxoffice_runtime::accepted! {
+    /// What the tickets worker is told.
+    pub enum Accepted { Render(Render) }
+}
+
+/// Renders a document, stores it and says so.
+///
+/// Safe to run twice: a document is stored once per (booking, revision), with `$setOnInsert`; whoever comes
+/// second, or again after a crash, answers with the hash of the one that is stored.
+#[derive(Debug, Clone)]
+pub struct RenderTickets {
+    documents: Database,
+    signer: Arc<TicketSigner>,
+    config: Arc<TicketsConfig>,
+}
+
+/// How long one document may take; five hundred times what it takes.
+const RENDER_MAX: Duration = Duration::from_secs(10);
+
+impl RenderTickets {
+    #[must_use]
+    pub fn new(documents: Database, signer: TicketSigner, config: TicketsConfig) -> Self {
+        Self {
+            documents,
+            signer: Arc::new(signer),
+            config: Arc::new(config),
+        }
+    }
+
+    /// Renders on a thread that may be busy; whatever panics there ends here.
+    async fn render(&self, facts: BookingFacts) -> Result<Vec<u8>, Failure> {
+        let (signer, config) = (Arc::clone(&self.signer), Arc::clone(&self.config));
+        let rendering = tokio::task::spawn_blocking(move || {
+            let document = document::of(&facts, &signer, &config)?;
+            ticket_pdf::render(&document).map_err(|error: RenderError| error.to_string())
+        });
+        match tokio::time::timeout(RENDER_MAX, rendering).await {
+            Ok(Ok(Ok(bytes))) => Ok(bytes),
+            // The same facts fail again: a person must look.
+            Ok(Ok(Err(detail))) => Err(Failure::Park(Cause::new(RENDER_FAILED, detail))),
+            Ok(Err(_panicked)) => Err(Failure::Park(Cause::new(RENDER_FAILED, "panicked"))),
+            // The machine may have been busy.
+            Err(_elapsed) => Err(Failure::Retry(Cause::new(
+                "render_slow",
+                "no document in time",
+            ))),
+        }
+    }
+}
+
+const RENDER_FAILED: &str = "render_failed";
+
+/// What is to be rendered.
+#[derive(Debug)]
+pub struct ToRender {
+    facts: BookingFacts,
+    now: Instant,
+}
+
+impl Call for RenderTickets {
+    const QUEUE: Queue = topology::TICKETS;
+    type Message = Accepted;
+    type Intent = ToRender;
+    /// Hash of the stored document, in hex.
+    type Answer = String;
+
+    async fn intend(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Accepted>,
+    ) -> Result<Intended<ToRender>, Failure> {
+        let Accepted::Render(order) = &job.message;
+        let Some(facts) = show_facts::find(tx.db(), order.booking_id).await? else {
+            let detail = order.booking_id.to_string();
+            return Err(Failure::Park(Cause::new("booking_unknown", detail)));
+        };
+        if !is_wanted(&facts, order.revision) {
+            tracing::info!(booking.id = %order.booking_id, revision = order.revision, "tickets overtaken");
+            return Ok(Intended::Done);
+        }
+        Ok(Intended::Call(ToRender {
+            facts,
+            now: tx.now().await?,
+        }))
+    }
+
+    async fn call(&self, job: &Job<Accepted>, intent: ToRender) -> Result<String, Failure> {
+        let Accepted::Render(order) = &job.message;
+        let ToRender { facts, now } = intent;
+        let Render {
+            booking_id: booking,
+            revision,
+        } = *order;
+        let db = &self.documents;
+        let stored = ask_documents(documents::find_ticket_hash(db, booking, revision)).await?;
+        if let Some(sha256) = stored {
+            return Ok(sha256);
+        }
+        let bytes = self.render(facts).await?;
+        let sha256 = hash_of(&bytes);
+        ask_documents(documents::store_ticket_pdf(
+            db, booking, revision, bytes, &sha256, now,
+        ))
+        .await
+    }
+
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        job: &Job<Accepted>,
+        sha256: String,
+    ) -> Result<(), Failure> {
+        let Accepted::Render(order) = &job.message;
+        let booking: BookingId = order.booking_id;
+        let answer = Rendered {
+            booking_id: booking,
+            revision: order.revision,
+            sha256,
+        };
+        let id = MessageId::of_answer(job.id(), Rendered::KIND.as_str());
+        let now = tx.now().await?;
+        tx.send(Exchange::Commands, &job.envelope, id, booking, &answer, now)
+    }
+
+    async fn probe(&self) -> bool {
+        documents_are_up(&self.documents).await
+    }
+}
+
+/// Whether these tickets are still the ones that admit. A void ticket is never printed.
+fn is_wanted(facts: &BookingFacts, revision: u16) -> bool {
+    let stands = match facts.booking.status {
+        Status::Paid | Status::Completed | Status::Refunding => true,
+        Status::Waiting
+        | Status::Held
+        | Status::Authorizing(_)
+        | Status::Confirmed(_)
+        | Status::Cancelling
+        | Status::Rejected
+        | Status::PaymentFailed
+        | Status::Expired
+        | Status::Cancelled
+        | Status::Refunded => false,
+    };
+    stands && facts.booking.ticket_revision <= revision && facts.admitted().next().is_some()
+}
+
+fn hash_of(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// How long MongoDB may take: the driver itself waits for ever on a server that hangs.
+const DOCUMENTS_MAX: Duration = Duration::from_secs(8);
+
+/// Asks MongoDB, and tells an outage from a fault of this message.
+pub(crate) async fn ask_documents<T>(
+    asked: impl Future<Output = Result<T, mongodb::error::Error>> + Send,
+) -> Result<T, Failure> {
+    let down = |cause| Failure::Down(Service::Documents, cause);
+    match tokio::time::timeout(DOCUMENTS_MAX, asked).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(error)) if mongo::is_outage(&error) => {
+            Err(down(Cause::new("documents_unreachable", error.to_string())))
+        }
+        Ok(Err(error)) => Err(Failure::Retry(Cause::new(
+            "documents_refused",
+            error.to_string(),
+        ))),
+        Err(_elapsed) => Err(down(Cause::new("documents_slow", "no answer in time"))),
+    }
+}
+
+/// Whether MongoDB takes writes.
+pub(crate) async fn documents_are_up(documents: &Database) -> bool {
+    tokio::time::timeout(DOCUMENTS_MAX, mongo::is_up(documents))
+        .await
+        .unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests;

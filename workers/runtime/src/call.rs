@@ -1,0 +1,300 @@
+//! The engine of [`Call`]: intents in one transaction, calls side by side without one, answers in one.
+//!
+//! Three stages with messages flowing between them: *intend* takes what is ready, *call* runs as many as the
+//! queue allows, *record* takes the answers that are ready. A message that fails on its way is settled or
+//! begins again from the first stage; its keys make that harmless.
+
+use crate::{
+    Call, Failure, Intended, Job,
+    batch::{decode, unhandled},
+    hand::Delivered,
+    inbox, outbox, parked,
+    record::Recorder,
+    role::{self, CONFLICTS_MAX, Env, Probe, Role},
+    settle::Settlement,
+    telemetry, tx,
+};
+use std::{sync::Arc, time::Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use uuid::Uuid;
+
+/// A message that has been called for, with what came of it.
+pub(crate) struct Called<W: Call> {
+    pub(crate) delivered: Arc<Delivered>,
+    pub(crate) job: Job<W::Message>,
+    pub(crate) answer: Result<W::Answer, Failure>,
+    /// Held until the answer is recorded: it bounds what is in flight.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+/// Runs a worker until its process stops.
+pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
+    let queue = const { &W::QUEUE };
+    let asked = Arc::clone(&worker);
+    let probe: Probe = Box::new(move || {
+        let worker = Arc::clone(&asked);
+        Box::pin(async move { worker.probe().await })
+    });
+    let role = Role::start(name, std::slice::from_ref(queue), probe, env);
+    let (answers, receiver) = mpsc::unbounded_channel();
+    let recorder = Recorder {
+        role: Arc::clone(&role),
+        worker: Arc::clone(&worker),
+    };
+    let recording = role.env.tasks.spawn(recorder.run(receiver));
+    let calls = Arc::new(Semaphore::new(usize::from(queue.calls_max)));
+    let intender = Intender {
+        role: Arc::clone(&role),
+        worker,
+        answers,
+    };
+    // The first permit is taken before the messages: a batch is as large as there is room for.
+    while let Ok(first) = Arc::clone(&calls).acquire_owned().await {
+        let room = (1 + calls.available_permits()).min(usize::from(queue.batch_max));
+        let Some(batch) = role.take(room).await else {
+            break;
+        };
+        if batch.iter().any(|delivered| delivered.alone) {
+            // Alone: everything else is finished first, and nothing begins until it is settled.
+            drop(first);
+            let all = u32::from(queue.calls_max);
+            let Ok(all) = Arc::clone(&calls).acquire_many_owned(all).await else {
+                break;
+            };
+            role.settler.idle().await;
+            intender.handle(batch, vec![all]).await;
+            let _settled = calls.acquire_many(u32::from(queue.calls_max)).await;
+            role.settler.idle().await;
+            continue;
+        }
+        let mut permits = vec![first];
+        while permits.len() < batch.len()
+            && let Ok(permit) = Arc::clone(&calls).try_acquire_owned()
+        {
+            permits.push(permit);
+        }
+        intender.handle(batch, permits).await;
+    }
+    drop(intender);
+    tokio::select! {
+        // The last call's sender drops with it; then the recorder ends.
+        _ = recording => {}
+        () = role.env.kill.cancelled() => {}
+    }
+    role.end().await;
+}
+
+struct Intender<W: Call> {
+    role: Arc<Role>,
+    worker: Arc<W>,
+    answers: mpsc::UnboundedSender<Called<W>>,
+}
+
+/// What the first transaction found for each message.
+struct Intents<W: Call> {
+    settlement: Settlement,
+    calls: Vec<(Arc<Delivered>, Job<W::Message>, W::Intent)>,
+}
+
+/// The failure of one job among many, or of the transaction as a whole.
+pub(crate) enum Stopped {
+    /// By the job's place in its batch.
+    Own(usize, Failure),
+    Whole(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Self {
+        Self::Whole(failure)
+    }
+}
+
+impl<W: Call> Intender<W> {
+    /// Intends a batch to its end: each message is called for, done, or settled by its own failure.
+    async fn handle(&self, batch: Vec<Arc<Delivered>>, mut permits: Vec<OwnedSemaphorePermit>) {
+        let role = &self.role;
+        let mut parts = vec![batch];
+        let mut conflicts = 0;
+        while let Some(mut part) = parts.pop() {
+            part.retain(|delivered| delivered.usable());
+            let Some(first) = part.first() else { continue };
+            let queue = first.queue.name;
+            let attempt = intend(Arc::clone(role), Arc::clone(&self.worker), part.clone());
+            let stopped = match role::guarded(role.env.tasks.spawn(async move {
+                Ok(attempt.await)
+            }))
+            .await
+            {
+                Ok(Ok(intents)) => {
+                    conflicts = 0;
+                    role.progressed();
+                    role.settler.settle(intents.settlement).await;
+                    for (delivered, job, intent) in intents.calls {
+                        match permits.pop() {
+                            Some(permit) => self.call(delivered, job, intent, permit),
+                            // There is one for each; should it be missing, the message begins again.
+                            None => role.hand.put_back(vec![delivered]),
+                        }
+                    }
+                    continue;
+                }
+                Ok(Err(stopped)) => stopped,
+                Err(failure) => Stopped::Whole(failure),
+            };
+            match stopped {
+                Stopped::Own(_, Failure::Down(service, cause))
+                | Stopped::Whole(Failure::Down(service, cause)) => {
+                    if !self.pause(service, cause).await {
+                        return;
+                    }
+                    parts.push(part);
+                }
+                Stopped::Own(_, Failure::Conflict(_)) | Stopped::Whole(Failure::Conflict(_))
+                    if conflicts < CONFLICTS_MAX =>
+                {
+                    conflicts += 1;
+                    role.conflict(queue, conflicts).await;
+                    parts.push(part);
+                }
+                Stopped::Own(at, failure) if at < part.len() => {
+                    conflicts = 0;
+                    let guilty = part.remove(at);
+                    parts.push(part);
+                    self.fail(guilty, failure).await;
+                }
+                Stopped::Whole(failure) | Stopped::Own(_, failure) if part.len() > 1 => {
+                    tracing::info!(queue, messages = part.len(), %failure, "batch halved");
+                    conflicts = 0;
+                    let second = part.split_off(part.len() / 2);
+                    parts.extend([second, part]);
+                }
+                Stopped::Whole(failure) | Stopped::Own(_, failure) => {
+                    conflicts = 0;
+                    self.fail(part.remove(0), failure).await;
+                }
+            }
+        }
+    }
+
+    async fn fail(&self, delivered: Arc<Delivered>, failure: Failure) {
+        fail(&self.role, &delivered, failure).await;
+    }
+
+    async fn pause(&self, service: crate::Service, cause: crate::Cause) -> bool {
+        self.role.pause(service, cause).await
+    }
+
+    /// Calls the outside on a task of its own.
+    fn call(
+        &self,
+        delivered: Arc<Delivered>,
+        job: Job<W::Message>,
+        intent: W::Intent,
+        permit: OwnedSemaphorePermit,
+    ) {
+        use tracing::Instrument;
+        let (worker, answers) = (Arc::clone(&self.worker), self.answers.clone());
+        let (tasks, kill) = (self.role.env.tasks.clone(), self.role.env.kill.clone());
+        let span = telemetry::span(delivered.queue.name, &job.envelope);
+        let since = Instant::now();
+        self.role.env.tasks.spawn(async move {
+            let asked = job.clone();
+            let calling = async move { worker.call(&asked, intent).await };
+            let call = tasks.spawn(calling.instrument(span));
+            let abort = call.abort_handle();
+            let answer = tokio::select! {
+                answer = role::guarded(call) => answer,
+                // The message goes back; the key on the call makes its repetition harmless.
+                () = kill.cancelled() => return abort.abort(),
+            };
+            metrics::histogram!(telemetry::CALL_SECONDS, "queue" => delivered.queue.name)
+                .record(since.elapsed().as_secs_f64());
+            // The receiver ends only when nobody waits for the answer any more.
+            let _ = answers.send(Called {
+                delivered,
+                job,
+                answer,
+                permit,
+            });
+        });
+    }
+}
+
+/// One run of the first transaction.
+async fn intend<W: Call>(
+    role: Arc<Role>,
+    worker: Arc<W>,
+    batch: Vec<Arc<Delivered>>,
+) -> Result<Intents<W>, Stopped> {
+    let mut settlement = Settlement::default();
+    let pairs = decode::<W::Message>(&batch, &mut settlement);
+    let mut calls = Vec::with_capacity(pairs.len());
+    if pairs.is_empty() {
+        return Ok(Intents { settlement, calls });
+    }
+    let since = Instant::now();
+    let (queue, messages) = (pairs[0].0.queue.name, pairs.len());
+    let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
+    let ids: Vec<_> = pairs.iter().map(|(delivered, _)| delivered.id()).collect();
+    let handled = inbox::handled(tx.db(), queue, &ids).await?;
+    let (new, repeated) = unhandled(pairs, &handled);
+    telemetry::handled(queue, "repeated", repeated.len());
+    role::repeat(tx.db(), repeated, &mut settlement).await?;
+
+    let mut done = Vec::new();
+    for (delivered, job) in new {
+        match worker.intend(&mut tx, &job).await {
+            Ok(Intended::Call(intent)) => calls.push((delivered, job, intent)),
+            Ok(Intended::Done) => done.push(delivered),
+            Err(failure) => {
+                let at = batch.iter().position(|each| Arc::ptr_eq(each, &delivered));
+                return Err(Stopped::Own(at.unwrap_or_default(), failure));
+            }
+        }
+    }
+    let (db, outgoing) = tx.into_parts();
+    finish(&db, &done).await?;
+    settlement.sent.extend(outbox::insert(&db, outgoing).await?);
+    tx::commit(db).await?;
+    telemetry::transaction(queue, messages, since.elapsed());
+    telemetry::handled(queue, "done", done.len());
+    settlement.ack.extend(done);
+    Ok(Intents { settlement, calls })
+}
+
+/// Inbox rows of messages that end in this transaction. Another process may have been first; then this one
+/// sees a conflict, and on its next run a repeated message.
+pub(crate) async fn finish(
+    db: &sea_orm::DatabaseTransaction,
+    done: &[Arc<Delivered>],
+) -> Result<(), Failure> {
+    let keys: Vec<_> = done.iter().map(|delivered| delivered.key()).collect();
+    let won = inbox::claim(db, &keys, Uuid::now_v7()).await?;
+    if won.len() < keys.len() {
+        let cause = crate::Cause::new("handled_meanwhile", "another process was first");
+        return Err(Failure::Conflict(cause));
+    }
+    parked::resolve(db, &resolved(done)).await
+}
+
+pub(crate) fn resolved(done: &[Arc<Delivered>]) -> Vec<inbox::Key> {
+    let replays = done.iter().filter_map(|delivered| {
+        Some((delivered.queue.name, delivered.read.envelope.replay_of?))
+    });
+    replays.collect()
+}
+
+/// Settles one message by its own failure, through whatever outage comes between.
+pub(crate) async fn fail(role: &Role, delivered: &Arc<Delivered>, failure: Failure) {
+    loop {
+        match role.fail(delivered, failure.clone()).await {
+            Ok(()) => return,
+            Err(Failure::Down(service, cause)) => {
+                if !role.pause(service, cause).await {
+                    return;
+                }
+            }
+            Err(_) => role.conflict(delivered.queue.name, 1).await,
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The messages in hand of one worker: delivered, not yet settled.
+
+use crate::{amqp::Read, window::Ticket};
+use boxoffice_contracts::{MessageId, topology::Queue};
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::Notify;
+
+/// A delivery, read as far as it could be.
+#[derive(Debug)]
+pub(crate) struct Delivered {
+    pub(crate) queue: &'static Queue,
+    /// Which of the worker's queues.
+    pub(crate) slot: usize,
+    pub(crate) read: Read,
+    pub(crate) body: Vec<u8>,
+    /// It may have killed its worker before: handled with no neighbour.
+    pub(crate) alone: bool,
+    pub(crate) ticket: Ticket,
+}
+
+impl Delivered {
+    pub(crate) fn id(&self) -> MessageId {
+        self.read.envelope.message_id
+    }
+
+    pub(crate) fn key(&self) -> (&'static str, MessageId) {
+        (self.queue.name, self.id())
+    }
+
+    pub(crate) fn usable(&self) -> bool {
+        self.ticket.usable()
+    }
+}
+
+/// What the readers put in and the engine takes out, one slot per queue in the order of preference.
+#[derive(Debug)]
+pub(crate) struct Hand {
+    slots: Vec<Mutex<VecDeque<Arc<Delivered>>>>,
+    arrived: Notify,
+}
+
+impl Hand {
+    pub(crate) fn new(queues: usize) -> Arc<Self> {
+        Arc::new(Self {
+            slots: (0..queues).map(|_| Mutex::default()).collect(),
+            arrived: Notify::new(),
+        })
+    }
+
+    pub(crate) fn put(&self, delivered: Delivered) {
+        self.slot(delivered.slot).push_back(Arc::new(delivered));
+        self.arrived.notify_one();
+    }
+
+    /// Puts messages back to be taken next.
+    pub(crate) fn put_back(&self, messages: Vec<Arc<Delivered>>) {
+        for message in messages.into_iter().rev() {
+            self.slot(message.slot).push_front(message);
+        }
+        self.arrived.notify_one();
+    }
+
+    /// What is there, at most `max`; the first queue's before the second's. Empty if there is nothing.
+    ///
+    /// A suspect comes alone, and a message never comes twice in a batch.
+    pub(crate) fn take_ready(&self, max: usize) -> Vec<Arc<Delivered>> {
+        let (mut batch, mut keys) = (Vec::new(), HashSet::new());
+        for slot in 0..self.slots.len() {
+            let mut waiting = self.slot(slot);
+            while batch.len() < max
+                && let Some(next) = waiting.front()
+            {
+                if !next.usable() {
+                    waiting.pop_front();
+                    continue;
+                }
+                if (next.alone && !batch.is_empty()) || !keys.insert(next.key()) {
+                    return batch;
+                }
+                let alone = next.alone;
+                batch.extend(waiting.pop_front());
+                if alone {
+                    return batch;
+                }
+            }
+        }
+        batch
+    }
+
+    /// The same, waiting until there is something.
+    pub(crate) async fn take(&self, max: usize) -> Vec<Arc<Delivered>> {
+        loop {
+            let batch = self.take_ready(max);
+            if !batch.is_empty() {
+                return batch;
+            }
+            self.arrived.notified().await;
+        }
+    }
+
+    /// Lets go of everything that waits.
+    pub(crate) fn clear(&self) {
+        for slot in 0..self.slots.len() {
+            self.slot(slot).clear();
+        }
+    }
+
+    fn slot(&self, slot: usize) -> std::sync::MutexGuard<'_, VecDeque<Arc<Delivered>>> {
+        self.slots[slot].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

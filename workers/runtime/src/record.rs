@@ -1,0 +1,180 @@
+//! The last stage of a [`Call`]: what the outside answered is written down, with the inbox row and what
+//! follows from it.
+
+use crate::{
+    Call, Cause, Failure, Job, Service,
+    call::{Called, Stopped, fail, resolved},
+    hand::Delivered,
+    inbox, outbox, parked,
+    role::{self, CONFLICTS_MAX, Role},
+    settle::Settlement,
+    telemetry, tx,
+};
+use std::{sync::Arc, time::Instant};
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use uuid::Uuid;
+
+pub(crate) struct Recorder<W: Call> {
+    pub(crate) role: Arc<Role>,
+    pub(crate) worker: Arc<W>,
+}
+
+/// An answer that is kept until it is recorded.
+struct Answered<W: Call> {
+    delivered: Arc<Delivered>,
+    job: Arc<Job<W::Message>>,
+    answer: W::Answer,
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What one run of the transaction needs of an answer.
+type Copied<W> = (Arc<Delivered>, Arc<Job<<W as Call>::Message>>, <W as Call>::Answer);
+
+impl<W: Call> Recorder<W> {
+    pub(crate) async fn run(self, mut answers: mpsc::UnboundedReceiver<Called<W>>) {
+        let max = usize::from(W::QUEUE.batch_max);
+        let mut ready = Vec::new();
+        while answers.recv_many(&mut ready, max).await > 0 {
+            let mut good = Vec::with_capacity(ready.len());
+            for called in ready.drain(..) {
+                match called.answer {
+                    Ok(answer) => good.push(Answered {
+                        delivered: called.delivered,
+                        job: Arc::new(called.job),
+                        answer,
+                        _permit: called.permit,
+                    }),
+                    Err(Failure::Down(service, cause)) => {
+                        self.again(called.delivered, called.permit, service, cause);
+                    }
+                    Err(failure) => self.failed(called.delivered, called.permit, failure),
+                }
+            }
+            self.record(good).await;
+        }
+    }
+
+    /// Pauses for the outside, then begins the message again. On a task of its own: what other calls were
+    /// answered is recorded meanwhile. The permit is held, so that no other call begins in its place.
+    fn again(
+        &self,
+        delivered: Arc<Delivered>,
+        permit: OwnedSemaphorePermit,
+        service: Service,
+        cause: Cause,
+    ) {
+        let role = Arc::clone(&self.role);
+        self.role.env.tasks.spawn(async move {
+            if role.pause(service, cause).await {
+                role.hand.put_back(vec![delivered]);
+            }
+            drop(permit);
+        });
+    }
+
+    fn failed(&self, delivered: Arc<Delivered>, permit: OwnedSemaphorePermit, failure: Failure) {
+        let role = Arc::clone(&self.role);
+        self.role.env.tasks.spawn(async move {
+            fail(&role, &delivered, failure).await;
+            drop(permit);
+        });
+    }
+
+    /// Records answers to their end. They are kept through conflicts and outages: calling again would ask
+    /// the outside for what it has said already.
+    async fn record(&self, answered: Vec<Answered<W>>) {
+        let role = &self.role;
+        let mut parts = vec![answered];
+        let mut conflicts = 0;
+        while let Some(mut part) = parts.pop() {
+            let Some(queue) = part.first().map(|first| first.delivered.queue.name) else {
+                continue;
+            };
+            let copied: Vec<Copied<W>> = part
+                .iter()
+                .map(|each| {
+                    (Arc::clone(&each.delivered), Arc::clone(&each.job), each.answer.clone())
+                })
+                .collect();
+            let attempt = attempt(Arc::clone(role), Arc::clone(&self.worker), copied);
+            let attempt = role.env.tasks.spawn(async move { Ok(attempt.await) });
+            let stopped = match role::guarded(attempt).await {
+                Ok(Ok(settlement)) => {
+                    conflicts = 0;
+                    role.progressed();
+                    role.settler.settle(settlement).await;
+                    continue;
+                }
+                Ok(Err(stopped)) => stopped,
+                Err(failure) => Stopped::Whole(failure),
+            };
+            match stopped {
+                Stopped::Own(_, Failure::Down(service, cause))
+                | Stopped::Whole(Failure::Down(service, cause)) => {
+                    if !role.pause(service, cause).await {
+                        return;
+                    }
+                    parts.push(part);
+                }
+                Stopped::Own(_, Failure::Conflict(_)) | Stopped::Whole(Failure::Conflict(_))
+                    if conflicts < CONFLICTS_MAX =>
+                {
+                    conflicts += 1;
+                    role.conflict(queue, conflicts).await;
+                    parts.push(part);
+                }
+                Stopped::Own(at, failure) if at < part.len() => {
+                    conflicts = 0;
+                    let guilty = part.remove(at);
+                    parts.push(part);
+                    fail(role, &guilty.delivered, failure).await;
+                }
+                Stopped::Own(_, failure) | Stopped::Whole(failure) if part.len() > 1 => {
+                    tracing::info!(queue, messages = part.len(), %failure, "batch halved");
+                    conflicts = 0;
+                    let second = part.split_off(part.len() / 2);
+                    parts.extend([second, part]);
+                }
+                Stopped::Own(_, failure) | Stopped::Whole(failure) => {
+                    conflicts = 0;
+                    let guilty = part.remove(0);
+                    fail(role, &guilty.delivered, failure).await;
+                }
+            }
+        }
+    }
+}
+
+/// One run of the transaction. Whoever lost the inbox row was recorded by another process: repeated.
+async fn attempt<W: Call>(
+    role: Arc<Role>,
+    worker: Arc<W>,
+    answers: Vec<Copied<W>>,
+) -> Result<Settlement, Stopped> {
+    let mut settlement = Settlement::default();
+    let since = Instant::now();
+    let (queue, messages) = (W::QUEUE.name, answers.len());
+    let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
+    let keys: Vec<_> = answers.iter().map(|(delivered, ..)| delivered.key()).collect();
+    let won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
+    let (mut done, mut repeated) = (Vec::new(), Vec::new());
+    for (at, (delivered, job, answer)) in answers.into_iter().enumerate() {
+        if !won.contains(&delivered.key()) {
+            repeated.push(delivered);
+            continue;
+        }
+        let recorded = worker.record(&mut tx, &job, answer).await;
+        recorded.map_err(|failure| Stopped::Own(at, failure))?;
+        done.push(delivered);
+    }
+    telemetry::handled(queue, "repeated", repeated.len());
+    role::repeat(tx.db(), repeated, &mut settlement).await?;
+    let (db, outgoing) = tx.into_parts();
+    parked::resolve(&db, &resolved(&done)).await?;
+    settlement.sent.extend(outbox::insert(&db, outgoing).await?);
+    tx::commit(db).await?;
+    telemetry::transaction(queue, messages, since.elapsed());
+    telemetry::handled(queue, "done", done.len());
+    settlement.ack.extend(done);
+    Ok(settlement)
+}

@@ -1,0 +1,296 @@
+//! Sends what was committed and never confirmed, and deletes what was.
+
+use crate::{
+    Cause, Failure, inbox, outbox,
+    outbox::{Pending, Row},
+    parked::{self, Parking},
+    publish::{PublishError, Publisher},
+    stored, telemetry, tx,
+};
+use boxoffice_contracts::{Envelope, trace::TraceParent};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
+use std::time::Duration;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, interval, sleep},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// How often the outbox is looked at.
+const SWEEP_EVERY: Duration = Duration::from_millis(500);
+
+/// Younger rows are still being published by whoever wrote them.
+const SWEEP_AFTER_SECS: u32 = 2;
+
+/// Rows of one sweep. Their locks are what keeps other sweepers away.
+const SWEEP_ROWS: u32 = 200;
+
+/// Shorter than usual: row locks are held meanwhile, and idle transactions are ended after 10 s.
+const SWEEP_CONFIRM: Duration = Duration::from_secs(5);
+
+/// Refusals after which a row is parked so that it never stands in the way of the others.
+const ATTEMPTS_MAX: u32 = 10;
+
+/// Confirmed rows wait this long for company before they are deleted.
+const PURGE_AFTER: Duration = Duration::from_millis(100);
+
+/// Confirmed rows that are deleted at once.
+const PURGE_ROWS: usize = 1_000;
+
+/// Rows remembered while the database is away; beyond, the relay sends them again, which is harmless.
+const REMEMBERED_MAX: usize = 200_000;
+
+/// How often old inbox rows are looked for.
+const INBOX_PURGE_EVERY: Duration = Duration::from_secs(600);
+
+/// Under this name a message that could not leave is parked.
+pub const OUTBOX_QUEUE: &str = "outbox";
+
+/// Takes confirmed rows and deletes them soon, many at a time, in transactions of their own: a handler's
+/// transaction must not wait for a row that a sweeper holds.
+#[derive(Clone, Debug)]
+pub(crate) struct Purger(mpsc::UnboundedSender<Row>);
+
+impl Purger {
+    pub(crate) fn start(
+        db: &DatabaseConnection,
+        tasks: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Self {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        tasks.spawn(purge(db.clone(), receiver, stop));
+        Self(sender)
+    }
+
+    pub(crate) fn confirmed(&self, rows: impl IntoIterator<Item = Row>) {
+        for row in rows {
+            // After the end of the purger the rows are sent once more: harmless.
+            let _ = self.0.send(row);
+        }
+    }
+}
+
+async fn purge(
+    db: DatabaseConnection,
+    mut confirmed: mpsc::UnboundedReceiver<Row>,
+    stop: CancellationToken,
+) {
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        if rows.is_empty() {
+            tokio::select! {
+                got = confirmed.recv_many(&mut rows, PURGE_ROWS) => if got == 0 { return },
+                () = stop.cancelled() => {
+                    if confirmed.recv_many(&mut rows, PURGE_ROWS).await == 0 {
+                        return;
+                    }
+                }
+            }
+        }
+        if rows.len() < PURGE_ROWS && !stop.is_cancelled() {
+            sleep(PURGE_AFTER).await;
+        }
+        while rows.len() < REMEMBERED_MAX
+            && let Ok(row) = confirmed.try_recv()
+        {
+            rows.push(row);
+        }
+        let many = rows.len().min(PURGE_ROWS);
+        // In key order, as everybody else who locks rows here.
+        rows.sort_unstable_by_key(|row| row.id);
+        match delete(&db, &rows[..many]).await {
+            Ok(()) => drop(rows.drain(..many)),
+            Err(_) if stop.is_cancelled() => return,
+            Err(error) => {
+                tracing::debug!(%error, "confirmed outbox rows not deleted yet");
+                sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn delete(db: &DatabaseConnection, rows: &[Row]) -> Result<(), Failure> {
+    let tx = sea_orm::TransactionTrait::begin(db).await?;
+    outbox::delete(&tx, rows).await?;
+    tx.commit().await?;
+    Ok(())
+}
+
+/// Looks for rows that nobody sent. Any number of processes may run it.
+pub(crate) struct Relay {
+    pub(crate) db: DatabaseConnection,
+    pub(crate) publisher: Publisher,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Relay {
+    pub(crate) async fn run(self) {
+        let mut every = interval(SWEEP_EVERY);
+        every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut inbox_purged = Instant::now();
+        let mut told = false;
+        loop {
+            tokio::select! {
+                _ = every.tick() => {}
+                () = self.stop.cancelled() => return,
+            }
+            loop {
+                match self.sweep().await {
+                    Ok(full) => {
+                        told = false;
+                        if !full || self.stop.is_cancelled() {
+                            break;
+                        }
+                    }
+                    Err(error) => {
+                        if !told {
+                            tracing::warn!(%error, "outbox can't be swept");
+                        }
+                        told = true;
+                        sleep(Duration::from_secs(1)).await;
+                        break;
+                    }
+                }
+            }
+            if inbox_purged.elapsed() > INBOX_PURGE_EVERY {
+                inbox_purged = Instant::now();
+                if let Err(error) = self.purge_inbox().await {
+                    tracing::warn!(%error, "old inbox rows not removed");
+                }
+            }
+        }
+    }
+
+    /// One portion. `true` when there may be more and the broker takes them.
+    async fn sweep(&self) -> Result<bool, Failure> {
+        let tx = tx::begin(&self.db, &self.tasks).await?;
+        self.measure(tx.db()).await?;
+        // By state, never by a high-water mark: ids commit out of order.
+        let due = format!(
+            "created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND \
+             ORDER BY created_at LIMIT {SWEEP_ROWS} FOR UPDATE SKIP LOCKED"
+        );
+        let rows = outbox::select(tx.db(), &due).await?;
+        let found = rows.len();
+        if found == 0 {
+            return Ok(false);
+        }
+        let (confirmed, bad, healthy) = self.send(rows).await;
+        let (db, _) = tx.into_parts();
+        outbox::delete(&db, &confirmed).await?;
+        self.count(&db, bad).await?;
+        tx::commit(db).await?;
+        metrics::counter!(telemetry::OUTBOX_SWEPT_TOTAL).increment(confirmed.len() as u64);
+        if !confirmed.is_empty() {
+            tracing::info!(messages = confirmed.len(), "outbox swept");
+        }
+        Ok(healthy && found == SWEEP_ROWS as usize)
+    }
+
+    /// What was confirmed, what is at fault itself, and whether the broker takes messages.
+    async fn send(&self, rows: Vec<Pending>) -> (Vec<Row>, Vec<(Row, u32, Cause)>, bool) {
+        let (mut confirmed, mut bad, mut good) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            let (key, attempts) = (row.row, row.attempts);
+            match row.sent() {
+                Some(sent) => good.push((sent, attempts)),
+                None => bad.push((key, attempts, Cause::new("unreadable", "envelope"))),
+            }
+        }
+        let wires: Vec<_> = good.iter().map(|(sent, _)| sent.wire.clone()).collect();
+        let results = self.publisher.publish_within(&wires, SWEEP_CONFIRM).await;
+        let mut healthy = true;
+        for ((sent, attempts), result) in good.into_iter().zip(results) {
+            let error = match result {
+                Ok(()) => {
+                    confirmed.push(sent.row);
+                    continue;
+                }
+                // One bad message closes the channel and fails its neighbours: each once more, alone.
+                Err(PublishError::Failed(_)) if healthy => {
+                    match self.publisher.publish_within(&[sent.wire], SWEEP_CONFIRM).await.pop() {
+                        Some(Ok(())) => {
+                            confirmed.push(sent.row);
+                            continue;
+                        }
+                        Some(Err(error)) => error,
+                        None => PublishError::Down,
+                    }
+                }
+                Err(error) => error,
+            };
+            match error {
+                PublishError::Down | PublishError::Blocked | PublishError::TimedOut => {
+                    healthy = false;
+                }
+                PublishError::Refused | PublishError::Returned | PublishError::Failed(_) => {
+                    bad.push((sent.row, attempts, Cause::new("unpublishable", error.to_string())));
+                }
+            }
+        }
+        (confirmed, bad, healthy)
+    }
+
+    /// Counts refusals; parks what was refused too often.
+    async fn count(
+        &self,
+        db: &DatabaseTransaction,
+        bad: Vec<(Row, u32, Cause)>,
+    ) -> Result<(), Failure> {
+        for (row, attempts, cause) in bad {
+            if attempts + 1 < ATTEMPTS_MAX {
+                let update = format!("UPDATE outbox SET attempts = attempts + 1 WHERE id = {}", row.id);
+                db.execute_unprepared(&update).await?;
+                continue;
+            }
+            tracing::error!(message.id = %row.message_id, code = cause.code, cause = %cause.detail,
+                "outbox message parked: it can't be published");
+            let stored = outbox::select(db, &format!("id = {}", row.id)).await?;
+            for message in &stored {
+                let readable = stored::envelope_from_json(&message.envelope);
+                let envelope = readable.unwrap_or_else(|_| placeholder(message));
+                let parking = Parking::new(OUTBOX_QUEUE, &envelope, &message.body, &cause);
+                parked::park(db, &[parking]).await?;
+            }
+            outbox::delete(db, &[row]).await?;
+        }
+        Ok(())
+    }
+
+    async fn measure(&self, db: &DatabaseTransaction) -> Result<(), Failure> {
+        let oldest = "SELECT CAST(COALESCE(TIMESTAMPDIFF(SECOND, MIN(created_at), UTC_TIMESTAMP(6)), 0) AS SIGNED) FROM outbox";
+        let ask = Statement::from_string(DbBackend::MySql, oldest);
+        if let Some(row) = db.query_one_raw(ask).await? {
+            let seconds: i64 = row.try_get_by_index(0)?;
+            metrics::gauge!(telemetry::OUTBOX_OLDEST_PENDING_SECONDS).set(seconds as f64);
+        }
+        Ok(())
+    }
+
+    async fn purge_inbox(&self) -> Result<(), Failure> {
+        let (db, _) = tx::begin(&self.db, &self.tasks).await?.into_parts();
+        let removed = inbox::purge(&db).await?;
+        tx::commit(db).await?;
+        if removed > 0 {
+            tracing::info!(rows = removed, "old inbox rows removed");
+        }
+        Ok(())
+    }
+}
+
+/// Stands in for an envelope that can't be read.
+fn placeholder(message: &Pending) -> Envelope {
+    Envelope {
+        message_id: message.row.message_id,
+        kind: message.kind.clone(),
+        correlation_id: None,
+        causation_id: None,
+        sent_at: None,
+        trace: TraceParent::root(message.row.message_id.0),
+        tenant: boxoffice_contracts::principal::TENANT_HOUSE.to_owned(),
+        deadline: None,
+        attempt: 0,
+        replay_of: None,
+    }
+}

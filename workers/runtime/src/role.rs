@@ -1,0 +1,291 @@
+//! What every engine of a role has: its consumers, its messages in hand, its settler, its pause.
+
+use crate::{
+    Broker, BrokerState, Cause, Failure, Service,
+    backoff::full_jitter,
+    hand::{Delivered, Hand},
+    health::{Health, RoleState},
+    outbox,
+    parked::{self, Parking},
+    pool,
+    publish::Publisher,
+    reader::{Mode, Reader},
+    relay::Purger,
+    settle::{self, Fate, Settlement, Settler},
+    telemetry, tx,
+};
+use boxoffice_contracts::topology::Queue;
+use futures::future::BoxFuture;
+use sea_orm::DatabaseConnection;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::{Mutex, watch},
+    task::JoinHandle,
+    time::timeout,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A batch that takes longer is given up; its transaction is rolled back.
+pub(crate) const WATCHDOG: Duration = Duration::from_secs(120);
+
+/// How often a transaction that lost a conflict is run again before its batch is halved.
+pub(crate) const CONFLICTS_MAX: u32 = 5;
+
+const PROBE_FIRST: Duration = Duration::from_secs(1);
+const PROBE_MAX: Duration = Duration::from_secs(5);
+
+/// What the process lends to each of its roles.
+#[derive(Clone)]
+pub(crate) struct Env {
+    pub(crate) broker: Broker,
+    pub(crate) db: DatabaseConnection,
+    pub(crate) purger: Purger,
+    pub(crate) health: Health,
+    pub(crate) tasks: TaskTracker,
+    /// Finish what is in hand.
+    pub(crate) stop: CancellationToken,
+    /// Let go of it.
+    pub(crate) kill: CancellationToken,
+}
+
+/// Asks whether the outside that a worker needs is there.
+pub(crate) type Probe = Box<dyn Fn() -> BoxFuture<'static, bool> + Send + Sync>;
+
+/// For roles that need no outside.
+pub(crate) fn no_probe() -> Probe {
+    Box::new(|| Box::pin(std::future::ready(true)))
+}
+
+/// One role at work.
+pub(crate) struct Role {
+    pub(crate) name: &'static str,
+    pub(crate) env: Env,
+    pub(crate) hand: Arc<Hand>,
+    pub(crate) settler: Arc<Settler>,
+    mode: watch::Sender<Mode>,
+    probe: Probe,
+    /// Pauses in a row without a success between them; the probes grow rarer with it.
+    pauses: AtomicU32,
+    /// One pause at a time, however many tasks notice the outage.
+    pausing: Mutex<()>,
+}
+
+impl Role {
+    /// Starts the consumers of a role. They end when the process stops.
+    pub(crate) fn start(
+        name: &'static str,
+        queues: &'static [Queue],
+        probe: Probe,
+        env: Env,
+    ) -> Arc<Self> {
+        let hand = Hand::new(queues.len());
+        let mode = watch::Sender::new(Mode::Consume);
+        for (slot, queue) in queues.iter().enumerate() {
+            let reader = Reader {
+                broker: env.broker.clone(),
+                queue,
+                slot,
+                hand: Arc::clone(&hand),
+                mode: mode.subscribe(),
+            };
+            env.tasks.spawn(reader.run());
+        }
+        let publisher = Publisher::new(&env.broker);
+        let settler =
+            Settler::new(publisher, env.purger.clone(), env.tasks.clone(), env.kill.clone());
+        env.health.set(name, RoleState::Running);
+        let role = Arc::new(Self {
+            name,
+            hand,
+            settler,
+            mode,
+            probe,
+            pauses: AtomicU32::new(0),
+            pausing: Mutex::new(()),
+            env,
+        });
+        let stopping = Arc::clone(&role);
+        role.env.tasks.spawn(async move {
+            stopping.env.stop.cancelled().await;
+            stopping.mode.send_replace(Mode::Stop);
+        });
+        role
+    }
+
+    /// The next batch; `None` when the role is to end.
+    ///
+    /// After the order to stop it still hands out what was delivered: finishing counts no delivery, giving
+    /// back does.
+    pub(crate) async fn take(&self, max: usize) -> Option<Vec<Arc<Delivered>>> {
+        if self.env.kill.is_cancelled() {
+            return None;
+        }
+        tokio::select! {
+            biased;
+            () = self.env.stop.cancelled() => {
+                let rest = self.hand.take_ready(max);
+                (!rest.is_empty()).then_some(rest)
+            }
+            batch = self.hand.take(max) => Some(batch),
+        }
+    }
+
+    /// Settles what is being settled, lets go of the rest.
+    pub(crate) async fn end(&self) {
+        self.mode.send_replace(Mode::Stop);
+        self.settler.idle().await;
+        self.hand.clear();
+        self.env.health.set(self.name, RoleState::Stopped);
+    }
+
+    pub(crate) fn progressed(&self) {
+        self.pauses.store(0, Ordering::Relaxed);
+        self.env.health.progressed(self.name);
+    }
+
+    /// Waits a random time before a conflict is tried again.
+    pub(crate) async fn conflict(&self, queue: &'static str, run: u32) {
+        metrics::counter!(telemetry::CONFLICTS_TOTAL, "queue" => queue).increment(1);
+        let ceiling = Duration::from_millis(20) * 2u32.pow(run.min(3));
+        tokio::time::sleep(Duration::from_millis(10) + full_jitter(ceiling)).await;
+    }
+
+    /// Stops consuming until the service is there again. What is in hand is kept, no attempt is counted.
+    /// `false` when it is time to let go.
+    pub(crate) async fn pause(&self, service: Service, cause: Cause) -> bool {
+        let _one = self.pausing.lock().await;
+        if self.env.kill.is_cancelled() {
+            return false;
+        }
+        // Somebody may have waited it out while this one waited for the lock: then the probe says so.
+        let streak = self.pauses.fetch_add(1, Ordering::Relaxed);
+        self.mode.send_if_modified(|mode| {
+            let consuming = *mode == Mode::Consume;
+            if consuming {
+                *mode = Mode::Hold;
+            }
+            consuming
+        });
+        tracing::warn!(role = self.name, service = service.as_str(), code = cause.code,
+            cause = %cause.detail, "paused");
+        metrics::counter!(telemetry::PAUSES_TOTAL, "role" => self.name, "service" => service.as_str())
+            .increment(1);
+        metrics::gauge!(telemetry::PAUSED, "role" => self.name).set(1.0);
+        self.env.health.set(self.name, RoleState::Paused { service, cause });
+        let since = tokio::time::Instant::now();
+        let mut wait = PROBE_FIRST.saturating_mul(streak + 1).min(PROBE_MAX);
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.env.kill.cancelled() => return false,
+            }
+            let there = match service {
+                Service::Database => pool::probe(&self.env.db).await,
+                Service::Broker => *self.env.broker.state().borrow() == BrokerState::Up,
+                Service::Documents | Service::Gateway | Service::Mail => (self.probe)().await,
+            };
+            if there {
+                break;
+            }
+            wait = (wait + PROBE_FIRST).min(PROBE_MAX);
+        }
+        self.mode.send_if_modified(|mode| {
+            let held = *mode == Mode::Hold;
+            if held {
+                *mode = Mode::Consume;
+            }
+            held
+        });
+        metrics::gauge!(telemetry::PAUSED, "role" => self.name).set(0.0);
+        self.env.health.set(self.name, RoleState::Running);
+        tracing::info!(
+            role = self.name,
+            service = service.as_str(),
+            paused_ms = since.elapsed().as_millis(),
+            "resumed"
+        );
+        true
+    }
+
+    /// Settles one message by the failure that is its own.
+    ///
+    /// # Errors
+    /// When the row that parks it can't be written: the service that is down.
+    pub(crate) async fn fail(
+        &self,
+        delivered: &Arc<Delivered>,
+        failure: Failure,
+    ) -> Result<(), Failure> {
+        let verdict = match failure {
+            Failure::Retry(cause) | Failure::Conflict(cause) => crate::Verdict::Retry(cause),
+            Failure::Park(cause) => crate::Verdict::Park(cause),
+            down @ Failure::Down(..) => return Err(down),
+        };
+        let mut settlement = Settlement::default();
+        match settle::fate(delivered, verdict) {
+            None => {}
+            Some(Fate::Move(moving)) => settlement.moves.push(moving),
+            Some(Fate::Park(cause)) => match self.park(delivered, &cause).await {
+                Ok(()) => settlement.ack.push(Arc::clone(delivered)),
+                Err(down @ (Failure::Down(..) | Failure::Conflict(_))) => return Err(down),
+                // The table doesn't take it: the queue does.
+                Err(_) => settlement.moves.push(settle::to_parked(delivered, &cause)),
+            },
+        }
+        self.settler.settle(settlement).await;
+        self.progressed();
+        Ok(())
+    }
+
+    async fn park(&self, delivered: &Arc<Delivered>, cause: &Cause) -> Result<(), Failure> {
+        settle::log(delivered, "parked", cause);
+        let (db, _) = tx::begin(&self.env.db, &self.env.tasks).await?.into_parts();
+        let envelope = &delivered.read.envelope;
+        let parking = Parking::new(delivered.queue.name, envelope, &delivered.body, cause);
+        parked::park(&db, &[parking]).await?;
+        tx::commit(db).await?;
+        telemetry::handled(delivered.queue.name, "parked", 1);
+        Ok(())
+    }
+}
+
+/// Adds what repeated messages have left unsent to a settlement, and acknowledges them.
+pub(crate) async fn repeat(
+    db: &sea_orm::DatabaseTransaction,
+    repeated: Vec<Arc<Delivered>>,
+    settlement: &mut Settlement,
+) -> Result<(), Failure> {
+    let causes: Vec<_> = repeated.iter().map(|delivered| delivered.id()).collect();
+    settlement.sent.extend(outbox::unsent_of(db, &causes).await?);
+    settlement.ack.extend(repeated);
+    Ok(())
+}
+
+/// Waits for a task with a handler in it: a panic is a failure of the message, and so is standing still.
+pub(crate) async fn guarded<T>(mut task: JoinHandle<Result<T, Failure>>) -> Result<T, Failure> {
+    match timeout(WATCHDOG, &mut task).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(stopped)) if stopped.is_panic() => {
+            let detail = panic_text(stopped.into_panic().as_ref());
+            Err(Failure::Retry(Cause::new("panic", detail)))
+        }
+        Ok(Err(_)) => Err(Failure::Retry(Cause::new("cancelled", "the task was ended"))),
+        Err(_) => {
+            task.abort();
+            let detail = format!("no end after {} s", WATCHDOG.as_secs());
+            Err(Failure::Retry(Cause::new("watchdog", detail)))
+        }
+    }
+}
+
+fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".to_owned())
+}
