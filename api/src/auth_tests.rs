@@ -72,8 +72,8 @@ fn a_token_of_ours_names_its_principal() {
 fn tokens_without_our_signature_are_refused() {
     let world = world();
     let mut parts: Vec<&str> = world.token.split('.').collect();
-    let none = B64
-        .encode(json!({"alg": "none", "typ": TOKEN_TYPE, "kid": world.pair.kid}).to_string());
+    let none =
+        B64.encode(json!({"alg": "none", "typ": TOKEN_TYPE, "kid": world.pair.kid}).to_string());
     parts[0] = &none;
     assert_eq!(world.refused(&parts.join(".")), "garbled");
     parts[2] = "";

@@ -17,7 +17,11 @@ impl FromRequest<AppState> for Json {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.config.body_bytes_max).await?;
+        let reading = read(&parts.headers, body, state.config.body_bytes_max);
+        // A client that sends a byte a second keeps a place from others.
+        let bytes = tokio::time::timeout(state.config.request_timeout(), reading)
+            .await
+            .map_err(|_elapsed| Problem::new(Code::Timeout))??;
         if bytes.is_empty() {
             return Ok(Self(Value::Object(serde_json::Map::new())));
         }

@@ -8,10 +8,11 @@ use crate::{
     idempotency::{self, RequestHash, Seen},
     intake,
     layers::{Slot, Trace, WAIT_SECS_MAX},
+    look::Look,
     params::{Id, Options},
     prefer::{self, PREFERENCE_APPLIED},
     submission::Submission,
-    view::{BookingView, Links, Look},
+    view::{BookingView, Links},
 };
 use axum::{
     extract::State,
@@ -72,21 +73,20 @@ pub(crate) async fn submit(
         .deadline
         .unwrap_or_else(|| default_deadline(&state, now));
 
-    let is_stored = match state.recent.come(id.0, hash, deadline) {
+    let seen = state.recent.come(id.0, hash, deadline);
+    match seen {
         Seen::Reused => return idempotency::reused(),
-        Seen::Same { deadline: first } => {
-            deadline = first;
-            false
-        }
-        Seen::Unknown => match stored_hash(&state, id).await {
-            Some(stored) if stored == hash => true,
-            Some(_) => return idempotency::reused(),
-            None => {
-                submission.check_deadline(now, state.config.submit_deadline_secs_max)?;
-                false
-            }
-        },
+        Seen::Same { deadline: first } => deadline = first,
+        Seen::Unknown => {}
+    }
+    let is_stored = match stored_hash(&state, id).await {
+        Some(stored) if stored == hash => true,
+        Some(_) => return idempotency::reused(),
+        None => false,
     };
+    if !is_stored && seen == Seen::Unknown {
+        submission.check_deadline(now, state.config.submit_deadline_secs_max)?;
+    }
     let proof = state
         .proofs
         .sign(id, &caller.principal.owner, &hash, deadline);
@@ -193,8 +193,6 @@ fn show(view: &BookingView, headers: &HeaderMap) -> Response {
     if view.version > 0 {
         put(&mut response, header::ETAG, &tag);
     }
-    // A tag is of use only to those who may keep the answer and ask again.
-    put(&mut response, header::CACHE_CONTROL, "private, no-cache");
     response
 }
 

@@ -10,10 +10,11 @@ use crate::{
     idempotency::{self, RequestHash, Seen},
     intake,
     layers::{Slot, Trace},
+    look::Look,
     params::BookingLink,
     prefer,
     submission::{read_cancellation, read_payment},
-    view::{BookingView, Links, Look},
+    view::{BookingView, Links},
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
 use boxoffice_contracts::{

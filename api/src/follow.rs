@@ -1,16 +1,12 @@
 //! Waiting for news: long-poll, `Prefer: wait`, server-sent events. Always subscribe, then read, then wait.
 
 use crate::{
-    AppState, Problem,
-    auth::Caller,
-    layers::Slot,
-    params::BookingLink,
-    view::{BookingView, Look},
-    watch::Watching,
+    AppState, Problem, auth::Caller, bookings::put, layers::Slot, look::Look, params::BookingLink,
+    view::BookingView, watch::Watching,
 };
 use axum::{
     extract::State,
-    http::HeaderMap,
+    http::{HeaderMap, HeaderName, header},
     response::{
         IntoResponse, Response, Sse,
         sse::{Event, KeepAlive},
@@ -59,7 +55,15 @@ pub(crate) async fn events(
         Some((Ok::<_, Infallible>(event), follower))
     });
     let beat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
-    Ok(Sse::new(stream).keep_alive(beat).into_response())
+    let mut response = Sse::new(stream).keep_alive(beat).into_response();
+    put(&mut response, header::CACHE_CONTROL, "private, no-store");
+    // Reverse proxies that buffer would hold the news back.
+    put(
+        &mut response,
+        HeaderName::from_static("x-accel-buffering"),
+        "no",
+    );
+    Ok(response)
 }
 
 /// One open stream.

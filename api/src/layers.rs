@@ -238,3 +238,32 @@ impl<S: Send + Sync> FromRequestParts<S> for Slot {
         slot.ok_or_else(|| Problem::new(Code::InternalError))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::world;
+    use axum::{Router, body::Body, middleware::from_fn_with_state, routing::get};
+    use tower::ServiceExt;
+
+    #[tokio::test]
+    async fn a_panic_and_a_bare_status_leave_as_problems_too() {
+        let state = world().state;
+        let router: Router = Router::new()
+            .route(
+                "/panic",
+                get(async || -> &'static str { panic!("on purpose") }),
+            )
+            .route(
+                "/bare",
+                get(async || axum::http::StatusCode::SERVICE_UNAVAILABLE),
+            )
+            .layer(from_fn_with_state(state, surround));
+        for (path, status) in [("/panic", 500), ("/bare", 503)] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers()[header::CONTENT_TYPE], PROBLEM_JSON);
+        }
+    }
+}

@@ -5,7 +5,9 @@ use crate::{
     auth::Caller,
     view::{BookingView, Decided, Links, OperationView, PaymentView, PositionView, TicketsView},
 };
-use boxoffice_contracts::{BookingId, Code, Currency, Message, Money, Role, message::booking::Submit};
+use boxoffice_contracts::{
+    BookingId, Code, Currency, Message, Money, Role, message::booking::Submit,
+};
 use boxoffice_store::{
     mysql::{
         attempts::AttemptState,
@@ -139,4 +141,3 @@ impl Look {
         !matches!(self.caller.principal.role, Role::Customer | Role::Partner)
     }
 }
-

@@ -3,7 +3,7 @@
 use crate::{
     AppState, Problem, bookings, commands, documents, follow, layers,
     permissions::{Action, ROUTES, Route, Verb},
-    shows, webhooks,
+    seats, shows, webhooks,
 };
 use axum::{
     Router,
@@ -37,7 +37,7 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadTickets => on(line.verb, documents::tickets_pdf),
         Action::ListShows => on(line.verb, shows::list),
         Action::ReadShow => on(line.verb, shows::read),
-        Action::ReadSeats => on(line.verb, shows::seats),
+        Action::ReadSeats => on(line.verb, seats::map),
         Action::ReceiveWebhook => on(line.verb, webhooks::stripe),
     }
 }

@@ -1,6 +1,24 @@
 //! Seat maps: what of a show is free, held and sold. Public.
 
-use crate::x;
+use crate::{
+    AppState, Problem,
+    bookings::{none_match, put},
+    documents::NoOptions,
+    params::{Id, Options},
+    shows::currency_of,
+};
+use axum::{
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use boxoffice_contracts::{Code, Money, ShowId};
+use boxoffice_store::mysql::catalogue::{self, SeatEntry};
+use sea_orm::DatabaseConnection;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use std::{sync::Arc, time::Duration};
 
 #[derive(Debug, Serialize)]
 struct SeatMapView<'a> {
@@ -34,7 +52,7 @@ struct SeatView {
 }
 
 /// `GET /v1/shows/{id}/seats`.
-pub(crate) async fn seats(
+pub(crate) async fn map(
     State(state): State<AppState>,
     Id(id): Id<ShowId>,
     Options(NoOptions {}): Options<NoOptions>,
@@ -141,4 +159,3 @@ fn seat_view(seat: SeatEntry) -> SeatView {
         },
     }
 }
-

@@ -1,25 +1,21 @@
-//! What is on sale: shows and their seat maps. Public.
+//! What is on sale. Public.
 
 use crate::{
     AppState, Problem,
-    bookings::{none_match, put},
+    bookings::put,
     documents::NoOptions,
     params::{Id, Options},
 };
 use axum::{
-    body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use boxoffice_contracts::{Code, Currency, Instant, Money, ShowId};
-use boxoffice_store::mysql::catalogue::{self, SeatEntry, ShowEntry, ShowFilter};
+use boxoffice_store::mysql::catalogue::{self, ShowEntry, ShowFilter};
 use chrono::{DateTime, SecondsFormat};
-use sea_orm::DatabaseConnection;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use std::{sync::Arc, time::Duration};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -205,7 +201,7 @@ fn local_time(at: Instant, zone: &str) -> Option<String> {
     )
 }
 
-fn currency_of(show: &ShowEntry) -> Result<Currency, Problem> {
+pub(crate) fn currency_of(show: &ShowEntry) -> Result<Currency, Problem> {
     Currency::new(&show.currency).map_err(|error| {
         tracing::error!(show.id = %show.id, %error, "a show's currency is broken");
         Problem::new(Code::InternalError)

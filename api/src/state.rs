@@ -2,7 +2,7 @@
 
 use crate::{
     ApiConfig, Documents, Intake, auth::Verifier, config::ConfigError, idempotency::RecentKeys,
-    proof::Proofs, shows::SeatMaps, watch::Watch,
+    proof::Proofs, seats::SeatMaps, watch::Watch,
 };
 use boxoffice_contracts::Instant;
 use sea_orm::DatabaseConnection;

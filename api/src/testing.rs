@@ -13,9 +13,10 @@ use axum::{
     http::{HeaderMap, Request, StatusCode},
 };
 use boxoffice_contracts::{BookingId, Envelope, Instant, Role, VenueId};
-use boxoffice_runtime::{BrokerState, IntakeError};
+use boxoffice_runtime::{BrokerState, DatabaseConfig, IntakeError, pool};
 use boxoffice_store::mongo::documents::StoredPdf;
 use chrono::DateTime;
+use futures::FutureExt;
 use sea_orm::DatabaseConnection;
 use serde_json::Value;
 use std::{
@@ -71,6 +72,20 @@ impl Documents for NoDocuments {
     }
 }
 
+/// Nobody listens there.
+fn no_database() -> DatabaseConnection {
+    let nowhere = DatabaseConfig {
+        url: "mysql://nobody@127.0.0.1:1/nothing".to_owned(),
+        acquire_timeout_ms: 50,
+        ..DatabaseConfig::default()
+    };
+    // It connects when it is first asked, so there is nothing to wait for.
+    pool::connect_lazy(&nowhere)
+        .now_or_never()
+        .unwrap()
+        .unwrap()
+}
+
 pub(crate) struct World {
     pub state: AppState,
     pub intake: Arc<FakeIntake>,
@@ -105,7 +120,7 @@ pub(crate) fn world_with(change: impl FnOnce(&mut ApiConfig)) -> World {
     });
     let state = AppState::new(Parts {
         config,
-        db: DatabaseConnection::default(),
+        db: no_database(),
         intake: intake.clone(),
         documents: Arc::new(NoDocuments),
         clock: Arc::new(|| clock_at(0)),

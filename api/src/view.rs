@@ -1,17 +1,7 @@
 //! What GET shows of a booking.
 
-use crate::{AppState, Problem, auth::Caller};
-use boxoffice_contracts::{
-    BookingId, Code, Currency, Instant, Message, Money, OperationId, Role, ShowId,
-    message::booking::Submit,
-};
-use boxoffice_store::{
-    mysql::{
-        attempts::AttemptState,
-        status::{self, BookingStatus, OperationStatus, PositionStatus},
-    },
-    reference::reference,
-};
+use boxoffice_contracts::{BookingId, Code, Currency, Instant, Money, OperationId, ShowId};
+use boxoffice_store::mysql::status::{OperationStatus, PositionStatus};
 use serde::Serialize;
 
 /// A booking as its owner, or the house, sees it. Outcomes are data, not HTTP errors.
@@ -143,7 +133,7 @@ impl Links {
 }
 
 impl PositionView {
-    fn of(position: PositionStatus, currency: Currency) -> Self {
+    pub(crate) fn of(position: PositionStatus, currency: Currency) -> Self {
         Self {
             no: position.no,
             seat_id: position.seat_id,
@@ -157,7 +147,7 @@ impl PositionView {
 }
 
 impl OperationView {
-    fn of(operation: OperationStatus) -> Self {
+    pub(crate) fn of(operation: OperationStatus) -> Self {
         Self {
             id: operation.id,
             kind: operation.kind,

@@ -1,7 +1,6 @@
 //! `boxoffice`: one binary; what it does is an argument.
 
 mod commands;
-mod doors;
 mod keys;
 mod logging;
 mod settings;

@@ -2,6 +2,7 @@
 //!
 //! Changes expand first and contract a release later, so that two versions of the workers run side by side.
 
+pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m0001_first_booking;

@@ -1,15 +1,15 @@
 //! `cargo xtask demo`: the main job, told by a client of the running stack.
 
-mod client;
+pub(crate) mod client;
 mod rush;
-mod stories;
+pub(crate) mod stories;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
 use crate::{
-    product::Programs,
+    product::{self, Programs},
     stack::{Folder, Group, State},
     ui,
 };
@@ -31,6 +31,8 @@ pub(crate) struct Arguments {
 pub(crate) struct Place {
     pub(crate) api: String,
     pub(crate) mail: Option<String>,
+    /// Health and metrics of the reservations worker.
+    pub(crate) reservations: String,
     pub(crate) folder: std::path::PathBuf,
     state: State,
     programs: Programs,
@@ -46,7 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 }
 
 impl Place {
-    fn find(profile: &str) -> Result<Self> {
+    pub(crate) fn find(profile: &str) -> Result<Self> {
         let folder = Folder::new(profile)?;
         let Some(state) = State::load(&folder)?.filter(State::is_running) else {
             bail!("nothing is running; start it with `cargo xtask up --detach`");
@@ -57,10 +59,11 @@ impl Place {
             .iter()
             .find(|process| process.group == Group::Sandbox && process.role == "mail-catcher")
             .map(|process| process.address.clone());
+        let reservations = product::internal_address(&state, "reservations")?;
         let out = folder.data("demo");
         std::fs::create_dir_all(&out)?;
         let programs = Programs::of_running(&state)?;
-        Ok(Self { api: format!("http://{listen}"), mail, folder: out, state, programs })
+        Ok(Self { api: format!("http://{listen}"), mail, reservations, folder: out, state, programs })
     }
 
     /// Tokens of customers, named `prefix-1`, `prefix-2` …

@@ -17,6 +17,7 @@ mod services;
 mod stack;
 mod status;
 mod test;
+mod throughput;
 mod tidy;
 mod ui;
 mod up;
@@ -52,6 +53,7 @@ enum Command {
     Demo(demo::Arguments),
     Gen(r#gen::Arguments),
     Tidy(tidy::Arguments),
+    Throughput(throughput::Arguments),
     Services(services::Arguments),
 }
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Gen(arguments) => r#gen::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Throughput(arguments) => throughput::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
     };
     outcome.unwrap_or_else(|error| {

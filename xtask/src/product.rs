@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::probe;
 use crate::servers::Servers;
-use crate::stack::{Group, Port, Stack, State, last_words, workspace};
+use crate::stack::{Group, Port, Ports, Stack, State, last_words, workspace};
 use crate::ui;
 
 const PACKAGES: [&str; 3] = [
@@ -325,6 +325,14 @@ pub(crate) fn start_roles(
     let names: Vec<&str> = ROLES.iter().map(|(role, _)| *role).collect();
     step.done(&names.join(", "));
     Ok(())
+}
+
+/// Where a role of a running stack serves health and metrics.
+pub(crate) fn internal_address(state: &State, role: &str) -> anyhow::Result<String> {
+    let ports = Ports::at(state.port_base)?;
+    let index = (0..).zip(ROLES).find(|(_, (name, _))| *name == role);
+    let (index, _) = index.with_context(|| format!("there is no role {role}"))?;
+    Ok(format!("http://{}", ports.worker(index)))
 }
 
 /// Names the first process that has died.

@@ -2,7 +2,7 @@ use super::say;
 use crate::settings::Settings;
 use anyhow::Result;
 use boxoffice_contracts::topology::QUEUES;
-use boxoffice_runtime::{broker::Broker, clock, declare, pool};
+use boxoffice_runtime::{Broker, clock, drift, pool};
 use boxoffice_store::mongo;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
 use std::process::ExitCode;
@@ -135,7 +135,7 @@ async fn broker(settings: &Settings) -> Vec<Finding> {
     };
     let mut findings = vec![Fine("amqp: connected".to_owned())];
     let needed: Vec<_> = QUEUES.iter().collect();
-    match declare::drift(&broker, &needed).await {
+    match drift(&broker, &needed).await {
         Ok(differences) if differences.is_empty() => findings.push(Fine("amqp: the topology is as declared".to_owned())),
         Ok(differences) => findings.extend(
             differences.iter().map(|difference| Wrong(format!("amqp: {difference}; see `boxoffice topology diff`"))),

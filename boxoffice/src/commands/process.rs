@@ -1,13 +1,9 @@
 //! What every long-running process does: connect, serve, wait for a signal, end.
 
-use crate::{
-    doors::{self, BrokerIntake, MongoDocuments},
-    keys,
-    settings::Settings,
-};
+use crate::{keys, settings::Settings};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
-use boxoffice_api::{AppState, Parts, internal_router, router};
+use boxoffice_api::{AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router};
 use boxoffice_documents::TicketSigner;
 use boxoffice_jobs::{gateway, registry};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
@@ -86,7 +82,7 @@ impl Services {
         })
         .context("configuration")?;
         let events = EventStream::start(&self.broker);
-        let (watch, hints) = (state.watch.clone(), doors::hints(&events));
+        let (watch, hints) = (state.watch.clone(), hints(&events));
         let (db, stop) = (self.db.clone(), self.stop.clone());
         self.tasks.spawn(async move { watch.run(db, hints, stop).await });
         self.serve(internal, internal_router(state.clone(), self.metrics.clone()), "api.internal_listen").await?;

@@ -2,7 +2,7 @@ use super::say;
 use crate::settings::Settings;
 use anyhow::{Context as _, Result};
 use boxoffice_contracts::topology::QUEUES;
-use boxoffice_runtime::{broker::Broker, declare};
+use boxoffice_runtime::{Broker, declare, drift};
 use std::process::ExitCode;
 
 /// Declare exchanges and queues, or show what differs.
@@ -24,13 +24,13 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
     let broker = Broker::connect_first(&settings.amqp).await.context("amqp")?;
     let code = match arguments.command {
         Command::Declare => {
-            declare::declare(&broker).await?;
+            declare(&broker).await?;
             say(&format!("{} queues and their exchanges are declared", QUEUES.len()));
             ExitCode::SUCCESS
         }
         Command::Diff => {
             let needed: Vec<_> = QUEUES.iter().collect();
-            let differences = declare::drift(&broker, &needed).await?;
+            let differences = drift(&broker, &needed).await?;
             for difference in &differences {
                 say(&difference.to_string());
             }

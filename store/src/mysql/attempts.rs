@@ -135,8 +135,13 @@ pub async fn insert_attempts(
         created_at: Set(now),
         updated_at: Set(now),
     });
-    let keep = OnConflict::new().update_column(row::Column::BookingId).to_owned();
-    row::Entity::insert_many(rows).on_conflict(keep).exec_without_returning(db).await?;
+    let keep = OnConflict::new()
+        .update_column(row::Column::BookingId)
+        .to_owned();
+    row::Entity::insert_many(rows)
+        .on_conflict(keep)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -149,7 +154,11 @@ pub async fn find(
     booking: BookingId,
     attempt: u16,
 ) -> Result<Option<Attempt>, DbErr> {
-    row::Entity::find_by_id((booking.0, attempt)).one(db).await?.map(from_row).transpose()
+    row::Entity::find_by_id((booking.0, attempt))
+        .one(db)
+        .await?
+        .map(from_row)
+        .transpose()
 }
 
 /// The booking's last attempt. Locks nothing; it changes only under the lock of its intent.
@@ -174,11 +183,7 @@ pub async fn find_last(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn save(
-    db: &impl ConnectionTrait,
-    attempt: &Attempt,
-    now: Instant,
-) -> Result<(), DbErr> {
+pub async fn save(db: &impl ConnectionTrait, attempt: &Attempt, now: Instant) -> Result<(), DbErr> {
     let changes = row::ActiveModel {
         state: Set(attempt.state.as_str().to_owned()),
         code: Set(attempt.code.clone()),
@@ -209,10 +214,16 @@ pub async fn void_unfinished(
     generation: u16,
     now: Instant,
 ) -> Result<(), DbErr> {
-    let unfinished =
-        [AttemptState::Ordered, AttemptState::Unknown, AttemptState::ActionRequired];
+    let unfinished = [
+        AttemptState::Ordered,
+        AttemptState::Unknown,
+        AttemptState::ActionRequired,
+    ];
     row::Entity::update_many()
-        .col_expr(row::Column::State, Expr::value(AttemptState::Voided.as_str()))
+        .col_expr(
+            row::Column::State,
+            Expr::value(AttemptState::Voided.as_str()),
+        )
         .col_expr(row::Column::ClientSecret, Expr::value(None::<String>))
         .col_expr(row::Column::ActionUrl, Expr::value(None::<String>))
         .col_expr(row::Column::UpdatedAt, Expr::value(now))
@@ -229,7 +240,11 @@ fn from_row(row: row::Model) -> Result<Attempt, DbErr> {
         .into_iter()
         .find(|state| state.as_str() == row.state)
         .ok_or_else(|| DbErr::Type(format!("payment_attempts.state is {:?}", row.state)))?;
-    let currency = row.authorized_currency.as_deref().map(Currency::new).transpose();
+    let currency = row
+        .authorized_currency
+        .as_deref()
+        .map(Currency::new)
+        .transpose();
     let currency = currency.map_err(|e| DbErr::Type(e.to_string()))?;
     let authorized = row.authorized_minor.zip(currency);
     Ok(Attempt {

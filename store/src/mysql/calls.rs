@@ -43,8 +43,13 @@ pub enum CallOutcome {
 }
 
 impl CallOutcome {
-    pub const ALL: [Self; 5] =
-        [Self::Sent, Self::Answered, Self::Refused, Self::ServerError, Self::NoAnswer];
+    pub const ALL: [Self; 5] = [
+        Self::Sent,
+        Self::Answered,
+        Self::Refused,
+        Self::ServerError,
+        Self::NoAnswer,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -76,8 +81,10 @@ pub async fn of_booking(
     db: &impl ConnectionTrait,
     booking: BookingId,
 ) -> Result<Vec<KeyUse>, DbErr> {
-    let rows =
-        row::Entity::find().filter(row::Column::BookingId.eq(booking.0)).all(db).await?;
+    let rows = row::Entity::find()
+        .filter(row::Column::BookingId.eq(booking.0))
+        .all(db)
+        .await?;
     rows.into_iter().map(from_row).collect()
 }
 
@@ -107,7 +114,10 @@ pub async fn announce(
         .update_column(row::Column::LastCalledAt)
         .value(row::Column::Calls, Expr::col(row::Column::Calls).add(1))
         .to_owned();
-    row::Entity::insert_many(rows).on_conflict(again).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .on_conflict(again)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -120,8 +130,11 @@ pub async fn conclude(
     endings: &[(String, CallOutcome)],
 ) -> Result<(), DbErr> {
     for outcome in CallOutcome::ALL {
-        let keys: Vec<&str> =
-            endings.iter().filter(|(_, o)| *o == outcome).map(|(key, _)| key.as_str()).collect();
+        let keys: Vec<&str> = endings
+            .iter()
+            .filter(|(_, o)| *o == outcome)
+            .map(|(key, _)| key.as_str())
+            .collect();
         if keys.is_empty() {
             continue;
         }

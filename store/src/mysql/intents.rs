@@ -52,8 +52,13 @@ pub enum IntentState {
 }
 
 impl IntentState {
-    pub const ALL: [Self; 5] =
-        [Self::Open, Self::Closing, Self::Closed, Self::Captured, Self::CaptureFailed];
+    pub const ALL: [Self; 5] = [
+        Self::Open,
+        Self::Closing,
+        Self::Closed,
+        Self::Captured,
+        Self::CaptureFailed,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -96,7 +101,8 @@ impl Intent {
     /// Whether somebody else's call is in flight.
     #[must_use]
     pub fn is_busy(&self, me: MessageId, now: Instant) -> bool {
-        self.lease.is_some_and(|lease| lease.holder != me && lease.until > now)
+        self.lease
+            .is_some_and(|lease| lease.holder != me && lease.until > now)
     }
 }
 
@@ -135,8 +141,13 @@ pub async fn insert_intents(
         created_at: Set(now),
         updated_at: Set(now),
     });
-    let keep = OnConflict::new().update_column(row::Column::BookingId).to_owned();
-    row::Entity::insert_many(rows).on_conflict(keep).exec_without_returning(db).await?;
+    let keep = OnConflict::new()
+        .update_column(row::Column::BookingId)
+        .to_owned();
+    row::Entity::insert_many(rows)
+        .on_conflict(keep)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -153,7 +164,10 @@ pub async fn mark_closing(
         return Ok(());
     }
     row::Entity::update_many()
-        .col_expr(row::Column::State, Expr::value(IntentState::Closing.as_str()))
+        .col_expr(
+            row::Column::State,
+            Expr::value(IntentState::Closing.as_str()),
+        )
         .col_expr(row::Column::UpdatedAt, Expr::value(now))
         .filter(row::Column::BookingId.is_in(bookings.iter().map(|id| id.0)))
         .filter(row::Column::State.eq(IntentState::Open.as_str()))
@@ -260,6 +274,27 @@ pub async fn keep_gateway_id(
     Ok(())
 }
 
+/// Ends the lease of `holder`, if it is still that one's. Locks the row.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn release(
+    db: &impl ConnectionTrait,
+    booking: BookingId,
+    generation: u16,
+    holder: MessageId,
+) -> Result<(), DbErr> {
+    row::Entity::update_many()
+        .col_expr(row::Column::LeaseId, Expr::value(None::<Uuid>))
+        .col_expr(row::Column::LeasedUntil, Expr::value(None::<DateTimeUtc>))
+        .filter(row::Column::BookingId.eq(booking.0))
+        .filter(row::Column::Generation.eq(generation))
+        .filter(row::Column::LeaseId.eq(holder.0))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
 fn from_row(row: row::Model) -> Result<Intent, DbErr> {
     let state = IntentState::ALL
         .into_iter()
@@ -277,6 +312,9 @@ fn from_row(row: row::Model) -> Result<Intent, DbErr> {
         refunded_outside_minor: row.refunded_outside_minor,
         capture_try: row.capture_try,
         cancel_try: row.cancel_try,
-        lease: lease.map(|(holder, until)| Lease { holder: MessageId(holder), until }),
+        lease: lease.map(|(holder, until)| Lease {
+            holder: MessageId(holder),
+            until,
+        }),
     })
 }

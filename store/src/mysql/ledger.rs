@@ -68,7 +68,9 @@ pub async fn post(
         currency: Set(amount.currency.as_str().to_owned()),
         at: Set(now),
     };
-    let keep = OnConflict::new().update_column(row::Column::OperationKey).to_owned();
+    let keep = OnConflict::new()
+        .update_column(row::Column::OperationKey)
+        .to_owned();
     row::Entity::insert_many([line(into, amount.minor), line(out_of, -amount.minor)])
         .on_conflict(keep)
         .exec_without_returning(db)

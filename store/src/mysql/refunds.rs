@@ -4,9 +4,7 @@
 
 use boxoffice_contracts::{BookingId, Currency, Instant, Money, OperationId, RefundId};
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, Set,
-    entity::prelude::*,
-    sea_query::OnConflict,
+    ConnectionTrait, DbErr, EntityTrait, Set, entity::prelude::*, sea_query::OnConflict,
 };
 
 pub mod row {
@@ -46,7 +44,12 @@ pub enum RefundState {
 }
 
 impl RefundState {
-    pub const ALL: [Self; 4] = [Self::Requested, Self::Pending, Self::Succeeded, Self::Failed];
+    pub const ALL: [Self; 4] = [
+        Self::Requested,
+        Self::Pending,
+        Self::Succeeded,
+        Self::Failed,
+    ];
 
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -109,7 +112,10 @@ pub async fn insert_refunds(
         updated_at: Set(now),
     });
     let keep = OnConflict::new().update_column(row::Column::Id).to_owned();
-    row::Entity::insert_many(rows).on_conflict(keep).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .on_conflict(keep)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -121,8 +127,10 @@ pub async fn of_booking(
     db: &impl ConnectionTrait,
     booking: BookingId,
 ) -> Result<Vec<Refund>, DbErr> {
-    let rows =
-        row::Entity::find().filter(row::Column::BookingId.eq(booking.0)).all(db).await?;
+    let rows = row::Entity::find()
+        .filter(row::Column::BookingId.eq(booking.0))
+        .all(db)
+        .await?;
     rows.into_iter().map(from_row).collect()
 }
 

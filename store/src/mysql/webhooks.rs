@@ -1,7 +1,10 @@
 //! Events of the gateway as they came, kept for 35 days: longer than the gateway lists them.
 
 use boxoffice_contracts::{BookingId, Instant};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set, entity::prelude::*,
+    sea_query::OnConflict,
+};
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -52,8 +55,13 @@ pub async fn insert_event(
         body: Set(event.body.clone()),
         received_at: Set(now),
     };
-    let keep = OnConflict::new().update_column(row::Column::EventId).to_owned();
-    row::Entity::insert(new).on_conflict(keep).exec_without_returning(db).await?;
+    let keep = OnConflict::new()
+        .update_column(row::Column::EventId)
+        .to_owned();
+    row::Entity::insert(new)
+        .on_conflict(keep)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -88,7 +96,9 @@ pub async fn forget_before(
     if old.is_empty() {
         return Ok(0);
     }
-    let done =
-        row::Entity::delete_many().filter(row::Column::EventId.is_in(old)).exec(db).await?;
+    let done = row::Entity::delete_many()
+        .filter(row::Column::EventId.is_in(old))
+        .exec(db)
+        .await?;
     Ok(done.rows_affected)
 }

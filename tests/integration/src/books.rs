@@ -97,12 +97,9 @@ impl Books {
     }
 
     pub async fn read_documents(&mut self, documents: &Database) {
-        let found = documents.collection::<Document>("ticket_documents").find(doc! {});
-        let found: Vec<Document> = found.await.unwrap().try_collect().await.unwrap();
-        self.documents = found.iter().map(stored).collect();
-        let lines = documents.collection::<Document>("timelines").find(doc! {});
-        let lines: Vec<Document> = lines.await.unwrap().try_collect().await.unwrap();
-        self.timelines = lines
+        self.documents = all(documents, "ticket_documents").await.iter().map(stored).collect();
+        self.timelines = all(documents, "timelines")
+            .await
             .iter()
             .map(|line| {
                 let version = u32::try_from(line.get_i64("version").unwrap()).unwrap();
@@ -138,6 +135,11 @@ impl Entry {
     pub(crate) fn live(&self) -> impl Iterator<Item = &positions::row::Model> {
         self.positions.iter().filter(|position| position.live)
     }
+}
+
+async fn all(documents: &Database, collection: &str) -> Vec<Document> {
+    let rows = documents.collection::<Document>(collection);
+    rows.find(doc! {}).await.unwrap().try_collect().await.unwrap()
 }
 
 fn stored(row: &Document) -> StoredDocument {

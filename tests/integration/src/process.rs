@@ -107,14 +107,12 @@ impl Process {
 
     /// SIGTERM, and waits for its end.
     pub async fn stop(&mut self) -> ExitStatus {
-        let child = self.child.as_mut().unwrap();
-        signal("TERM", child.id());
-        let (name, log) = (self.name.clone(), self.log.clone());
-        let ended = async || self.has_ended().ok_or("it still runs");
-        let status = match tokio::time::timeout(END_MAX, poll(ended)).await {
-            Ok(status) => status,
-            Err(_elapsed) => panic!("{name} did not end within {END_MAX:?}:\n{}", last_lines(&log)),
-        };
+        signal("TERM", self.child.as_ref().unwrap().id());
+        let name = self.name.clone();
+        let status = eventually(&format!("the end of {name}"), END_MAX, async || {
+            self.has_ended().ok_or_else(|| last_lines(&self.log))
+        })
+        .await;
         self.child = None;
         status
     }
@@ -138,15 +136,6 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-async fn poll<T>(mut look: impl AsyncFnMut() -> Result<T, &'static str>) -> T {
-    loop {
-        if let Ok(found) = look().await {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod instant;
 pub mod stripe;
+mod stripe_http;
 mod stripe_view;
 
 pub use config::{GatewayConfig, GatewayKind};
@@ -146,10 +147,10 @@ pub enum RefundStatus {
 pub enum GatewayError {
     /// The bank said no; nothing was reserved or taken.
     #[error("declined: {}", .error.code)]
-    Declined { error: CardError, view: Option<Box<IntentView>> },
+    Declined { error: CardError },
     /// The request is not possible; it had no effect.
     #[error("refused: {code} ({status})")]
-    Refused { code: String, status: u16, view: Option<Box<IntentView>> },
+    Refused { code: String, status: u16 },
     /// The gateway doesn't know us. No effect, for any message.
     #[error("credentials refused ({status})")]
     Credentials { status: u16 },

@@ -12,17 +12,19 @@ mod attempt;
 mod drive;
 mod intend;
 mod keys;
+mod lock;
 mod policy;
 mod record;
 mod refund;
 mod standing;
+mod tell;
 mod webhook;
 
 pub use policy::PaymentsPolicy;
 
 use crate::gateway::{Gateway, GatewayError, RefundView};
 use boxoffice_contracts::{
-    BookingId, Instant, RefundId,
+    BookingId, Instant, MessageId, RefundId,
     message::payment,
     topology::{self, Queue},
 };
@@ -74,11 +76,15 @@ pub struct Plan {
 enum Task {
     /// Bring an attempt to an answer, by confirming it or by finding out.
     Attempt(Attempt),
-    Capture { minor: i64 },
+    Capture {
+        minor: i64,
+    },
     Void,
     Refund(Refund),
     /// See where the intent stands, for the attempt of this number.
-    Look { attempt: Option<u16> },
+    Look {
+        attempt: Option<u16>,
+    },
     /// See which refunds there are.
     LookAtRefunds,
 }
@@ -96,11 +102,21 @@ pub struct Finding {
 #[derive(Debug, Clone)]
 enum Learned {
     Nothing,
-    Standing { attempt: Option<u16>, standing: Standing, door: Door },
+    Standing {
+        attempt: Option<u16>,
+        standing: Standing,
+        door: Door,
+    },
     /// The authorisation is gone and the intent canceled.
     CaptureRefused,
-    Refund { id: RefundId, view: RefundView },
-    RefundRefused { id: RefundId, word: String },
+    Refund {
+        id: RefundId,
+        view: RefundView,
+    },
+    RefundRefused {
+        id: RefundId,
+        word: String,
+    },
     Refunds(Vec<RefundView>),
 }
 
@@ -125,7 +141,12 @@ impl Payments {
         call_timeout: Duration,
         policy: PaymentsPolicy,
     ) -> Self {
-        Self { db, gateway, call_timeout, policy }
+        Self {
+            db,
+            gateway,
+            call_timeout,
+            policy,
+        }
     }
 }
 
@@ -135,17 +156,15 @@ impl Call for Payments {
     type Intent = Box<Plan>;
     type Answer = Finding;
 
-    async fn intend(
-        &self,
-        tx: &mut Tx,
-        job: &Job<Order>,
-    ) -> Result<Intended<Box<Plan>>, Failure> {
+    async fn intend(&self, tx: &mut Tx, job: &Job<Order>) -> Result<Intended<Box<Plan>>, Failure> {
         let plan = match &job.message {
             Order::Authorize(order) => {
-                self.intend_attempt(tx, job, order.booking_id, order.attempt).await?
+                self.intend_attempt(tx, job, order.booking_id, order.attempt)
+                    .await?
             }
             Order::Reconcile(order) => {
-                self.intend_reconcile(tx, job, order.booking_id, order.attempt).await?
+                self.intend_reconcile(tx, job, order.booking_id, order.attempt)
+                    .await?
             }
             Order::Capture(order) => self.intend_capture(tx, job, order).await?,
             Order::Void(order) => self.intend_void(tx, job, order).await?,
@@ -155,18 +174,29 @@ impl Call for Payments {
         Ok(plan.map_or(Intended::Done, |plan| Intended::Call(Box::new(plan))))
     }
 
-    async fn call(&self, _: &Job<Order>, plan: Box<Plan>) -> Result<Finding, Failure> {
+    async fn call(&self, job: &Job<Order>, plan: Box<Plan>) -> Result<Finding, Failure> {
         let mut endings = Vec::new();
         let learned = match &plan.task {
-            Task::Attempt(attempt) => self.bring_to_answer(&plan, attempt, &mut endings).await?,
-            Task::Capture { minor } => self.capture(&plan, *minor, &mut endings).await?,
-            Task::Void => self.void(&plan, &mut endings).await?,
-            Task::Refund(refund) => self.pay_back(&plan, refund, &mut endings).await?,
-            Task::Look { attempt } => self.look_for(&plan, *attempt).await?,
-            Task::LookAtRefunds => self.look_at_refunds(&plan).await?,
+            Task::Attempt(attempt) => self.bring_to_answer(&plan, attempt, &mut endings).await,
+            Task::Capture { minor } => self.capture(&plan, *minor, &mut endings).await,
+            Task::Void => self.void(&plan, &mut endings).await,
+            Task::Refund(refund) => self.pay_back(&plan, refund, &mut endings).await,
+            Task::Look { attempt } => self.look_for(&plan, *attempt).await,
+            Task::LookAtRefunds => self.look_at_refunds(&plan).await,
         };
         let (booking, generation) = (plan.intent.booking, plan.intent.generation);
-        Ok(Finding { booking, generation, endings, learned })
+        match learned {
+            Ok(learned) => Ok(Finding {
+                booking,
+                generation,
+                endings,
+                learned,
+            }),
+            Err(failure) => {
+                self.leave(&plan, job.id(), &endings).await?;
+                Err(failure)
+            }
+        }
     }
 
     async fn record(&self, tx: &mut Tx, job: &Job<Order>, found: Finding) -> Result<(), Failure> {
@@ -189,15 +219,19 @@ impl Payments {
             GatewayError::NoAnswer(_) | GatewayError::ServerError { .. }
                 if !self.gateway.probe().await =>
             {
-                Failure::Down(Service::Gateway, Cause::new("gateway_silent", error.to_string()))
+                Failure::Down(
+                    Service::Gateway,
+                    Cause::new("gateway_silent", error.to_string()),
+                )
             }
             error => without_effect(error),
         }
     }
 
-    /// Keeps how calls ended although the message isn't done: the next try must know.
-    async fn note(&self, endings: &Endings) -> Result<(), Failure> {
+    /// Keeps how calls ended although the message isn't done: the next try must know. Others may call meanwhile.
+    async fn leave(&self, plan: &Plan, me: MessageId, endings: &Endings) -> Result<(), Failure> {
         let tx = self.db.begin().await?;
+        intents::release(&tx, plan.intent.booking, plan.intent.generation, me).await?;
         calls::conclude(&tx, endings).await?;
         tx.commit().await?;
         Ok(())

@@ -123,7 +123,11 @@ pub(crate) struct Read {
 pub(crate) fn read(queue: &str, properties: &BasicProperties, body: &[u8]) -> Read {
     let mut fault = None;
     let table = properties.headers().as_ref();
-    let get = |name: &str| table.and_then(|table| table.inner().get(name)).and_then(as_text);
+    let get = |name: &str| {
+        table
+            .and_then(|table| table.inner().get(name))
+            .and_then(as_text)
+    };
     let count = |name: &str| table.and_then(|t| t.inner().get(name)).and_then(as_count);
 
     let id = properties.message_id().as_ref().map(ShortString::as_str);
@@ -135,11 +139,18 @@ pub(crate) fn read(queue: &str, properties: &BasicProperties, body: &[u8]) -> Re
         });
     }
     let message_id = message_id.unwrap_or_else(|| MessageId::of_content(queue, body));
-    let kind = properties.kind().as_ref().map(ShortString::as_str).unwrap_or_default();
+    let kind = properties
+        .kind()
+        .as_ref()
+        .map(ShortString::as_str)
+        .unwrap_or_default();
     if kind.is_empty() {
         fault.get_or_insert_with(|| "type is missing".to_owned());
     }
-    let correlation = properties.correlation_id().as_ref().map(ShortString::as_str);
+    let correlation = properties
+        .correlation_id()
+        .as_ref()
+        .map(ShortString::as_str);
     let correlation_id = correlation.and_then(|id| BookingId::from_str(id).ok());
     if correlation.is_some() && correlation_id.is_none() {
         fault.get_or_insert_with(|| "correlation id is not a UUID".to_owned());
@@ -176,7 +187,9 @@ pub(crate) fn read(queue: &str, properties: &BasicProperties, body: &[u8]) -> Re
 }
 
 pub(crate) fn parse_instant(text: &str) -> Option<Instant> {
-    Some(Instant::from(chrono::DateTime::parse_from_rfc3339(text).ok()?))
+    Some(Instant::from(
+        chrono::DateTime::parse_from_rfc3339(text).ok()?,
+    ))
 }
 
 /// AMQP short strings end at 255 bytes; lapin panics beyond.
@@ -250,7 +263,10 @@ mod tests {
     fn a_message_without_a_usable_id_is_named_by_its_content() {
         let bare = read("q", &BasicProperties::default(), b"rubbish");
         assert!(bare.fault.is_some());
-        assert_eq!(bare.envelope.message_id, MessageId::of_content("q", b"rubbish"));
+        assert_eq!(
+            bare.envelope.message_id,
+            MessageId::of_content("q", b"rubbish")
+        );
         let broken = properties(&envelope()).with_message_id("seventeen".into());
         assert!(read("q", &broken, b"{}").fault.is_some());
     }

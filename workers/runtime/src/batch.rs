@@ -20,7 +20,11 @@ pub(crate) async fn run<W: Decide>(name: &'static str, worker: Arc<W>, env: Env)
         Box::pin(async move { worker.probe().await })
     });
     let role = Role::start(name, W::QUEUES, probe, env);
-    let max = W::QUEUES.iter().map(|queue| queue.batch_max).max().unwrap_or(1);
+    let max = W::QUEUES
+        .iter()
+        .map(|queue| queue.batch_max)
+        .max()
+        .unwrap_or(1);
     while let Some(batch) = role.take(usize::from(max)).await {
         let alone = batch.iter().any(|delivered| delivered.alone);
         if alone {
@@ -112,9 +116,13 @@ async fn attempt<W: Decide>(
 
     let keys: Vec<_> = pairs.iter().map(|(delivered, _)| delivered.key()).collect();
     let won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
-    let (new, repeated): (Vec<_>, Vec<_>) =
-        pairs.into_iter().partition(|(delivered, _)| won.contains(&delivered.key()));
-    let repeated: Vec<_> = repeated.into_iter().map(|(delivered, _)| delivered).collect();
+    let (new, repeated): (Vec<_>, Vec<_>) = pairs
+        .into_iter()
+        .partition(|(delivered, _)| won.contains(&delivered.key()));
+    let repeated: Vec<_> = repeated
+        .into_iter()
+        .map(|(delivered, _)| delivered)
+        .collect();
     telemetry::handled(queue, "repeated", repeated.len());
     role::repeat(tx.db(), repeated, &mut settlement).await?;
 
@@ -176,7 +184,9 @@ async fn conclude(
 ) -> Result<(), Failure> {
     let (mut open, mut resolved) = (Vec::new(), Vec::new());
     let (mut done, mut parked_count) = (0, 0);
-    let queue = deliveries.first().map_or("", |delivered| delivered.queue.name);
+    let queue = deliveries
+        .first()
+        .map_or("", |delivered| delivered.queue.name);
     for (delivered, verdict) in deliveries.into_iter().zip(verdicts) {
         match settle::fate(&delivered, verdict) {
             None => {
@@ -189,7 +199,7 @@ async fn conclude(
             // Its inbox row must not commit: it will be handled again under the same id.
             Some(Fate::Move(moving)) => {
                 open.push(delivered.key());
-                settlement.moves.push(moving);
+                settlement.moves.push(*moving);
             }
             Some(Fate::Park(cause)) => {
                 settle::log(&delivered, "parked", &cause);
@@ -214,7 +224,14 @@ pub(crate) fn unhandled<M>(
     pairs: Vec<Paired<M>>,
     handled: &HashSet<boxoffice_contracts::MessageId>,
 ) -> (Vec<Paired<M>>, Vec<Arc<Delivered>>) {
-    let (repeated, new): (Vec<_>, Vec<_>) =
-        pairs.into_iter().partition(|(delivered, _)| handled.contains(&delivered.id()));
-    (new, repeated.into_iter().map(|(delivered, _)| delivered).collect())
+    let (repeated, new): (Vec<_>, Vec<_>) = pairs
+        .into_iter()
+        .partition(|(delivered, _)| handled.contains(&delivered.id()));
+    (
+        new,
+        repeated
+            .into_iter()
+            .map(|(delivered, _)| delivered)
+            .collect(),
+    )
 }

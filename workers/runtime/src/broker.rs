@@ -101,7 +101,10 @@ impl Broker {
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
         let (publishing, consuming) = (Link::new(Link::PUBLISH), Link::new(Link::CONSUME));
         let (first_publishing, first_consuming) = first.unzip();
-        for (link, first) in [(&publishing, first_publishing), (&consuming, first_consuming)] {
+        for (link, first) in [
+            (&publishing, first_publishing),
+            (&consuming, first_consuming),
+        ] {
             let supervisor = Supervisor {
                 config: config.clone(),
                 uri: uri.clone(),
@@ -149,7 +152,10 @@ impl Broker {
     pub async fn close(&self) {
         self.0.stop.cancel();
         self.0.tasks.close();
-        if timeout(CLOSE_TIMEOUT * 2, self.0.tasks.wait()).await.is_err() {
+        if timeout(CLOSE_TIMEOUT * 2, self.0.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("broker connections did not close in time");
         }
     }
@@ -341,7 +347,11 @@ impl Supervisor {
         });
         let generation = link.generation();
         let blocked = connection.status().blocked();
-        link.set_state(if blocked { BrokerState::Blocked } else { BrokerState::Up });
+        link.set_state(if blocked {
+            BrokerState::Blocked
+        } else {
+            BrokerState::Up
+        });
         tracing::info!(link = link.name, generation, "broker connected");
         let mut look = tokio::time::interval(LOOK_EVERY);
         let stopped = loop {
@@ -409,7 +419,10 @@ async fn connect(
     match timeout(config.connect_timeout(), connecting).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(failed(error.to_string())),
-        Err(_) => Err(failed(format!("no answer in {} ms", config.connect_timeout_ms))),
+        Err(_) => Err(failed(format!(
+            "no answer in {} ms",
+            config.connect_timeout_ms
+        ))),
     }
 }
 

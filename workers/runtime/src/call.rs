@@ -14,6 +14,7 @@ use crate::{
     settle::Settlement,
     telemetry, tx,
 };
+use boxoffice_contracts::topology::Queue;
 use std::{sync::Arc, time::Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use uuid::Uuid;
@@ -23,7 +24,7 @@ pub(crate) struct Called<W: Call> {
     pub(crate) delivered: Arc<Delivered>,
     pub(crate) job: Job<W::Message>,
     pub(crate) answer: Result<W::Answer, Failure>,
-    /// Held until the answer is recorded: it bounds what is in flight.
+    /// Held until the answer is recorded: it bounds how many messages are under way.
     pub(crate) permit: OwnedSemaphorePermit,
 }
 
@@ -42,34 +43,38 @@ pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
         worker: Arc::clone(&worker),
     };
     let recording = role.env.tasks.spawn(recorder.run(receiver));
-    let calls = Arc::new(Semaphore::new(usize::from(queue.calls_max)));
+    let most = under_way_max(queue);
+    let under_way = Arc::new(Semaphore::new(usize::from(most)));
     let intender = Intender {
         role: Arc::clone(&role),
         worker,
         answers,
+        calls: Arc::new(Semaphore::new(usize::from(queue.calls_max))),
     };
     // The first permit is taken before the messages: a batch is as large as there is room for.
-    while let Ok(first) = Arc::clone(&calls).acquire_owned().await {
-        let room = (1 + calls.available_permits()).min(usize::from(queue.batch_max));
+    while let Ok(first) = Arc::clone(&under_way).acquire_owned().await {
+        let room = (1 + under_way.available_permits()).min(usize::from(queue.batch_max));
         let Some(batch) = role.take(room).await else {
             break;
         };
         if batch.iter().any(|delivered| delivered.alone) {
             // Alone: everything else is finished first, and nothing begins until it is settled.
             drop(first);
-            let all = u32::from(queue.calls_max);
-            let Ok(all) = Arc::clone(&calls).acquire_many_owned(all).await else {
+            let Ok(all) = Arc::clone(&under_way)
+                .acquire_many_owned(u32::from(most))
+                .await
+            else {
                 break;
             };
             role.settler.idle().await;
             intender.handle(batch, vec![all]).await;
-            let _settled = calls.acquire_many(u32::from(queue.calls_max)).await;
+            let _settled = under_way.acquire_many(u32::from(most)).await;
             role.settler.idle().await;
             continue;
         }
         let mut permits = vec![first];
         while permits.len() < batch.len()
-            && let Ok(permit) = Arc::clone(&calls).try_acquire_owned()
+            && let Ok(permit) = Arc::clone(&under_way).try_acquire_owned()
         {
             permits.push(permit);
         }
@@ -84,16 +89,31 @@ pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
     role.end().await;
 }
 
+/// Messages between intent and record: two batches, so that one is recorded while the next is intended. They
+/// need not all be calling at once.
+fn under_way_max(queue: &Queue) -> u16 {
+    let batches = queue.calls_max.max(queue.batch_max).saturating_mul(2);
+    batches.min(queue.prefetch).max(1)
+}
+
 struct Intender<W: Call> {
     role: Arc<Role>,
     worker: Arc<W>,
     answers: mpsc::UnboundedSender<Called<W>>,
+    calls: Arc<Semaphore>,
 }
+
+/// A message that is to be called for.
+type Intent<W> = (
+    Arc<Delivered>,
+    Job<<W as Call>::Message>,
+    <W as Call>::Intent,
+);
 
 /// What the first transaction found for each message.
 struct Intents<W: Call> {
     settlement: Settlement,
-    calls: Vec<(Arc<Delivered>, Job<W::Message>, W::Intent)>,
+    calls: Vec<Intent<W>>,
 }
 
 /// The failure of one job among many, or of the transaction as a whole.
@@ -120,27 +140,24 @@ impl<W: Call> Intender<W> {
             let Some(first) = part.first() else { continue };
             let queue = first.queue.name;
             let attempt = intend(Arc::clone(role), Arc::clone(&self.worker), part.clone());
-            let stopped = match role::guarded(role.env.tasks.spawn(async move {
-                Ok(attempt.await)
-            }))
-            .await
-            {
-                Ok(Ok(intents)) => {
-                    conflicts = 0;
-                    role.progressed();
-                    role.settler.settle(intents.settlement).await;
-                    for (delivered, job, intent) in intents.calls {
-                        match permits.pop() {
-                            Some(permit) => self.call(delivered, job, intent, permit),
-                            // There is one for each; should it be missing, the message begins again.
-                            None => role.hand.put_back(vec![delivered]),
+            let stopped =
+                match role::guarded(role.env.tasks.spawn(async move { Ok(attempt.await) })).await {
+                    Ok(Ok(intents)) => {
+                        conflicts = 0;
+                        role.progressed();
+                        role.settler.settle(intents.settlement).await;
+                        for (delivered, job, intent) in intents.calls {
+                            match permits.pop() {
+                                Some(permit) => self.call(delivered, job, intent, permit),
+                                // There is one for each; should it be missing, the message begins again.
+                                None => role.hand.put_back(vec![delivered]),
+                            }
                         }
+                        continue;
                     }
-                    continue;
-                }
-                Ok(Err(stopped)) => stopped,
-                Err(failure) => Stopped::Whole(failure),
-            };
+                    Ok(Err(stopped)) => stopped,
+                    Err(failure) => Stopped::Whole(failure),
+                };
             match stopped {
                 Stopped::Own(_, Failure::Down(service, cause))
                 | Stopped::Whole(Failure::Down(service, cause)) => {
@@ -196,8 +213,13 @@ impl<W: Call> Intender<W> {
         let (worker, answers) = (Arc::clone(&self.worker), self.answers.clone());
         let (tasks, kill) = (self.role.env.tasks.clone(), self.role.env.kill.clone());
         let span = telemetry::span(delivered.queue.name, &job.envelope);
-        let since = Instant::now();
+        let calls = Arc::clone(&self.calls);
         self.role.env.tasks.spawn(async move {
+            let slot = tokio::select! {
+                slot = calls.acquire_owned() => slot,
+                () = kill.cancelled() => return,
+            };
+            let since = Instant::now();
             let asked = job.clone();
             let calling = async move { worker.call(&asked, intent).await };
             let call = tasks.spawn(calling.instrument(span));
@@ -207,6 +229,7 @@ impl<W: Call> Intender<W> {
                 // The message goes back; the key on the call makes its repetition harmless.
                 () = kill.cancelled() => return abort.abort(),
             };
+            drop(slot);
             metrics::histogram!(telemetry::CALL_SECONDS, "queue" => delivered.queue.name)
                 .record(since.elapsed().as_secs_f64());
             // The receiver ends only when nobody waits for the answer any more.
@@ -278,9 +301,9 @@ pub(crate) async fn finish(
 }
 
 pub(crate) fn resolved(done: &[Arc<Delivered>]) -> Vec<inbox::Key> {
-    let replays = done.iter().filter_map(|delivered| {
-        Some((delivered.queue.name, delivered.read.envelope.replay_of?))
-    });
+    let replays = done
+        .iter()
+        .filter_map(|delivered| Some((delivered.queue.name, delivered.read.envelope.replay_of?)));
     replays.collect()
 }
 

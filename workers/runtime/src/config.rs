@@ -147,7 +147,10 @@ mod tests {
             ..BrokerConfig::default()
         };
         let shown = format!("{config:?}");
-        assert!(!shown.contains("s3cr") && shown.contains("me:***@h:1/v"), "{shown}");
+        assert!(
+            !shown.contains("s3cr") && shown.contains("me:***@h:1/v"),
+            "{shown}"
+        );
         assert_eq!(redacted("mysql://h/db"), "mysql://h/db");
     }
 }

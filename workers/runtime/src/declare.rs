@@ -20,9 +20,14 @@ const DECLARE_TIMEOUT: Duration = Duration::from_secs(15);
 /// What differs between what is needed and what the broker has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Difference {
-    Missing { what: String },
+    Missing {
+        what: String,
+    },
     /// There under this name with other arguments; the text is the broker's.
-    Inequivalent { what: String, text: String },
+    Inequivalent {
+        what: String,
+        text: String,
+    },
 }
 
 impl fmt::Display for Difference {
@@ -137,9 +142,15 @@ impl ExchangeSpec {
         };
         let mut arguments = FieldTable::default();
         if self.alternate {
-            text(&mut arguments, "alternate-exchange", Exchange::Unroutable.name());
+            text(
+                &mut arguments,
+                "alternate-exchange",
+                Exchange::Unroutable.name(),
+            );
         }
-        channel.exchange_declare(self.name.into(), self.kind, options, arguments).await
+        channel
+            .exchange_declare(self.name.into(), self.kind, options, arguments)
+            .await
     }
 }
 
@@ -179,7 +190,9 @@ impl QueueSpec {
             passive,
             ..QueueDeclareOptions::default()
         };
-        channel.queue_declare(self.name.into(), options, self.arguments).await?;
+        channel
+            .queue_declare(self.name.into(), options, self.arguments)
+            .await?;
         Ok(())
     }
 }
@@ -209,10 +222,21 @@ fn queues(broker: &Broker) -> Vec<QueueSpec> {
 
 fn worker_queue(queue: &Queue) -> QueueSpec {
     // What kills the filer of parked messages must not come back to it.
-    let parked = queue.bindings.iter().any(|binding| binding.exchange == Exchange::Parked);
-    let dead = if parked { Exchange::Unroutable } else { Exchange::Parked };
+    let parked = queue
+        .bindings
+        .iter()
+        .any(|binding| binding.exchange == Exchange::Parked);
+    let dead = if parked {
+        Exchange::Unroutable
+    } else {
+        Exchange::Parked
+    };
     let mut arguments = dead_lettering(dead.name());
-    number(&mut arguments, "x-delivery-limit", u128::from(DELIVERY_LIMIT));
+    number(
+        &mut arguments,
+        "x-delivery-limit",
+        u128::from(DELIVERY_LIMIT),
+    );
     if let Some(length) = queue.length_max {
         number(&mut arguments, "x-max-length", u128::from(length));
     }
@@ -237,7 +261,13 @@ fn dead_lettering(exchange: &str) -> FieldTable {
 async fn bind_all(channel: Channel) -> lapin::Result<()> {
     for queue in QUEUES {
         for binding in queue.bindings {
-            bind(&channel, queue.name, binding.exchange.name(), binding.pattern).await?;
+            bind(
+                &channel,
+                queue.name,
+                binding.exchange.name(),
+                binding.pattern,
+            )
+            .await?;
         }
         bind(&channel, queue.name, Exchange::Return.name(), queue.name).await?;
     }
@@ -250,7 +280,13 @@ async fn bind_all(channel: Channel) -> lapin::Result<()> {
 async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
     let options = QueueBindOptions::default();
     channel
-        .queue_bind(queue.into(), exchange.into(), key.into(), options, FieldTable::default())
+        .queue_bind(
+            queue.into(),
+            exchange.into(),
+            key.into(),
+            options,
+            FieldTable::default(),
+        )
         .await
 }
 

@@ -3,7 +3,11 @@
 //! It promises nothing: it is bounded, drops its oldest, and is empty after each reconnect. Whoever waits
 //! for a state reads it from the database, at first, after [`Happened::Rebound`], and now and then.
 
-use crate::{amqp, backoff::Backoff, broker::{Broker, BrokerError}};
+use crate::{
+    amqp,
+    backoff::Backoff,
+    broker::{Broker, BrokerError},
+};
 use boxoffice_contracts::{Envelope, topology::Exchange};
 use futures::StreamExt;
 use lapin::{
@@ -110,14 +114,26 @@ impl Listener {
                 ..QueueDeclareOptions::default()
             };
             let mut arguments = FieldTable::default();
-            arguments.insert("x-max-length".into(), AMQPValue::LongLongInt(i64::from(WAITING_MAX)));
-            arguments.insert("x-overflow".into(), AMQPValue::LongString("drop-head".into()));
+            arguments.insert(
+                "x-max-length".into(),
+                AMQPValue::LongLongInt(i64::from(WAITING_MAX)),
+            );
+            arguments.insert(
+                "x-overflow".into(),
+                AMQPValue::LongString("drop-head".into()),
+            );
             let declared = channel.queue_declare("".into(), options, arguments).await?;
             let queue = declared.name().clone();
             let exchange = amqp::short(Exchange::Events.name());
             let binding = QueueBindOptions::default();
             channel
-                .queue_bind(queue.clone(), exchange, "#".into(), binding, FieldTable::default())
+                .queue_bind(
+                    queue.clone(),
+                    exchange,
+                    "#".into(),
+                    binding,
+                    FieldTable::default(),
+                )
                 .await?;
             let options = BasicConsumeOptions {
                 // What is lost here is read again.
@@ -125,7 +141,9 @@ impl Listener {
                 exclusive: true,
                 ..BasicConsumeOptions::default()
             };
-            channel.basic_consume(queue, "".into(), options, FieldTable::default()).await
+            channel
+                .basic_consume(queue, "".into(), options, FieldTable::default())
+                .await
         };
         let mut consumer = match timeout(BROKER_TIMEOUT, subscribe).await {
             Ok(consumer) => consumer?,

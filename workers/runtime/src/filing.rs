@@ -33,7 +33,10 @@ pub(crate) async fn run(env: Env) {
             if part.is_empty() {
                 break;
             }
-            let attempt = role.env.tasks.spawn(attempt(Arc::clone(&role), part.clone()));
+            let attempt = role
+                .env
+                .tasks
+                .spawn(attempt(Arc::clone(&role), part.clone()));
             match role::guarded(attempt).await {
                 Ok(settlement) => {
                     role.progressed();
@@ -67,8 +70,9 @@ pub(crate) async fn run(env: Env) {
 
 async fn attempt(role: Arc<Role>, batch: Vec<Arc<Delivered>>) -> Result<Settlement, Failure> {
     let mut settlement = Settlement::default();
-    let (again, filed): (Vec<_>, Vec<_>) =
-        batch.into_iter().partition(|delivered| one_more_chance(delivered));
+    let (again, filed): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .partition(|delivered| one_more_chance(delivered));
     settlement.moves = again.iter().map(back).collect();
     if filed.is_empty() {
         return Ok(settlement);
@@ -119,7 +123,11 @@ fn back(delivered: &Arc<Delivered>) -> Move {
 /// `code: detail`, as [`crate::settle`] wrote it; else what the broker says.
 fn reason(delivered: &Delivered) -> (String, String) {
     let read = &delivered.read;
-    match read.cause.as_deref().and_then(|cause| cause.split_once(": ")) {
+    match read
+        .cause
+        .as_deref()
+        .and_then(|cause| cause.split_once(": "))
+    {
         Some((code, detail)) if read.death_reason.is_none() => (code.to_owned(), detail.to_owned()),
         _ => {
             let death = read.death_reason.as_deref().unwrap_or("unknown");

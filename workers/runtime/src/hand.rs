@@ -109,6 +109,8 @@ impl Hand {
     }
 
     fn slot(&self, slot: usize) -> std::sync::MutexGuard<'_, VecDeque<Arc<Delivered>>> {
-        self.slots[slot].lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots[slot]
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -70,21 +70,25 @@ impl Health {
             .collect()
     }
 
-    /// Whether every role is running.
+    /// Whether there are roles and every one is running.
     #[must_use]
     pub fn ready(&self) -> bool {
-        self.roles().iter().all(|role| role.state == RoleState::Running)
+        let roles = self.roles();
+        !roles.is_empty() && roles.iter().all(|role| role.state == RoleState::Running)
     }
 
     pub(crate) fn set(&self, role: &'static str, state: RoleState) {
         let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let progress = entries.get(role).and_then(|entry| entry.progress);
         let since = Instant::now();
-        entries.insert(role, Entry {
-            state,
-            since,
-            progress,
-        });
+        entries.insert(
+            role,
+            Entry {
+                state,
+                since,
+                progress,
+            },
+        );
     }
 
     pub(crate) fn progressed(&self, role: &'static str) {

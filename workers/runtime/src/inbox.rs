@@ -47,7 +47,12 @@ pub(crate) async fn claim(
             "SELECT message_id FROM inbox WHERE queue = '{queue}' AND message_id IN ({}) AND batch = {batch}",
             sql::list(&ids, |id| sql::id(*id))
         );
-        won.extend(select_ids(tx, select).await?.into_iter().map(|id| (queue, id)));
+        won.extend(
+            select_ids(tx, select)
+                .await?
+                .into_iter()
+                .map(|id| (queue, id)),
+        );
     }
     Ok(won)
 }
@@ -100,7 +105,9 @@ fn by_queue(keys: &[Key]) -> Vec<(&'static str, Vec<MessageId>)> {
 }
 
 async fn select_ids(tx: &DatabaseTransaction, sql: String) -> Result<Vec<MessageId>, Failure> {
-    let rows = tx.query_all_raw(Statement::from_string(DbBackend::MySql, sql)).await?;
+    let rows = tx
+        .query_all_raw(Statement::from_string(DbBackend::MySql, sql))
+        .await?;
     let mut ids = Vec::with_capacity(rows.len());
     for row in rows {
         let bytes: Vec<u8> = row.try_get_by_index(0)?;

@@ -11,11 +11,7 @@ use crate::{
     telemetry,
 };
 use boxoffice_contracts::{Envelope, MessageId, topology::Exchange};
-use lapin::{
-    Confirmation,
-    options::BasicPublishOptions,
-    types::ShortString,
-};
+use lapin::{Confirmation, options::BasicPublishOptions, types::ShortString};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -127,7 +123,11 @@ impl IntakePublisher {
             let exchange = amqp::short(&self.0.exchange);
             let properties = amqp::properties(envelope);
             let kind = amqp::short(&envelope.kind);
-            opened.channel.basic_publish(exchange, kind, options, body, properties).await?.await
+            opened
+                .channel
+                .basic_publish(exchange, kind, options, body, properties)
+                .await?
+                .await
         };
         // When this future is dropped here, the channel drops with it: nobody inherits its open confirm.
         match timeout_at(deadline, publish).await {

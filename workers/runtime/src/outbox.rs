@@ -79,8 +79,15 @@ pub(crate) async fn unsent_of(
     if causes.is_empty() {
         return Ok(Vec::new());
     }
-    let condition = format!("cause_id IN ({}) ORDER BY id", sql::list(causes, |id| sql::id(*id)));
-    Ok(select(tx, &condition).await?.into_iter().filter_map(|row| row.sent()).collect())
+    let condition = format!(
+        "cause_id IN ({}) ORDER BY id",
+        sql::list(causes, |id| sql::id(*id))
+    );
+    Ok(select(tx, &condition)
+        .await?
+        .into_iter()
+        .filter_map(|row| row.sent())
+        .collect())
 }
 
 /// A row as it was read; what is in it may be unreadable.
@@ -120,8 +127,13 @@ pub(crate) async fn select(
         "SELECT id, message_id, attempts, exchange, kind, CAST(envelope AS CHAR) AS envelope, body \
          FROM outbox WHERE {condition}"
     );
-    let rows = tx.query_all_raw(Statement::from_string(DbBackend::MySql, sql)).await?;
-    rows.iter().map(pending).collect::<Result<_, _>>().map_err(Failure::from)
+    let rows = tx
+        .query_all_raw(Statement::from_string(DbBackend::MySql, sql))
+        .await?;
+    rows.iter()
+        .map(pending)
+        .collect::<Result<_, _>>()
+        .map_err(Failure::from)
 }
 
 fn pending(row: &QueryResult) -> Result<Pending, sea_orm::DbErr> {

@@ -59,7 +59,9 @@ pub(crate) async fn park(
 ) -> Result<(), Failure> {
     for parking in parkings {
         let envelope = parking.envelope;
-        let booking = envelope.correlation_id.map_or("NULL".to_owned(), |id| sql::bytes(id.0.as_bytes()));
+        let booking = envelope
+            .correlation_id
+            .map_or("NULL".to_owned(), |id| sql::bytes(id.0.as_bytes()));
         let reason: String = parking.reason.chars().take(REASON_CHARS_MAX).collect();
         let upsert = format!(
             "INSERT INTO parked_messages (queue, message_id, fingerprint, code, reason, kind, booking_id, \
@@ -154,12 +156,18 @@ pub async fn replay(
     queue: &str,
     message_id: MessageId,
 ) -> Result<(), ReplayError> {
-    let key = format!("queue = {} AND message_id = {}", sql::text(queue), sql::id(message_id));
+    let key = format!(
+        "queue = {} AND message_id = {}",
+        sql::text(queue),
+        sql::id(message_id)
+    );
     let tx = db.begin().await.map_err(Failure::from)?;
     let select = format!(
         "SELECT CAST(envelope AS CHAR) AS envelope, body FROM parked_messages WHERE {key} FOR UPDATE"
     );
-    let found = tx.query_one_raw(Statement::from_string(DbBackend::MySql, select)).await;
+    let found = tx
+        .query_one_raw(Statement::from_string(DbBackend::MySql, select))
+        .await;
     let row = found.map_err(Failure::from)?.ok_or(ReplayError::Unknown)?;
     let envelope: String = row.try_get("", "envelope").map_err(Failure::from)?;
     let body: Vec<u8> = row.try_get("", "body").map_err(Failure::from)?;
@@ -172,7 +180,9 @@ pub async fn replay(
     );
     tx.execute_unprepared(&mark).await.map_err(Failure::from)?;
     tx.commit().await.map_err(Failure::from)?;
-    let sent = publisher.publish_one(Wire::to_queue(queue, &envelope, body)).await;
+    let sent = publisher
+        .publish_one(Wire::to_queue(queue, &envelope, body))
+        .await;
     if sent.is_err() {
         // An unknown outcome leaves it parked: replayed twice it is handled once.
         let unmark = format!(
@@ -201,7 +211,10 @@ pub async fn discard(
         sql::text(queue),
         sql::id(message_id)
     );
-    tx::run(db, async |tx| Ok(tx.execute_unprepared(&update).await?.rows_affected() > 0)).await
+    tx::run(db, async |tx| {
+        Ok(tx.execute_unprepared(&update).await?.rows_affected() > 0)
+    })
+    .await
 }
 
 /// A parked message as a list shows it; without its body.
@@ -232,7 +245,9 @@ pub async fn list(
          FROM parked_messages WHERE status = '{}' ORDER BY last_failed_at DESC LIMIT {limit}",
         status.as_str()
     );
-    let rows = db.query_all_raw(Statement::from_string(DbBackend::MySql, select)).await?;
+    let rows = db
+        .query_all_raw(Statement::from_string(DbBackend::MySql, select))
+        .await?;
     let mut listed = Vec::with_capacity(rows.len());
     for row in rows {
         let id: Vec<u8> = row.try_get("", "message_id")?;
@@ -252,7 +267,12 @@ pub async fn list(
 }
 
 impl<'a> Parking<'a> {
-    pub(crate) fn new(queue: &'a str, envelope: &'a Envelope, body: &'a [u8], cause: &'a Cause) -> Self {
+    pub(crate) fn new(
+        queue: &'a str,
+        envelope: &'a Envelope,
+        body: &'a [u8],
+        cause: &'a Cause,
+    ) -> Self {
         Self {
             queue,
             envelope,

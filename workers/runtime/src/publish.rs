@@ -201,11 +201,13 @@ impl Publisher {
         {
             return Ok(opened.clone());
         }
-        let opened = confirmed_channel(&self.0.broker).await.map_err(|error| match error {
-            BrokerError::Blocked => PublishError::Blocked,
-            BrokerError::Down => PublishError::Down,
-            other => PublishError::Failed(other.to_string()),
-        })?;
+        let opened = confirmed_channel(&self.0.broker)
+            .await
+            .map_err(|error| match error {
+                BrokerError::Blocked => PublishError::Blocked,
+                BrokerError::Down => PublishError::Down,
+                other => PublishError::Failed(other.to_string()),
+            })?;
         *slot = Some(opened.clone());
         Ok(opened)
     }
@@ -229,9 +231,9 @@ impl Publisher {
                         Err(PublishError::Returned)
                     }
                     Ok(Ok(Confirmation::Nack(None))) => Err(PublishError::Refused),
-                    Ok(Ok(Confirmation::NotRequested)) => {
-                        Err(PublishError::Failed("channel not in confirm mode".to_owned()))
-                    }
+                    Ok(Ok(Confirmation::NotRequested)) => Err(PublishError::Failed(
+                        "channel not in confirm mode".to_owned(),
+                    )),
                     Ok(Err(error)) => Err(PublishError::Failed(error.to_string())),
                     Err(_) => {
                         late = true;
@@ -250,7 +252,13 @@ impl Publisher {
             }
         }
         if late {
-            self.silent(opened);
+            // Silence has a reason that is told once for all: an alarm, or a dead connection.
+            let reason = self.silent(opened);
+            for result in &mut results {
+                if *result == Err(PublishError::TimedOut) {
+                    *result = Err(reason.clone());
+                }
+            }
         }
         results
     }
@@ -269,7 +277,9 @@ impl Publisher {
 /// A new channel in confirm mode on the publishing connection.
 pub(crate) async fn confirmed_channel(broker: &Broker) -> Result<Opened, BrokerError> {
     let opened = broker.publishing_link().channel().await?;
-    let select = opened.channel.confirm_select(ConfirmSelectOptions::default());
+    let select = opened
+        .channel
+        .confirm_select(ConfirmSelectOptions::default());
     match tokio::time::timeout(SELECT_TIMEOUT, select).await {
         Ok(result) => result?,
         Err(_) => return Err(BrokerError::TimedOut("confirm.select")),

@@ -21,10 +21,7 @@ use lapin::{
     types::FieldTable,
 };
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::watch,
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 
 /// What a reader is told to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +95,8 @@ impl Reader {
             generation,
         } = link.channel().await?;
         let window = Window::new(self.queue.name, channel.clone());
-        metrics::counter!(telemetry::CONSUMERS_OPENED_TOTAL, "queue" => self.queue.name).increment(1);
+        metrics::counter!(telemetry::CONSUMERS_OPENED_TOTAL, "queue" => self.queue.name)
+            .increment(1);
         let mut prefetch = 1;
         let mut consumer = self.subscribe(&channel, prefetch).await?;
         loop {
@@ -173,7 +171,8 @@ impl Reader {
         let options = BasicConsumeOptions::default();
         let tag = format!("{}-{}", self.queue.name, uuid::Uuid::new_v4().simple());
         let queue = amqp::short(self.queue.name);
-        let consume = channel.basic_consume(queue, amqp::short(&tag), options, FieldTable::default());
+        let consume =
+            channel.basic_consume(queue, amqp::short(&tag), options, FieldTable::default());
         answer("basic.consume", consume).await
     }
 

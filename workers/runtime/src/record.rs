@@ -28,7 +28,11 @@ struct Answered<W: Call> {
 }
 
 /// What one run of the transaction needs of an answer.
-type Copied<W> = (Arc<Delivered>, Arc<Job<<W as Call>::Message>>, <W as Call>::Answer);
+type Copied<W> = (
+    Arc<Delivered>,
+    Arc<Job<<W as Call>::Message>>,
+    <W as Call>::Answer,
+);
 
 impl<W: Call> Recorder<W> {
     pub(crate) async fn run(self, mut answers: mpsc::UnboundedReceiver<Called<W>>) {
@@ -93,7 +97,11 @@ impl<W: Call> Recorder<W> {
             let copied: Vec<Copied<W>> = part
                 .iter()
                 .map(|each| {
-                    (Arc::clone(&each.delivered), Arc::clone(&each.job), each.answer.clone())
+                    (
+                        Arc::clone(&each.delivered),
+                        Arc::clone(&each.job),
+                        each.answer.clone(),
+                    )
                 })
                 .collect();
             let attempt = attempt(Arc::clone(role), Arc::clone(&self.worker), copied);
@@ -155,7 +163,10 @@ async fn attempt<W: Call>(
     let since = Instant::now();
     let (queue, messages) = (W::QUEUE.name, answers.len());
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
-    let keys: Vec<_> = answers.iter().map(|(delivered, ..)| delivered.key()).collect();
+    let keys: Vec<_> = answers
+        .iter()
+        .map(|(delivered, ..)| delivered.key())
+        .collect();
     let won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
     let (mut done, mut repeated) = (Vec::new(), Vec::new());
     for (at, (delivered, job, answer)) in answers.into_iter().enumerate() {

@@ -209,7 +209,12 @@ impl Relay {
                 }
                 // One bad message closes the channel and fails its neighbours: each once more, alone.
                 Err(PublishError::Failed(_)) if healthy => {
-                    match self.publisher.publish_within(&[sent.wire], SWEEP_CONFIRM).await.pop() {
+                    match self
+                        .publisher
+                        .publish_within(&[sent.wire], SWEEP_CONFIRM)
+                        .await
+                        .pop()
+                    {
                         Some(Ok(())) => {
                             confirmed.push(sent.row);
                             continue;
@@ -225,7 +230,11 @@ impl Relay {
                     healthy = false;
                 }
                 PublishError::Refused | PublishError::Returned | PublishError::Failed(_) => {
-                    bad.push((sent.row, attempts, Cause::new("unpublishable", error.to_string())));
+                    bad.push((
+                        sent.row,
+                        attempts,
+                        Cause::new("unpublishable", error.to_string()),
+                    ));
                 }
             }
         }
@@ -240,7 +249,10 @@ impl Relay {
     ) -> Result<(), Failure> {
         for (row, attempts, cause) in bad {
             if attempts + 1 < ATTEMPTS_MAX {
-                let update = format!("UPDATE outbox SET attempts = attempts + 1 WHERE id = {}", row.id);
+                let update = format!(
+                    "UPDATE outbox SET attempts = attempts + 1 WHERE id = {}",
+                    row.id
+                );
                 db.execute_unprepared(&update).await?;
                 continue;
             }

@@ -74,6 +74,9 @@ pub(crate) struct Role {
     pauses: AtomicU32,
     /// One pause at a time, however many tasks notice the outage.
     pausing: Mutex<()>,
+    /// Pauses that ended: who waited for the lock meanwhile need not pause for the same outage.
+    resumed: AtomicU32,
+    paused: watch::Sender<bool>,
 }
 
 impl Role {
@@ -97,8 +100,12 @@ impl Role {
             env.tasks.spawn(reader.run());
         }
         let publisher = Publisher::new(&env.broker);
-        let settler =
-            Settler::new(publisher, env.purger.clone(), env.tasks.clone(), env.kill.clone());
+        let settler = Settler::new(
+            publisher,
+            env.purger.clone(),
+            env.tasks.clone(),
+            env.kill.clone(),
+        );
         env.health.set(name, RoleState::Running);
         let role = Arc::new(Self {
             name,
@@ -108,6 +115,8 @@ impl Role {
             probe,
             pauses: AtomicU32::new(0),
             pausing: Mutex::new(()),
+            resumed: AtomicU32::new(0),
+            paused: watch::Sender::new(false),
             env,
         });
         let stopping = Arc::clone(&role);
@@ -123,7 +132,12 @@ impl Role {
     /// After the order to stop it still hands out what was delivered: finishing counts no delivery, giving
     /// back does.
     pub(crate) async fn take(&self, max: usize) -> Option<Vec<Arc<Delivered>>> {
-        if self.env.kill.is_cancelled() {
+        let mut paused = self.paused.subscribe();
+        tokio::select! {
+            _ = paused.wait_for(|paused| !paused) => {}
+            () = self.env.stop.cancelled() => {}
+        }
+        if self.env.kill.is_cancelled() || (self.env.stop.is_cancelled() && *paused.borrow()) {
             return None;
         }
         tokio::select! {
@@ -157,13 +171,14 @@ impl Role {
     }
 
     /// Stops consuming until the service is there again. What is in hand is kept, no attempt is counted.
-    /// `false` when it is time to let go.
+    /// `false` when the process stops meanwhile.
     pub(crate) async fn pause(&self, service: Service, cause: Cause) -> bool {
+        let resumed = self.resumed.load(Ordering::Acquire);
         let _one = self.pausing.lock().await;
-        if self.env.kill.is_cancelled() {
-            return false;
+        if self.resumed.load(Ordering::Acquire) != resumed {
+            return !self.env.kill.is_cancelled();
         }
-        // Somebody may have waited it out while this one waited for the lock: then the probe says so.
+        self.paused.send_replace(true);
         let streak = self.pauses.fetch_add(1, Ordering::Relaxed);
         self.mode.send_if_modified(|mode| {
             let consuming = *mode == Mode::Consume;
@@ -177,13 +192,15 @@ impl Role {
         metrics::counter!(telemetry::PAUSES_TOTAL, "role" => self.name, "service" => service.as_str())
             .increment(1);
         metrics::gauge!(telemetry::PAUSED, "role" => self.name).set(1.0);
-        self.env.health.set(self.name, RoleState::Paused { service, cause });
+        self.env
+            .health
+            .set(self.name, RoleState::Paused { service, cause });
         let since = tokio::time::Instant::now();
         let mut wait = PROBE_FIRST.saturating_mul(streak + 1).min(PROBE_MAX);
         loop {
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
-                () = self.env.kill.cancelled() => return false,
+                () = self.env.stop.cancelled() => {}
             }
             let there = match service {
                 Service::Database => pool::probe(&self.env.db).await,
@@ -192,6 +209,10 @@ impl Role {
             };
             if there {
                 break;
+            }
+            // Told to stop during an outage: what can't be finished is given back.
+            if self.env.stop.is_cancelled() {
+                return false;
             }
             wait = (wait + PROBE_FIRST).min(PROBE_MAX);
         }
@@ -202,6 +223,8 @@ impl Role {
             }
             held
         });
+        self.resumed.fetch_add(1, Ordering::AcqRel);
+        self.paused.send_replace(false);
         metrics::gauge!(telemetry::PAUSED, "role" => self.name).set(0.0);
         self.env.health.set(self.name, RoleState::Running);
         tracing::info!(
@@ -230,7 +253,7 @@ impl Role {
         let mut settlement = Settlement::default();
         match settle::fate(delivered, verdict) {
             None => {}
-            Some(Fate::Move(moving)) => settlement.moves.push(moving),
+            Some(Fate::Move(moving)) => settlement.moves.push(*moving),
             Some(Fate::Park(cause)) => match self.park(delivered, &cause).await {
                 Ok(()) => settlement.ack.push(Arc::clone(delivered)),
                 Err(down @ (Failure::Down(..) | Failure::Conflict(_))) => return Err(down),
@@ -262,7 +285,9 @@ pub(crate) async fn repeat(
     settlement: &mut Settlement,
 ) -> Result<(), Failure> {
     let causes: Vec<_> = repeated.iter().map(|delivered| delivered.id()).collect();
-    settlement.sent.extend(outbox::unsent_of(db, &causes).await?);
+    settlement
+        .sent
+        .extend(outbox::unsent_of(db, &causes).await?);
     settlement.ack.extend(repeated);
     Ok(())
 }
@@ -275,7 +300,10 @@ pub(crate) async fn guarded<T>(mut task: JoinHandle<Result<T, Failure>>) -> Resu
             let detail = panic_text(stopped.into_panic().as_ref());
             Err(Failure::Retry(Cause::new("panic", detail)))
         }
-        Ok(Err(_)) => Err(Failure::Retry(Cause::new("cancelled", "the task was ended"))),
+        Ok(Err(_)) => Err(Failure::Retry(Cause::new(
+            "cancelled",
+            "the task was ended",
+        ))),
         Err(_) => {
             task.abort();
             let detail = format!("no end after {} s", WATCHDOG.as_secs());
@@ -285,7 +313,9 @@ pub(crate) async fn guarded<T>(mut task: JoinHandle<Result<T, Failure>>) -> Resu
 }
 
 fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "without a message".to_owned())
 }

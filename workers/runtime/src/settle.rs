@@ -4,8 +4,7 @@
 //! outbox row, the confirmed copy in a wait queue or in the queue of parked messages.
 
 use crate::{
-    Cause, Verdict,
-    amqp,
+    Cause, Verdict, amqp,
     backoff::Backoff,
     hand::Delivered,
     outbox::Sent,
@@ -57,7 +56,7 @@ pub(crate) struct Move {
 
 /// What becomes of a message that isn't done.
 pub(crate) enum Fate {
-    Move(Move),
+    Move(Box<Move>),
     /// Its row must be written before it is acknowledged.
     Park(Cause),
 }
@@ -124,7 +123,10 @@ impl Settler {
         let (rows, wires): (Vec<_>, Vec<_>) =
             sent.into_iter().map(|sent| (sent.row, sent.wire)).unzip();
         let results = self.publisher.publish(&wires).await;
-        let confirmed = rows.into_iter().zip(&results).filter(|(_, result)| result.is_ok());
+        let confirmed = rows
+            .into_iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok());
         self.purger.confirmed(confirmed.map(|(row, _)| row));
     }
 
@@ -135,12 +137,24 @@ impl Settler {
         while !moves.is_empty() {
             let wires: Vec<Wire> = moves.iter().map(|each| each.wire.clone()).collect();
             let results = self.publisher.publish(&wires).await;
-            let refused = results.iter().find_map(|result| result.as_ref().err()).cloned();
-            let (over, rest): (Vec<_>, Vec<_>) =
-                moves.into_iter().zip(results).partition(|(_, result)| result.is_ok());
-            let tickets: Vec<_> = over.iter().map(|(each, _)| &each.delivered.ticket).collect();
+            let refused = results
+                .iter()
+                .find_map(|result| result.as_ref().err())
+                .cloned();
+            let (over, rest): (Vec<_>, Vec<_>) = moves
+                .into_iter()
+                .zip(results)
+                .partition(|(_, result)| result.is_ok());
+            let tickets: Vec<_> = over
+                .iter()
+                .map(|(each, _)| &each.delivered.ticket)
+                .collect();
             window::ack(&tickets).await;
-            moves = rest.into_iter().map(|(each, _)| each).filter(|each| each.delivered.usable()).collect();
+            moves = rest
+                .into_iter()
+                .map(|(each, _)| each)
+                .filter(|each| each.delivered.usable())
+                .collect();
             if let Some(error) = refused {
                 if error != PublishError::Down {
                     tracing::warn!(%error, messages = moves.len(), "failed messages can't be moved yet");
@@ -156,19 +170,28 @@ pub(crate) fn fate(delivered: &Arc<Delivered>, verdict: Verdict) -> Option<Fate>
     match verdict {
         Verdict::Done => None,
         Verdict::Retry(cause) => Some(retry(delivered, cause)),
-        Verdict::Defer(cause) => Some(Fate::Move(defer(delivered, &cause))),
+        Verdict::Defer(cause) => Some(Fate::Move(Box::new(defer(delivered, &cause)))),
         Verdict::Park(cause) => Some(Fate::Park(cause)),
     }
 }
 
 fn retry(delivered: &Arc<Delivered>, cause: Cause) -> Fate {
     let attempt = delivered.read.envelope.attempt;
-    let tier = usize::try_from(attempt).ok().and_then(|at| delivered.queue.retry.get(at));
+    let tier = usize::try_from(attempt)
+        .ok()
+        .and_then(|at| delivered.queue.retry.get(at));
     match tier {
         Some(tier) => {
             log(delivered, "retry", &cause);
             telemetry::handled(delivered.queue.name, "retried", 1);
-            Fate::Move(wait(delivered, *tier, &cause, attempt + 1, delivered.read.deferred))
+            let deferred = delivered.read.deferred;
+            Fate::Move(Box::new(wait(
+                delivered,
+                *tier,
+                &cause,
+                attempt + 1,
+                deferred,
+            )))
         }
         None => Fate::Park(cause),
     }
@@ -183,7 +206,13 @@ fn defer(delivered: &Arc<Delivered>, cause: &Cause) -> Move {
         _ => RetryTier::Minute,
     };
     telemetry::handled(delivered.queue.name, "deferred", 1);
-    wait(delivered, tier, cause, delivered.read.envelope.attempt, deferred.saturating_add(1))
+    wait(
+        delivered,
+        tier,
+        cause,
+        delivered.read.envelope.attempt,
+        deferred.saturating_add(1),
+    )
 }
 
 /// To a wait queue; the routing key brings it back to the queue in which it failed.

@@ -79,6 +79,9 @@ mod tests {
             attempt: 2,
             replay_of: None,
         };
-        assert_eq!(envelope_from_json(&envelope_to_json(&envelope)).unwrap(), envelope);
+        assert_eq!(
+            envelope_from_json(&envelope_to_json(&envelope)).unwrap(),
+            envelope
+        );
     }
 }

@@ -52,10 +52,7 @@ pub(crate) async fn run<S: Sweep>(name: &'static str, sweep: Arc<S>, env: Env) {
     role.end().await;
 }
 
-async fn attempt<S: Sweep>(
-    role: Arc<Role>,
-    sweep: Arc<S>,
-) -> Result<(usize, Settlement), Failure> {
+async fn attempt<S: Sweep>(role: Arc<Role>, sweep: Arc<S>) -> Result<(usize, Settlement), Failure> {
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
     let found = sweep.sweep(&mut tx).await?;
     let (db, outgoing) = tx.into_parts();

@@ -107,12 +107,14 @@ pub(crate) async fn begin(db: &DatabaseConnection, tasks: &TaskTracker) -> Resul
 /// Commits. An answer that did not come leaves the outcome open: the batch is run again, and its inbox rows
 /// tell whether the first run counted.
 pub(crate) async fn commit(tx: DatabaseTransaction) -> Result<(), Failure> {
-    tx.commit().await.map_err(|error| match Failure::from(error) {
-        conflict @ Failure::Conflict(_) => conflict,
-        Failure::Retry(cause) | Failure::Park(cause) | Failure::Down(_, cause) => {
-            down("commit_unknown", cause.detail)
-        }
-    })
+    tx.commit()
+        .await
+        .map_err(|error| match Failure::from(error) {
+            conflict @ Failure::Conflict(_) => conflict,
+            Failure::Retry(cause) | Failure::Park(cause) | Failure::Down(_, cause) => {
+                down("commit_unknown", cause.detail)
+            }
+        })
 }
 
 fn down(code: &'static str, detail: String) -> Failure {

@@ -112,7 +112,10 @@ impl Window {
         }
         let written = join_all(acks);
         let stale = match timeout(ACK_TIMEOUT, written).await {
-            Ok(results) => results.iter().filter(|result| !matches!(result, Ok(true))).count(),
+            Ok(results) => results
+                .iter()
+                .filter(|result| !matches!(result, Ok(true)))
+                .count(),
             Err(_) => tickets.len(),
         };
         if stale > 0 {

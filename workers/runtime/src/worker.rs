@@ -110,12 +110,7 @@ impl Workers {
         self
     }
 
-    fn register(
-        mut self,
-        name: &'static str,
-        queues: Vec<&'static Queue>,
-        launch: Launch,
-    ) -> Self {
+    fn register(mut self, name: &'static str, queues: Vec<&'static Queue>, launch: Launch) -> Self {
         self.roles.push(Registered {
             name,
             queues,
@@ -165,7 +160,8 @@ impl Workers {
         }
 
         let (kill, closing) = (CancellationToken::new(), CancellationToken::new());
-        let (tasks, engines, keepers) = (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+        let (tasks, engines, keepers) =
+            (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
         let env = Env {
             broker: self.broker.clone(),
             db: self.db.clone(),
@@ -193,7 +189,10 @@ impl Workers {
         stop.cancelled().await;
         tracing::info!("stopping: finishing what is in hand");
         if timeout(self.drain, engines.wait()).await.is_err() {
-            tracing::warn!(drain_secs = self.drain.as_secs(), "not finished in time: given back");
+            tracing::warn!(
+                drain_secs = self.drain.as_secs(),
+                "not finished in time: given back"
+            );
         }
         kill.cancel();
         closing.cancel();
@@ -215,7 +214,10 @@ async fn check(
     wanted: &[Registered],
     stop: &CancellationToken,
 ) -> Result<bool, RunError> {
-    let queues: Vec<&Queue> = wanted.iter().flat_map(|role| role.queues.iter().copied()).collect();
+    let queues: Vec<&Queue> = wanted
+        .iter()
+        .flat_map(|role| role.queues.iter().copied())
+        .collect();
     let mut backoff = Backoff::connection();
     loop {
         let drift = async {

@@ -4,6 +4,7 @@ mod authorizing;
 mod cancelling;
 mod confirmed;
 mod ended;
+mod give_back;
 mod held;
 mod money;
 mod refunding;

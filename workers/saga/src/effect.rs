@@ -92,3 +92,26 @@ pub enum Fact {
     OperationRefused,
     AttentionNeeded,
 }
+
+impl Effect {
+    /// As `booking_events` and the generated table write it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Claim { .. } => "claim",
+            Self::Sell { .. } => "sell",
+            Self::Free { .. } => "free",
+            Self::Authorize { .. } => "authorize",
+            Self::Reconcile { .. } => "reconcile",
+            Self::Capture { .. } => "capture",
+            Self::CloseIntent => "close_intent",
+            Self::Refund { .. } => "refund",
+            Self::IssueTickets { .. } => "issue_tickets",
+            Self::VoidTickets { .. } => "void_tickets",
+            Self::Render { .. } => "render",
+            Self::Mail { .. } => "mail",
+            Self::Settle { .. } => "settle",
+            Self::Announce(_) => "announce",
+        }
+    }
+}

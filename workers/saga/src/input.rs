@@ -71,6 +71,31 @@ pub enum Input {
     Tick,
 }
 
+impl Input {
+    /// As `booking_events` and the generated table write it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Submit(_) => "submit",
+            Self::Pay { .. } => "pay",
+            Self::Cancel { .. } => "cancel",
+            Self::Authorized { .. } => "authorized",
+            Self::ActionRequired { .. } => "action_required",
+            Self::Declined { .. } => "declined",
+            Self::Unknown { .. } => "unknown",
+            Self::Captured { .. } => "captured",
+            Self::CaptureFailed { .. } => "capture_failed",
+            Self::Voided { .. } => "voided",
+            Self::Refunded { .. } => "refunded",
+            Self::RefundFailed { .. } => "refund_failed",
+            Self::RefundedOutside { .. } => "refunded_outside",
+            Self::Disputed => "disputed",
+            Self::Rendered { .. } => "rendered",
+            Self::Tick => "tick",
+        }
+    }
+}
+
 /// A submit with what the database says about it.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Submit {

@@ -10,9 +10,12 @@
 pub mod booking;
 pub mod decide;
 pub mod decision;
+pub mod diagram;
 pub mod effect;
 pub mod input;
 pub mod policy;
+pub mod samples;
+mod totals;
 pub mod wake;
 
 pub use booking::{Booking, Capture, IntentState, Phase, Position, Status};

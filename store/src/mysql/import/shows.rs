@@ -1,18 +1,15 @@
 //! Shows, given relative to the day of the import.
 
-use super::{
-    Change, Check, ImportError, Report, decode,
-    halls::hall_key,
-    local_time::to_utc,
-    upsert::{cell, upsert},
-};
-use boxoffice_contracts::{FilmId, HallId, Instant, ShowId, VenueId};
+mod rows;
+
+use super::{Change, Check, ImportError, Report, decode, local_time::to_utc};
+use boxoffice_contracts::{FilmId, Instant, ShowId};
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
+use rows::{ShowRow, film_exists, find_place, layout_categories, pinned_layout, write_prices};
+use sea_orm::ConnectionTrait;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashSet};
-use uuid::Uuid;
 
 /// The house's limits of a hold; a show sets what is shown, within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,15 +195,6 @@ pub(super) async fn store(
     Ok(report)
 }
 
-/// The hall of a show and what its venue adds.
-struct Place {
-    venue: VenueId,
-    hall: HallId,
-    layout: Uuid,
-    zone: Tz,
-    currency: String,
-}
-
 /// When everything about a show happens.
 #[derive(Debug, PartialEq)]
 struct Times {
@@ -232,127 +220,6 @@ impl Times {
             cancel_until: before(show.cancel_cutoff_min),
         })
     }
-}
-
-struct ShowRow<'a> {
-    id: ShowId,
-    slug: &'a str,
-    film: FilmId,
-    layout: Uuid,
-    place: &'a Place,
-    times: &'a Times,
-    entry: &'a ShowEntry,
-}
-
-impl ShowRow<'_> {
-    async fn write(&self, db: &impl ConnectionTrait, holds: HoldRules) -> Result<Change, DbErr> {
-        let Self {
-            place,
-            times,
-            entry,
-            ..
-        } = self;
-        let shown = holds.shown_secs.unwrap_or(u32::from(entry.hold_min) * 60);
-        let cap = holds.cap_secs.max(shown + holds.grace_secs);
-        let secs = |secs: u32| i32::try_from(secs).unwrap_or(i32::MAX);
-        let cells = [
-            cell("slug", self.slug),
-            cell("film_id", self.film.0),
-            cell("venue_id", place.venue.0),
-            cell("hall_id", place.hall.0),
-            cell("layout_id", self.layout),
-            cell("starts_at", times.starts_at),
-            cell("sales_from", times.sales_from),
-            cell("sales_until", times.sales_until),
-            cell("cancel_until", times.cancel_until),
-            cell("cancel_fee_minor", entry.cancel_fee_minor),
-            cell("currency", place.currency.as_str()),
-            cell("hold_shown_secs", secs(shown)),
-            cell("hold_grace_secs", secs(holds.grace_secs)),
-            cell("hold_cap_secs", secs(cap)),
-        ];
-        upsert(db, "shows", self.id.0, &cells).await
-    }
-}
-
-async fn film_exists(db: &impl ConnectionTrait, film: FilmId) -> Result<bool, DbErr> {
-    let ask = "SELECT 1 AS one FROM films WHERE id = ?";
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [film.0.into()]);
-    Ok(db.query_one_raw(ask).await?.is_some())
-}
-
-async fn find_place(db: &impl ConnectionTrait, show: &ShowEntry) -> Result<Option<Place>, DbErr> {
-    let (hall, _) = hall_key(&show.venue, &show.hall);
-    let ask = "SELECT h.venue_id, h.layout_id, v.zone, v.currency
-               FROM halls h JOIN venues v ON v.id = h.venue_id WHERE h.id = ?";
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [hall.0.into()]);
-    let Some(row) = db.query_one_raw(ask).await? else {
-        return Ok(None);
-    };
-    let zone: String = row.try_get("", "zone")?;
-    Ok(Some(Place {
-        venue: VenueId(row.try_get("", "venue_id")?),
-        hall,
-        layout: row.try_get("", "layout_id")?,
-        zone: zone
-            .parse()
-            .map_err(|_unknown| DbErr::Type(format!("venues.zone: {zone}")))?,
-        currency: row.try_get("", "currency")?,
-    }))
-}
-
-async fn pinned_layout(db: &impl ConnectionTrait, show: ShowId) -> Result<Option<Uuid>, DbErr> {
-    let ask = "SELECT layout_id FROM shows WHERE id = ? FOR UPDATE";
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [show.0.into()]);
-    db.query_one_raw(ask)
-        .await?
-        .map(|row| row.try_get("", "layout_id"))
-        .transpose()
-}
-
-async fn layout_categories(
-    db: &impl ConnectionTrait,
-    layout: Uuid,
-) -> Result<HashSet<String>, DbErr> {
-    let ask = "SELECT DISTINCT category FROM seats WHERE layout_id = ?";
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [layout.into()]);
-    db.query_all_raw(ask)
-        .await?
-        .iter()
-        .map(|row| row.try_get("", "category"))
-        .collect()
-}
-
-/// Writes the prices of a show and returns whether any differed.
-async fn write_prices(
-    db: &impl ConnectionTrait,
-    show: ShowId,
-    prices: &BTreeMap<String, i64>,
-) -> Result<bool, DbErr> {
-    let sql = |sql: String, values: Vec<Value>| {
-        Statement::from_sql_and_values(DbBackend::MySql, sql, values)
-    };
-    let ask = "SELECT category, amount_minor FROM prices WHERE show_id = ? FOR UPDATE".to_owned();
-    let mut stored = BTreeMap::new();
-    for row in db.query_all_raw(sql(ask, vec![show.0.into()])).await? {
-        stored.insert(
-            row.try_get::<String>("", "category")?,
-            row.try_get::<i64>("", "amount_minor")?,
-        );
-    }
-    if &stored == prices {
-        return Ok(false);
-    }
-    let clear = "DELETE FROM prices WHERE show_id = ?".to_owned();
-    db.execute_raw(sql(clear, vec![show.0.into()])).await?;
-    let marks = vec!["(?,?,?)"; prices.len()].join(",");
-    let values = prices
-        .iter()
-        .flat_map(|(category, minor)| [show.0.into(), category.as_str().into(), (*minor).into()])
-        .collect();
-    let write = format!("INSERT INTO prices (show_id, category, amount_minor) VALUES {marks}");
-    db.execute_raw(sql(write, values)).await?;
-    Ok(true)
 }
 
 #[cfg(test)]

@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn the_secret_is_not_printed() {
-        let config = GatewayConfig { secret_key: "sk_live_1".into(), ..GatewayConfig::default() };
+        let config = GatewayConfig {
+            secret_key: "sk_live_1".into(),
+            ..GatewayConfig::default()
+        };
         assert!(!format!("{config:?}").contains("sk_live_1"));
     }
 }

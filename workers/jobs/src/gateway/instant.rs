@@ -84,13 +84,23 @@ fn view(id: &str, status: IntentStatus) -> Result<IntentView, GatewayError> {
     let [_, _, booking, generation, minor, currency] = parts[..] else {
         return Err(missing(id));
     };
-    let Ok(amount) = minor.parse::<i64>() else { return Err(missing(id)) };
+    let Ok(amount) = minor.parse::<i64>() else {
+        return Err(missing(id));
+    };
     Ok(IntentView {
         id: id.to_owned(),
         status,
         amount,
-        amount_capturable: if status == IntentStatus::RequiresCapture { amount } else { 0 },
-        amount_received: if status == IntentStatus::Succeeded { amount } else { 0 },
+        amount_capturable: if status == IntentStatus::RequiresCapture {
+            amount
+        } else {
+            0
+        },
+        amount_received: if status == IntentStatus::Succeeded {
+            amount
+        } else {
+            0
+        },
         currency: Currency::new(currency).ok(),
         client_secret: None,
         action_url: None,
@@ -102,7 +112,7 @@ fn view(id: &str, status: IntentStatus) -> Result<IntentView, GatewayError> {
 
 fn missing(id: &str) -> GatewayError {
     let code = format!("resource_missing: {id}");
-    GatewayError::Refused { code, status: 404, view: None }
+    GatewayError::Refused { code, status: 404 }
 }
 
 #[cfg(test)]
@@ -114,13 +124,26 @@ mod tests {
     async fn it_says_yes_to_everything() {
         let amount = Money::new(2500, Currency::EUR);
         let booking = BookingId::derive("t", "s", "k");
-        let new = NewPayment { booking, generation: 1, amount };
+        let new = NewPayment {
+            booking,
+            generation: 1,
+            amount,
+        };
         let created = Instantly.create("k", &new).await.unwrap();
         let confirmed = Instantly.confirm("k", &created.id, "pm").await.unwrap();
         assert_eq!(confirmed.status, IntentStatus::RequiresCapture);
-        assert_eq!((confirmed.amount_capturable, confirmed.currency), (2500, Some(Currency::EUR)));
-        assert_eq!((confirmed.booking, confirmed.generation), (Some(booking), Some(1)));
+        assert_eq!(
+            (confirmed.amount_capturable, confirmed.currency),
+            (2500, Some(Currency::EUR))
+        );
+        assert_eq!(
+            (confirmed.booking, confirmed.generation),
+            (Some(booking), Some(1))
+        );
         let captured = Instantly.capture("k", &created.id, 2500).await.unwrap();
-        assert_eq!((captured.status, captured.amount_received), (IntentStatus::Succeeded, 2500));
+        assert_eq!(
+            (captured.status, captured.amount_received),
+            (IntentStatus::Succeeded, 2500)
+        );
     }
 }

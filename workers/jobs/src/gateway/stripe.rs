@@ -1,15 +1,17 @@
-//! Stripe through async-stripe, or anything of Stripe's shape at another address.
+//! Stripe: requests as async-stripe builds them, at Stripe's own address or at one of its shape.
 //!
-//! Each call has one key and one deadline. The client's own retry strategies are never used: they send random
-//! keys. Errors are translated and dropped: Stripe's text, which may quote the client secret, is never printed.
+//! Each call has one key and one deadline and is sent once.
 
 use super::{
     Gateway, GatewayConfig, GatewayError, IntentView, NewPayment, NewRefund, RefundView, metadata,
-    stripe_view,
+    stripe_http::{Form, Http},
+    stripe_view::{IntentBody, Page, RefundBody, object},
 };
 use boxoffice_contracts::{BookingId, Instant};
-use std::{collections::HashMap, fmt};
-use stripe::{Client, ClientBuilder, IdempotencyKey, RequestStrategy, StripeRequest};
+use hyper::Method;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use stripe::StripeRequest;
 use stripe_core::{
     payment_intent::{
         CancelPaymentIntent, CapturePaymentIntent, ConfirmPaymentIntent, CreatePaymentIntent,
@@ -20,10 +22,10 @@ use stripe_core::{
 use stripe_shared::{PaymentIntentAllowedPaymentMethodTypes, PaymentIntentCaptureMethod};
 use stripe_types::{RangeBoundsTs, RangeQueryTs};
 
-/// A client of Stripe. Cheap to clone, and printed without its key.
-#[derive(Clone)]
+/// A client of Stripe.
+#[derive(Debug, Clone)]
 pub struct Stripe {
-    client: Client,
+    http: Http,
     return_url: Option<String>,
 }
 
@@ -42,39 +44,50 @@ impl Stripe {
     /// # Errors
     /// When a value of the configuration can't be used.
     pub fn new(config: &GatewayConfig) -> Result<Self, String> {
-        if config.secret_key.is_empty() {
-            return Err("gateway.secret_key is missing".to_owned());
-        }
-        let mut builder =
-            ClientBuilder::new(config.secret_key.clone()).timeout(config.timeout());
-        if let Some(url) = &config.url {
-            builder = builder.url(format!("{}/", url.trim_end_matches('/')));
-        }
-        let client = builder
-            .build()
-            .map_err(|error| format!("gateway.url or gateway.secret_key: {error}"))?;
-        Ok(Self { client, return_url: config.return_url.clone() })
+        Ok(Self {
+            http: Http::new(config)?,
+            return_url: config.return_url.clone(),
+        })
     }
 
     /// Asks without a key: only what changes nothing.
-    async fn ask<R: StripeRequest>(&self, request: &R) -> Result<R::Output, GatewayError>
-    where
-        R::Output: miniserde::Deserialize,
-    {
-        request.customize().send(&self.client).await.map_err(stripe_view::error)
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        request: &impl StripeRequest,
+    ) -> Result<T, GatewayError> {
+        let (status, body) = self.http.send(Method::GET, None, form(request)).await?;
+        object(status, &body)
     }
 
-    async fn send<R: StripeRequest>(
+    async fn send<T: DeserializeOwned>(
         &self,
         key: &str,
-        request: &R,
-    ) -> Result<R::Output, GatewayError>
-    where
-        R::Output: miniserde::Deserialize,
-    {
-        let Ok(key) = IdempotencyKey::new(key) else { return Err(GatewayError::KeyReused) };
-        let request = request.customize().request_strategy(RequestStrategy::Idempotent(key));
-        request.send(&self.client).await.map_err(stripe_view::error)
+        request: &impl StripeRequest,
+    ) -> Result<T, GatewayError> {
+        let (status, body) = self
+            .http
+            .send(Method::POST, Some(key), form(request))
+            .await?;
+        object(status, &body)
+    }
+
+    async fn send_about_intent(
+        &self,
+        key: &str,
+        request: &impl StripeRequest,
+    ) -> Result<IntentView, GatewayError> {
+        self.send::<IntentBody>(key, request)
+            .await
+            .map(IntentView::from)
+    }
+}
+
+fn form(request: &impl StripeRequest) -> Form {
+    let built = request.build();
+    Form {
+        path: built.path,
+        query: built.query,
+        body: built.body,
     }
 }
 
@@ -82,7 +95,9 @@ impl Stripe {
 impl Gateway for Stripe {
     async fn create(&self, key: &str, new: &NewPayment) -> Result<IntentView, GatewayError> {
         let code = new.amount.currency.as_str().to_ascii_lowercase();
-        let currency = code.parse().unwrap_or(stripe_types::Currency::Unknown(code));
+        let currency = code
+            .parse()
+            .unwrap_or(stripe_types::Currency::Unknown(code));
         let request = CreatePaymentIntent::new(new.amount.minor, currency)
             .capture_method(PaymentIntentCaptureMethod::Manual)
             .allowed_payment_method_types(vec![PaymentIntentAllowedPaymentMethodTypes::Card])
@@ -91,7 +106,7 @@ impl Gateway for Stripe {
                 (metadata::BOOKING_ID.to_owned(), new.booking.to_string()),
                 (metadata::GENERATION.to_owned(), new.generation.to_string()),
             ]));
-        Ok(stripe_view::intent(&self.send(key, &request).await?))
+        self.send_about_intent(key, &request).await
     }
 
     async fn confirm(&self, key: &str, id: &str, method: &str) -> Result<IntentView, GatewayError> {
@@ -101,20 +116,23 @@ impl Gateway for Stripe {
             let booking = key.split(':').nth(1).unwrap_or_default();
             request = request.return_url(url.replace("{booking}", booking));
         }
-        Ok(stripe_view::intent(&self.send(key, &request).await?))
+        self.send_about_intent(key, &request).await
     }
 
     async fn capture(&self, key: &str, id: &str, minor: i64) -> Result<IntentView, GatewayError> {
         let request = CapturePaymentIntent::new(id).amount_to_capture(minor);
-        Ok(stripe_view::intent(&self.send(key, &request).await?))
+        self.send_about_intent(key, &request).await
     }
 
     async fn cancel(&self, key: &str, id: &str) -> Result<IntentView, GatewayError> {
-        Ok(stripe_view::intent(&self.send(key, &CancelPaymentIntent::new(id)).await?))
+        self.send_about_intent(key, &CancelPaymentIntent::new(id))
+            .await
     }
 
     async fn retrieve(&self, id: &str) -> Result<IntentView, GatewayError> {
-        Ok(stripe_view::intent(&self.ask(&RetrievePaymentIntent::new(id)).await?))
+        self.ask::<IntentBody>(&RetrievePaymentIntent::new(id))
+            .await
+            .map(IntentView::from)
     }
 
     async fn find(
@@ -131,25 +149,23 @@ impl Gateway for Stripe {
         });
         let mut request = ListPaymentIntent::new().created(window).limit(PAGE);
         for _ in 0..FIND_PAGES_MAX {
-            let page = self.ask(&request).await?;
-            let mut views = page.data.iter().map(stripe_view::intent);
+            let page: Page<IntentBody> = self.ask(&request).await?;
+            let last = page.data.last().map(|body| body.id.clone());
+            let mut views = page.data.into_iter().map(IntentView::from);
             let ours = |view: &IntentView| {
                 view.booking == Some(booking) && view.generation == Some(generation)
             };
             if let Some(found) = views.find(ours) {
                 return Ok(Some(found));
             }
-            match page.data.last() {
-                Some(last) if page.has_more => {
-                    request = request.starting_after(last.id.to_string());
-                }
+            match last {
+                Some(last) if page.has_more => request = request.starting_after(last),
                 _ => return Ok(None),
             }
         }
         Err(GatewayError::Refused {
             code: "too_many_to_look_through".to_owned(),
             status: 0,
-            view: None,
         })
     }
 
@@ -161,23 +177,26 @@ impl Gateway for Stripe {
                 (metadata::BOOKING_ID.to_owned(), new.booking.to_string()),
                 (metadata::REFUND_ID.to_owned(), new.refund.to_string()),
             ]));
-        Ok(stripe_view::refund(&self.send(key, &request).await?))
+        self.send::<RefundBody>(key, &request)
+            .await
+            .map(RefundView::from)
     }
 
     async fn retrieve_refund(&self, id: &str) -> Result<RefundView, GatewayError> {
-        Ok(stripe_view::refund(&self.ask(&RetrieveRefund::new(id)).await?))
+        self.ask::<RefundBody>(&RetrieveRefund::new(id))
+            .await
+            .map(RefundView::from)
     }
 
     async fn list_refunds(&self, intent: &str) -> Result<Vec<RefundView>, GatewayError> {
         let mut request = ListRefund::new().payment_intent(intent).limit(PAGE);
         let mut all = Vec::new();
         for _ in 0..REFUND_PAGES_MAX {
-            let page = self.ask(&request).await?;
-            all.extend(page.data.iter().map(stripe_view::refund));
-            match page.data.last() {
-                Some(last) if page.has_more => {
-                    request = request.starting_after(last.id.to_string());
-                }
+            let page: Page<RefundBody> = self.ask(&request).await?;
+            let last = page.data.last().map(|body| body.id.clone());
+            all.extend(page.data.into_iter().map(RefundView::from));
+            match last {
+                Some(last) if page.has_more => request = request.starting_after(last),
                 _ => break,
             }
         }
@@ -185,7 +204,10 @@ impl Gateway for Stripe {
     }
 
     async fn probe(&self) -> bool {
-        match self.ask(&ListPaymentIntent::new().limit(1)).await {
+        match self
+            .ask::<Page<IntentBody>>(&ListPaymentIntent::new().limit(1))
+            .await
+        {
             Ok(_) => true,
             Err(
                 GatewayError::Unreachable(_)
@@ -201,11 +223,5 @@ impl Gateway for Stripe {
                 | GatewayError::KeyReused,
             ) => true,
         }
-    }
-}
-
-impl fmt::Debug for Stripe {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stripe").finish_non_exhaustive()
     }
 }

@@ -1,6 +1,8 @@
 //! Bringing an attempt to an answer: create, confirm, or find out what became of them.
 
-use super::{Door, Endings, Learned, Payments, Plan, keys, standing, standing::Standing, without_effect};
+use super::{
+    Door, Endings, Learned, Payments, Plan, keys, standing, standing::Standing, without_effect,
+};
 use crate::gateway::{GatewayError, IntentView, NewPayment};
 use boxoffice_runtime::Failure;
 use boxoffice_store::mysql::{attempts::Attempt, calls::CallOutcome};
@@ -49,7 +51,10 @@ impl Payments {
             match standing::of_view(&view) {
                 // The error may be the former attempt's: only this attempt's own answer tells.
                 Standing::Declined(_) | Standing::Untouched if plan.keys.was_answered(&key) => {
-                    let word = view.last_error.as_ref().map_or(NEVER_CONFIRMED, |e| e.word());
+                    let word = view
+                        .last_error
+                        .as_ref()
+                        .map_or(NEVER_CONFIRMED, |e| e.word());
                     return Ok(learned(attempt, Standing::Declined(word.to_owned())));
                 }
                 Standing::Declined(_) | Standing::Untouched if !plan.keys.may_send(&key) => {
@@ -64,10 +69,21 @@ impl Payments {
             Ok(view) => {
                 endings.push((key, CallOutcome::Answered));
                 // A replay shows what was true when the key was first answered.
-                let view = if used { self.see(&id).await?.unwrap_or(view) } else { view };
-                Ok(learned_of(attempt, touched(standing::of_view(&view)), &view))
+                let view = if used {
+                    self.see(&id).await?.unwrap_or(view)
+                } else {
+                    view
+                };
+                Ok(learned_of(
+                    attempt,
+                    touched(standing::of_view(&view)),
+                    &view,
+                ))
             }
-            Err(error) => self.not_confirmed(plan, attempt, (&key, &id), error, endings).await,
+            Err(error) => {
+                self.not_confirmed(plan, attempt, (&key, &id), error, endings)
+                    .await
+            }
         }
     }
 
@@ -80,17 +96,17 @@ impl Payments {
         endings: &mut Endings,
     ) -> Result<Learned, Failure> {
         match error {
-            GatewayError::Declined { error, .. } => {
+            GatewayError::Declined { error } => {
                 endings.push((key.to_owned(), CallOutcome::Answered));
-                Ok(learned(attempt, Standing::Declined(error.word().to_owned())))
+                Ok(learned(
+                    attempt,
+                    Standing::Declined(error.word().to_owned()),
+                ))
             }
-            GatewayError::Refused { code, view, .. } => {
+            GatewayError::Refused { code, .. } => {
                 endings.push((key.to_owned(), CallOutcome::Refused));
                 // Refused because of where it stands, or because the method is no method.
-                let view = match view {
-                    Some(view) => Some(*view),
-                    None => self.see(id).await?,
-                };
+                let view = self.see(id).await?;
                 let stands = view.as_ref().map_or(Standing::Untouched, standing::of_view);
                 match (stands, view) {
                     (Standing::Declined(_) | Standing::Untouched, _) | (_, None) => {
@@ -104,7 +120,9 @@ impl Payments {
                 let again = plan.keys.has_failed(key);
                 // A failure that is kept under the key never becomes an answer: what is seen decides.
                 let seen = if again { self.see(id).await? } else { None };
-                let Some(view) = seen else { return Ok(learned(attempt, Standing::Unknown)) };
+                let Some(view) = seen else {
+                    return Ok(learned(attempt, Standing::Unknown));
+                };
                 Ok(match standing::of_view(&view) {
                     Standing::Declined(_) | Standing::Untouched => {
                         learned(attempt, Standing::Declined(GATEWAY_FAILED.to_owned()))
@@ -162,7 +180,7 @@ impl Payments {
                 self.keep_id(intent, &view.id).await?;
                 Ok(Obtained::View(Box::new(view)))
             }
-            Err(GatewayError::Declined { error, .. }) => {
+            Err(GatewayError::Declined { error }) => {
                 endings.push((key, CallOutcome::Refused));
                 Ok(Obtained::Nothing(error.word().to_owned()))
             }
@@ -174,7 +192,11 @@ impl Payments {
             Err(GatewayError::ServerError { .. }) => {
                 let again = plan.keys.has_failed(&key);
                 endings.push((key.clone(), CallOutcome::ServerError));
-                if again { self.find_created(plan, &key).await } else { Ok(Obtained::Unknown) }
+                if again {
+                    self.find_created(plan, &key).await
+                } else {
+                    Ok(Obtained::Unknown)
+                }
             }
             Err(GatewayError::NoAnswer(_) | GatewayError::InUse) => {
                 endings.push((key, CallOutcome::NoAnswer));
@@ -193,9 +215,9 @@ impl Payments {
                 Ok(Obtained::View(Box::new(view)))
             }
             Ok(None) => Ok(Obtained::Nothing(NEVER_CREATED.to_owned())),
-            Err(GatewayError::Refused { code, .. }) => {
-                Err(Failure::Park(boxoffice_runtime::Cause::new("key_too_old", code)))
-            }
+            Err(GatewayError::Refused { code, .. }) => Err(Failure::Park(
+                boxoffice_runtime::Cause::new("key_too_old", code),
+            )),
             Err(error) => Err(self.unanswered(error).await),
         }
     }
@@ -214,14 +236,29 @@ impl Payments {
 
 /// After a confirm nothing is untouched: the gateway hasn't shown it yet.
 fn touched(stands: Standing) -> Standing {
-    if stands == Standing::Untouched { Standing::Unknown } else { stands }
+    if stands == Standing::Untouched {
+        Standing::Unknown
+    } else {
+        stands
+    }
 }
 
 fn learned(attempt: &Attempt, standing: Standing) -> Learned {
-    Learned::Standing { attempt: Some(attempt.number), standing, door: Door::default() }
+    Learned::Standing {
+        attempt: Some(attempt.number),
+        standing,
+        door: Door::default(),
+    }
 }
 
 fn learned_of(attempt: &Attempt, standing: Standing, view: &IntentView) -> Learned {
-    let door = Door { client_secret: view.client_secret.clone(), action_url: view.action_url.clone() };
-    Learned::Standing { attempt: Some(attempt.number), standing, door }
+    let door = Door {
+        client_secret: view.client_secret.clone(),
+        action_url: view.action_url.clone(),
+    };
+    Learned::Standing {
+        attempt: Some(attempt.number),
+        standing,
+        door,
+    }
 }

@@ -4,7 +4,7 @@
 //! that the former had no effect, and that it will have none: it failed twice, or its key is too old.
 
 use super::{
-    Door, Endings, Learned, Payments, Plan, attempt::Obtained, intend::busy, keys, standing,
+    Door, Endings, Learned, Payments, Plan, attempt::Obtained, keys, lock::busy, standing,
     standing::Standing, without_effect,
 };
 use crate::gateway::GatewayError;
@@ -19,8 +19,11 @@ enum Act {
 }
 
 /// Codes of a capture that will never succeed.
-const AUTHORISATION_GONE: &[&str] =
-    &["charge_expired_for_capture", "capture_charge_authorization_expired", "card_declined"];
+const AUTHORISATION_GONE: &[&str] = &[
+    "charge_expired_for_capture",
+    "capture_charge_authorization_expired",
+    "card_declined",
+];
 
 impl Payments {
     pub(super) async fn capture(
@@ -29,8 +32,13 @@ impl Payments {
         minor: i64,
         endings: &mut Endings,
     ) -> Result<Learned, Failure> {
-        let Some(id) = &plan.intent.gateway_id else { return Ok(Learned::Nothing) };
-        let end = match self.drive(plan, Act::Capture { minor }, id, endings).await? {
+        let Some(id) = &plan.intent.gateway_id else {
+            return Ok(Learned::Nothing);
+        };
+        let end = match self
+            .drive(plan, Act::Capture { minor }, id, endings)
+            .await?
+        {
             Driven::End(end) => end,
             // The gateway may still show the intent: it is closed, so that nothing revives it.
             Driven::Gone => {
@@ -44,7 +52,11 @@ impl Payments {
         };
         Ok(match end {
             Standing::Voided => Learned::CaptureRefused,
-            end => Learned::Standing { attempt: None, standing: end, door: Door::default() },
+            end => Learned::Standing {
+                attempt: None,
+                standing: end,
+                door: Door::default(),
+            },
         })
     }
 
@@ -53,14 +65,17 @@ impl Payments {
         plan: &Plan,
         endings: &mut Endings,
     ) -> Result<Learned, Failure> {
-        let ended = |standing| Learned::Standing { attempt: None, standing, door: Door::default() };
+        let ended = |standing| Learned::Standing {
+            attempt: None,
+            standing,
+            door: Door::default(),
+        };
         let id = match &plan.intent.gateway_id {
             Some(id) => id.clone(),
             None => match self.obtain(plan, endings).await? {
                 Obtained::View(view) => view.id,
                 Obtained::Nothing(_) => return Ok(ended(Standing::Voided)),
                 Obtained::Unknown => {
-                    self.note(endings).await?;
                     let text = "whether the payment was created is open";
                     return Err(Failure::Retry(Cause::new("create_unanswered", text)));
                 }
@@ -92,9 +107,9 @@ impl Payments {
         };
         let outcome = match called {
             Ok(view) => {
-                endings.push((key.clone(), CallOutcome::Answered));
                 let stands = standing::of_view(&view);
                 if stands.is_final() {
+                    endings.push((key, CallOutcome::Answered));
                     return Ok(Driven::End(stands));
                 }
                 CallOutcome::Answered
@@ -110,7 +125,6 @@ impl Payments {
             Err(error) => return Err(without_effect(error)),
         };
         endings.push((key.clone(), outcome));
-        self.note(endings).await?;
         let stands = self.look(id).await?;
         if stands.is_final() {
             return Ok(Driven::End(stands));
@@ -137,7 +151,6 @@ impl Payments {
                 Ok(Driven::Gone)
             }
             _ => {
-                self.note(endings).await?;
                 let text = format!("{} was refused: {code}", act.name());
                 Err(Failure::Park(Cause::new("gateway_refused", text)))
             }

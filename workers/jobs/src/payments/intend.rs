@@ -3,46 +3,22 @@
 use super::{
     Order, Payments, Plan, Task,
     keys::{self, KeyBook},
-    record::tell,
+    lock::{Locked, attempt_of, busy, locked, locked_generation, park},
     standing,
+    tell::{tell, tell_refund},
 };
-use boxoffice_contracts::{BookingId, Instant, Money, message::payment};
-use boxoffice_runtime::{Cause, Failure, Job, Tx};
+use boxoffice_contracts::{BookingId, Money, message::payment};
+use boxoffice_runtime::{Failure, Job, Tx};
 use boxoffice_store::mysql::{
     attempts::{self, Attempt},
     calls,
-    intents::{self, Intent, IntentState, Lease},
+    intents::{self, IntentState, Lease},
     refunds::{self, RefundState},
 };
 
-/// An intent under its lock, and the database's clock after it was taken.
-pub(super) struct Locked {
-    pub(super) intent: Intent,
-    pub(super) now: Instant,
-}
-
-pub(super) async fn locked(tx: &Tx, booking: BookingId) -> Result<Option<Locked>, Failure> {
-    let Some(intent) = intents::lock_current(tx.db(), booking).await? else { return Ok(None) };
-    let now = tx.now().await?;
-    Ok(Some(Locked { intent, now }))
-}
-
-async fn locked_generation(
-    tx: &Tx,
-    booking: BookingId,
-    generation: u16,
-) -> Result<Option<Locked>, Failure> {
-    let Some(intent) = intents::lock(tx.db(), booking, generation).await? else { return Ok(None) };
-    let now = tx.now().await?;
-    Ok(Some(Locked { intent, now }))
-}
-
-fn park(code: &'static str, detail: impl Into<String>) -> Failure {
-    Failure::Park(Cause::new(code, detail))
-}
-
 impl Payments {
-    /// An attempt that is to be made. One that is on record is answered from there.
+    /// An attempt that is to be made. One that is on record is answered from there, but nothing is said to be
+    /// authorised that is going to be closed.
     pub(super) async fn intend_attempt(
         &self,
         tx: &mut Tx,
@@ -53,7 +29,14 @@ impl Payments {
         let Some((locked, attempt)) = attempt_of(tx, booking, number).await? else {
             return Ok(None);
         };
-        if let Some(reply) = standing::recorded(&attempt) {
+        let reply = match locked.intent.state {
+            IntentState::Closing => None,
+            IntentState::Closed => standing::recorded_end(&locked.intent),
+            IntentState::Open | IntentState::Captured | IntentState::CaptureFailed => {
+                standing::recorded(&attempt)
+            }
+        };
+        if let Some(reply) = reply {
             tell(tx, job, booking, reply, locked.now)?;
             return Ok(None);
         }
@@ -96,7 +79,9 @@ impl Payments {
         if attempt.method.is_some() {
             calls.push((keys::confirm(booking, attempt.number), "confirm"));
         }
-        self.plan(tx, job, locked, &calls, Task::Attempt(attempt)).await.map(Some)
+        self.plan(tx, job, locked, &calls, Task::Attempt(attempt))
+            .await
+            .map(Some)
     }
 
     pub(super) async fn intend_capture(
@@ -128,8 +113,12 @@ impl Payments {
             return Err(park("amount_mismatch", text));
         }
         let key = keys::capture(intent.booking, intent.generation, intent.capture_try);
-        let task = Task::Capture { minor: order.amount.minor };
-        self.plan(tx, job, locked, &[(key, "capture")], task).await.map(Some)
+        let task = Task::Capture {
+            minor: order.amount.minor,
+        };
+        self.plan(tx, job, locked, &[(key, "capture")], task)
+            .await
+            .map(Some)
     }
 
     pub(super) async fn intend_void(
@@ -147,7 +136,13 @@ impl Payments {
         match intent.state {
             IntentState::Open => return Err(park("void_of_open_intent", "it was not marked")),
             IntentState::CaptureFailed => {
-                tell(tx, job, booking, standing::Reply::Voided(order.generation), now)?;
+                tell(
+                    tx,
+                    job,
+                    booking,
+                    standing::Reply::Voided(order.generation),
+                    now,
+                )?;
                 return Ok(None);
             }
             IntentState::Captured | IntentState::Closed => {
@@ -167,13 +162,24 @@ impl Payments {
                 intent.state = IntentState::Closed;
                 intents::save(tx.db(), intent, now).await?;
                 attempts::void_unfinished(tx.db(), booking, intent.generation, now).await?;
-                tell(tx, job, booking, standing::Reply::Voided(order.generation), now)?;
+                tell(
+                    tx,
+                    job,
+                    booking,
+                    standing::Reply::Voided(order.generation),
+                    now,
+                )?;
                 return Ok(None);
             }
             calls.push((create, "create"));
         }
-        calls.push((keys::cancel(booking, intent.generation, intent.cancel_try), "cancel"));
-        self.plan(tx, job, locked, &calls, Task::Void).await.map(Some)
+        calls.push((
+            keys::cancel(booking, intent.generation, intent.cancel_try),
+            "cancel",
+        ));
+        self.plan(tx, job, locked, &calls, Task::Void)
+            .await
+            .map(Some)
     }
 
     pub(super) async fn intend_refund(
@@ -190,11 +196,14 @@ impl Payments {
             return Err(park("refund_missing", "no row for the refund"));
         };
         if refund.amount != order.amount {
-            let text = format!("{} is ordered, {} is on record", order.amount, refund.amount);
+            let text = format!(
+                "{} is ordered, {} is on record",
+                order.amount, refund.amount
+            );
             return Err(park("amount_mismatch", text));
         }
         if matches!(refund.state, RefundState::Succeeded | RefundState::Failed) {
-            super::record::tell_refund(tx, job, refund, locked.now)?;
+            tell_refund(tx, job, refund, locked.now)?;
             return Ok(None);
         }
         if locked.intent.state != IntentState::Captured {
@@ -216,7 +225,9 @@ impl Payments {
         if refund.gateway_id.is_none() {
             calls.push((keys::refund(refund.id, refund.r#try), "refund"));
         }
-        self.plan(tx, job, locked, &calls, Task::Refund(refund)).await.map(Some)
+        self.plan(tx, job, locked, &calls, Task::Refund(refund))
+            .await
+            .map(Some)
     }
 
     /// Takes the lease and commits the keys. Whatever may refuse has refused before.
@@ -233,30 +244,22 @@ impl Payments {
         }
         let used = calls::of_booking(tx.db(), intent.booking).await?;
         let until = now + self.policy.lease(self.call_timeout);
-        intent.lease = Some(Lease { holder: job.id(), until });
+        intent.lease = Some(Lease {
+            holder: job.id(),
+            until,
+        });
         intents::save(tx.db(), &intent, now).await?;
-        let keys: Vec<_> = calls.iter().map(|(key, what)| (key.as_str(), *what)).collect();
+        let keys: Vec<_> = calls
+            .iter()
+            .map(|(key, what)| (key.as_str(), *what))
+            .collect();
         calls::announce(tx.db(), intent.booking, &keys, now).await?;
         let keys = KeyBook::new(used, now, self.policy.key_age_max());
-        Ok(Plan { intent, keys, now, task })
+        Ok(Plan {
+            intent,
+            keys,
+            now,
+            task,
+        })
     }
-}
-
-/// One call in flight per intent.
-pub(super) fn busy() -> Failure {
-    Failure::Retry(Cause::new("intent_busy", "another call about the intent is in flight"))
-}
-
-/// The attempt and its intent under lock; nothing when a later generation has taken over.
-async fn attempt_of(
-    tx: &Tx,
-    booking: BookingId,
-    number: u16,
-) -> Result<Option<(Locked, Attempt)>, Failure> {
-    let found = locked(tx, booking).await?;
-    let attempt = attempts::find(tx.db(), booking, number).await?;
-    let (Some(locked), Some(attempt)) = (found, attempt) else {
-        return Err(park("attempt_missing", format!("no row for attempt {number}")));
-    };
-    Ok((attempt.generation == locked.intent.generation).then_some((locked, attempt)))
 }

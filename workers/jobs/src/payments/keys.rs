@@ -27,7 +27,11 @@ pub(super) fn refund(refund: RefundId, r#try: u16) -> String {
 
 /// A later intent has its own keys: a key used with another path is refused.
 fn of_generation(key: String, generation: u16) -> String {
-    if generation > 1 { format!("{key}:{generation}") } else { key }
+    if generation > 1 {
+        format!("{key}:{generation}")
+    } else {
+        key
+    }
 }
 
 /// The keys of a booking as they were before the calls that are being planned.
@@ -53,7 +57,8 @@ impl KeyBook {
 
     /// Never used, or young enough that the gateway surely remembers it.
     pub(super) fn may_send(&self, key: &str) -> bool {
-        self.of(key).is_none_or(|used| self.now - used.first_called_at < self.age_max)
+        self.of(key)
+            .is_none_or(|used| self.now - used.first_called_at < self.age_max)
     }
 
     /// The gateway has answered it: what it would replay is known, and may be out of date.
@@ -82,7 +87,12 @@ mod tests {
     const DAY: Instant = chrono::DateTime::UNIX_EPOCH;
 
     fn book(age: Duration, outcome: CallOutcome) -> KeyBook {
-        let used = KeyUse { key: "k".into(), first_called_at: DAY, calls: 1, outcome };
+        let used = KeyUse {
+            key: "k".into(),
+            first_called_at: DAY,
+            calls: 1,
+            outcome,
+        };
         KeyBook::new(vec![used], DAY + age, Duration::hours(20))
     }
 

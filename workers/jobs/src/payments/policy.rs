@@ -20,7 +20,10 @@ const CALLS_MAX: u32 = 4;
 
 impl Default for PaymentsPolicy {
     fn default() -> Self {
-        Self { lease_slack_ms: 10_000, key_age_max_secs: 20 * 3600 }
+        Self {
+            lease_slack_ms: 10_000,
+            key_age_max_secs: 20 * 3600,
+        }
     }
 }
 

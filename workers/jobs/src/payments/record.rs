@@ -3,11 +3,10 @@
 use super::{
     Door, Finding, Learned, Order,
     standing::{self, Reply, Standing, Step},
+    tell::{send, tell, tell_refund},
 };
 use crate::gateway::{RefundStatus, RefundView};
-use boxoffice_contracts::{
-    BookingId, Code, Instant, Message, MessageId, Money, message::payment, topology::Exchange,
-};
+use boxoffice_contracts::{BookingId, Code, Instant, Money, RefundId, message::payment};
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
 use boxoffice_store::mysql::{
     attempts::{self, Attempt, AttemptState},
@@ -19,7 +18,10 @@ use boxoffice_store::mysql::{
 
 pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Result<(), Failure> {
     let Some(mut intent) = intents::lock(tx.db(), found.booking, found.generation).await? else {
-        return Err(Failure::Park(Cause::new("intent_missing", "it was there before the call")));
+        return Err(Failure::Park(Cause::new(
+            "intent_missing",
+            "it was there before the call",
+        )));
     };
     let now = tx.now().await?;
     calls::conclude(tx.db(), &found.endings).await?;
@@ -30,7 +32,11 @@ pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Res
     let mut at = At { tx, job, now };
     match found.learned {
         Learned::Nothing => {}
-        Learned::Standing { attempt, standing, door } => {
+        Learned::Standing {
+            attempt,
+            standing,
+            door,
+        } => {
             at.standing(&mut intent, attempt, standing, door).await?;
         }
         Learned::CaptureRefused => at.capture_refused(&mut intent).await?,
@@ -74,7 +80,9 @@ impl At<'_> {
             Some(number) => attempts::find(self.tx.db(), intent.booking, number).await?,
             None => attempts::find_last(self.tx.db(), intent.booking).await?,
         };
-        let state = attempt.as_ref().map_or(AttemptState::Voided, |attempt| attempt.state);
+        let state = attempt
+            .as_ref()
+            .map_or(AttemptState::Voided, |attempt| attempt.state);
         let reply = match standing::step(intent.state, state, &standing) {
             Step::Nothing => None,
             Step::Repeat => attempt.as_ref().and_then(standing::recorded),
@@ -136,7 +144,9 @@ impl At<'_> {
         intent: &mut Intent,
         standing: &Standing,
     ) -> Result<Option<Reply>, Failure> {
-        let Standing::Captured(taken) = standing else { return Ok(None) };
+        let Standing::Captured(taken) = standing else {
+            return Ok(None);
+        };
         if intent.state != IntentState::Captured {
             if taken.currency != intent.amount.currency {
                 let text = format!("{taken} taken of {}", intent.amount);
@@ -167,11 +177,7 @@ impl At<'_> {
         }
     }
 
-    async fn refund(
-        &self,
-        booking: BookingId,
-        id: boxoffice_contracts::RefundId,
-    ) -> Result<Option<Refund>, Failure> {
+    async fn refund(&self, booking: BookingId, id: RefundId) -> Result<Option<Refund>, Failure> {
         let all = refunds::of_booking(self.tx.db(), booking).await?;
         Ok(all.into_iter().find(|refund| refund.id == id))
     }
@@ -215,9 +221,10 @@ impl At<'_> {
     ) -> Result<(), Failure> {
         let key = super::keys::refund(refund.id, refund.r#try);
         let (key, accounts) = match (before, refund.state) {
-            (RefundState::Succeeded, RefundState::Failed) => {
-                (format!("{key}:returned"), (Account::Gateway, Account::Refunds))
-            }
+            (RefundState::Succeeded, RefundState::Failed) => (
+                format!("{key}:returned"),
+                (Account::Gateway, Account::Refunds),
+            ),
             (before, RefundState::Succeeded) if before != RefundState::Succeeded => {
                 (key, (Account::Refunds, Account::Gateway))
             }
@@ -238,7 +245,8 @@ impl At<'_> {
         let mut outside = Money::new(0, intent.amount.currency);
         for view in views {
             if let Some(refund) = ours.iter().find(|refund| view.refund == Some(refund.id)) {
-                self.refund_seen(intent, refund.clone(), view, false).await?;
+                self.refund_seen(intent, refund.clone(), view, false)
+                    .await?;
             } else if view.status != RefundStatus::Failed {
                 let (db, booking) = (self.tx.db(), intent.booking);
                 let amount = Money::new(view.minor, intent.amount.currency);
@@ -250,101 +258,14 @@ impl At<'_> {
         }
         if outside.minor > intent.refunded_outside_minor {
             intent.refunded_outside_minor = outside.minor;
-            let message = payment::RefundedOutside { booking_id: intent.booking, amount: outside };
+            let message = payment::RefundedOutside {
+                booking_id: intent.booking,
+                amount: outside,
+            };
             send(self.tx, self.job, intent.booking, None, &message, self.now)?;
         }
         Ok(())
     }
-}
-
-/// Tells the saga.
-pub(super) fn tell(
-    tx: &mut Tx,
-    job: &Job<Order>,
-    booking_id: BookingId,
-    reply: Reply,
-    now: Instant,
-) -> Result<(), Failure> {
-    match reply {
-        Reply::Authorized(attempt, amount) => {
-            let message = payment::Authorized { booking_id, attempt, amount };
-            send(tx, job, booking_id, None, &message, now)
-        }
-        Reply::ActionRequired(attempt) => {
-            let message = payment::ActionRequired { booking_id, attempt };
-            send(tx, job, booking_id, None, &message, now)
-        }
-        Reply::Declined(attempt, code) => {
-            let message = payment::Declined { booking_id, attempt, code };
-            send(tx, job, booking_id, None, &message, now)
-        }
-        Reply::Unknown(attempt) => {
-            let message = payment::Unknown { booking_id, attempt };
-            send(tx, job, booking_id, None, &message, now)
-        }
-        Reply::Captured(generation, amount) => {
-            let message = payment::Captured { booking_id, generation, amount };
-            send(tx, job, booking_id, None, &message, now)
-        }
-        Reply::CaptureFailed(generation) => {
-            let code = Code::CaptureFailed;
-            let message = payment::CaptureFailed { booking_id, generation, code };
-            send(tx, job, booking_id, None, &message, now)
-        }
-        Reply::Voided(generation) => {
-            let message = payment::Voided { booking_id, generation };
-            send(tx, job, booking_id, None, &message, now)
-        }
-    }
-}
-
-/// Tells the saga how a refund ended; one that is pending is looked at again when the saga asks.
-pub(super) fn tell_refund(
-    tx: &mut Tx,
-    job: &Job<Order>,
-    refund: &Refund,
-    now: Instant,
-) -> Result<(), Failure> {
-    let (booking_id, refund_id) = (refund.booking, refund.id);
-    match refund.state {
-        RefundState::Succeeded => {
-            let message = payment::Refunded { booking_id, refund_id, amount: refund.amount };
-            send(tx, job, booking_id, Some(refund), &message, now)
-        }
-        RefundState::Failed => {
-            let message =
-                payment::RefundFailed { booking_id, refund_id, code: Code::InternalError };
-            send(tx, job, booking_id, Some(refund), &message, now)
-        }
-        RefundState::Requested | RefundState::Pending => Ok(()),
-    }
-}
-
-pub(super) fn tell_dispute(
-    tx: &mut Tx,
-    job: &Job<Order>,
-    booking_id: BookingId,
-    now: Instant,
-) -> Result<(), Failure> {
-    send(tx, job, booking_id, None, &payment::Disputed { booking_id }, now)
-}
-
-/// One answer per kind to a message; one per refund when it is about refunds.
-fn send<M: Message>(
-    tx: &mut Tx,
-    job: &Job<Order>,
-    booking: BookingId,
-    about: Option<&Refund>,
-    message: &M,
-    now: Instant,
-) -> Result<(), Failure> {
-    let id = match about {
-        None => MessageId::of_answer(job.id(), M::KIND.as_str()),
-        Some(refund) => {
-            MessageId::of_answer(job.id(), &format!("{}:{}", M::KIND.as_str(), refund.id))
-        }
-    };
-    tx.send(Exchange::Commands, &job.envelope, id, booking, message, now)
 }
 
 /// As much of a gateway's word as the column holds.

@@ -13,8 +13,13 @@ impl Payments {
         refund: &Refund,
         endings: &mut Endings,
     ) -> Result<Learned, Failure> {
-        let Some(intent) = &plan.intent.gateway_id else { return Ok(Learned::Nothing) };
-        let seen = |view| Learned::Refund { id: refund.id, view };
+        let Some(intent) = &plan.intent.gateway_id else {
+            return Ok(Learned::Nothing);
+        };
+        let seen = |view| Learned::Refund {
+            id: refund.id,
+            view,
+        };
         if let Some(id) = &refund.gateway_id {
             return match self.gateway.retrieve_refund(id).await {
                 Ok(view) => Ok(seen(view)),
@@ -50,12 +55,14 @@ impl Payments {
             Err(error) => return Err(without_effect(error)),
         };
         endings.push((key.clone(), outcome));
-        self.note(endings).await?;
         if let Some(view) = self.find_refund(intent, refund).await? {
             return Ok(seen(view));
         }
         match outcome {
-            CallOutcome::Refused => Ok(Learned::RefundRefused { id: refund.id, word }),
+            CallOutcome::Refused => Ok(Learned::RefundRefused {
+                id: refund.id,
+                word,
+            }),
             CallOutcome::ServerError if plan.keys.has_failed(&key) => {
                 Err(self.begin_another_refund(plan, refund).await?)
             }
@@ -64,7 +71,9 @@ impl Payments {
     }
 
     pub(super) async fn look_at_refunds(&self, plan: &Plan) -> Result<Learned, Failure> {
-        let Some(intent) = &plan.intent.gateway_id else { return Ok(Learned::Nothing) };
+        let Some(intent) = &plan.intent.gateway_id else {
+            return Ok(Learned::Nothing);
+        };
         match self.gateway.list_refunds(intent).await {
             Ok(views) => Ok(Learned::Refunds(views)),
             Err(error) => Err(self.unanswered(error).await),
@@ -77,22 +86,23 @@ impl Payments {
         refund: &Refund,
     ) -> Result<Option<RefundView>, Failure> {
         match self.gateway.list_refunds(intent).await {
-            Ok(views) => Ok(views.into_iter().find(|view| view.refund == Some(refund.id))),
+            Ok(views) => Ok(views
+                .into_iter()
+                .find(|view| view.refund == Some(refund.id))),
             Err(error) => Err(self.unanswered(error).await),
         }
     }
 
     /// Raises the try of a refund that the gateway doesn't know, unless somebody did.
-    async fn begin_another_refund(
-        &self,
-        plan: &Plan,
-        refund: &Refund,
-    ) -> Result<Failure, Failure> {
+    async fn begin_another_refund(&self, plan: &Plan, refund: &Refund) -> Result<Failure, Failure> {
         let tx = self.db.begin().await?;
         intents::lock(&tx, plan.intent.booking, plan.intent.generation).await?;
         let all = refunds::of_booking(&tx, refund.booking).await?;
         if all.iter().any(|row| row == refund) {
-            let next = Refund { r#try: refund.r#try + 1, ..refund.clone() };
+            let next = Refund {
+                r#try: refund.r#try + 1,
+                ..refund.clone()
+            };
             refunds::save(&tx, &next, plan.now).await?;
             tx.commit().await?;
         }

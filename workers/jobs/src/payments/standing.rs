@@ -33,7 +33,9 @@ impl Standing {
 }
 
 pub(super) fn of_view(view: &IntentView) -> Standing {
-    let Some(currency) = view.currency else { return Standing::Unknown };
+    let Some(currency) = view.currency else {
+        return Standing::Unknown;
+    };
     match view.status {
         IntentStatus::RequiresCapture => {
             Standing::Authorized(Money::new(view.amount_capturable, currency))
@@ -127,9 +129,9 @@ pub(super) enum Reply {
 /// The answer that is on record for an attempt.
 pub(super) fn recorded(attempt: &Attempt) -> Option<Reply> {
     match attempt.state {
-        AttemptState::Authorized => {
-            attempt.authorized.map(|money| Reply::Authorized(attempt.number, money))
-        }
+        AttemptState::Authorized => attempt
+            .authorized
+            .map(|money| Reply::Authorized(attempt.number, money)),
         AttemptState::ActionRequired => Some(Reply::ActionRequired(attempt.number)),
         AttemptState::Declined => Some(Reply::Declined(attempt.number, Code::CardDeclined)),
         AttemptState::Voided => Some(Reply::Voided(attempt.generation)),
@@ -177,7 +179,10 @@ mod tests {
     #[test]
     fn every_status_has_its_meaning() {
         let of = |status| of_view(&view(status));
-        assert_eq!(of(IntentStatus::RequiresCapture), Standing::Authorized(EUR(2400)));
+        assert_eq!(
+            of(IntentStatus::RequiresCapture),
+            Standing::Authorized(EUR(2400))
+        );
         assert_eq!(of(IntentStatus::Succeeded), Standing::Captured(EUR(2300)));
         assert_eq!(of(IntentStatus::RequiresAction), Standing::ActionRequired);
         assert_eq!(of(IntentStatus::Canceled), Standing::Voided);
@@ -189,26 +194,45 @@ mod tests {
             code: "card_declined".into(),
             decline_code: Some("insufficient_funds".into()),
         });
-        assert_eq!(of_view(&declined), Standing::Declined("insufficient_funds".into()));
+        assert_eq!(
+            of_view(&declined),
+            Standing::Declined("insufficient_funds".into())
+        );
     }
 
     #[test]
     fn without_a_method_the_customer_is_waited_for() {
         let wait = of_browser_attempt;
         assert_eq!(wait(Standing::Untouched), Standing::ActionRequired);
-        assert_eq!(wait(Standing::Declined("x".into())), Standing::ActionRequired);
-        assert_eq!(wait(Standing::Authorized(EUR(1))), Standing::Authorized(EUR(1)));
+        assert_eq!(
+            wait(Standing::Declined("x".into())),
+            Standing::ActionRequired
+        );
+        assert_eq!(
+            wait(Standing::Authorized(EUR(1))),
+            Standing::Authorized(EUR(1))
+        );
     }
 
     #[test]
     fn nothing_authorises_what_is_to_be_closed() {
         let authorized = Standing::Authorized(EUR(1));
         for attempt in AttemptState::ALL {
-            for intent in IntentState::ALL.into_iter().filter(|s| *s != IntentState::Open) {
-                assert_eq!(step(intent, attempt, &authorized), Step::Nothing, "{intent:?}");
+            for intent in IntentState::ALL
+                .into_iter()
+                .filter(|s| *s != IntentState::Open)
+            {
+                assert_eq!(
+                    step(intent, attempt, &authorized),
+                    Step::Nothing,
+                    "{intent:?}"
+                );
             }
         }
-        assert_eq!(step(IntentState::Open, AttemptState::Ordered, &authorized), Step::Advance);
+        assert_eq!(
+            step(IntentState::Open, AttemptState::Ordered, &authorized),
+            Step::Advance
+        );
     }
 
     #[test]
@@ -219,7 +243,11 @@ mod tests {
                 assert_eq!(step(intent, attempt, &taken), Step::Captured);
             }
         }
-        let closed = step(IntentState::Captured, AttemptState::Authorized, &Standing::Voided);
+        let closed = step(
+            IntentState::Captured,
+            AttemptState::Authorized,
+            &Standing::Voided,
+        );
         assert_eq!(closed, Step::Nothing, "captured money is not forgotten");
     }
 
@@ -228,9 +256,18 @@ mod tests {
         let of = |attempt, standing: Standing| step(IntentState::Open, attempt, &standing);
         let declined = || Standing::Declined("x".into());
         assert_eq!(of(AttemptState::Authorized, declined()), Step::Repeat);
-        assert_eq!(of(AttemptState::Authorized, Standing::Unknown), Step::Repeat);
-        assert_eq!(of(AttemptState::Declined, Standing::ActionRequired), Step::Repeat);
-        assert_eq!(of(AttemptState::Declined, Standing::Authorized(EUR(1))), Step::Advance);
+        assert_eq!(
+            of(AttemptState::Authorized, Standing::Unknown),
+            Step::Repeat
+        );
+        assert_eq!(
+            of(AttemptState::Declined, Standing::ActionRequired),
+            Step::Repeat
+        );
+        assert_eq!(
+            of(AttemptState::Declined, Standing::Authorized(EUR(1))),
+            Step::Advance
+        );
         assert_eq!(of(AttemptState::ActionRequired, declined()), Step::Advance);
         assert_eq!(of(AttemptState::Unknown, Standing::Unknown), Step::Advance);
     }

@@ -2,10 +2,11 @@
 
 use super::{
     Door, Learned, Order, Payments, Plan, Task,
-    intend::{busy, locked},
     keys::KeyBook,
-    record, standing,
+    lock::{busy, locked},
+    standing,
     standing::Standing,
+    tell::tell_dispute,
 };
 use boxoffice_contracts::message::payment;
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
@@ -38,7 +39,10 @@ fn about(event_type: &str) -> About {
         "payment_intent.payment_failed" => About::Declined,
         "payment_intent.succeeded" => About::Captured,
         "payment_intent.canceled" => About::Canceled,
-        "charge.refunded" | "charge.refund.updated" | "refund.created" | "refund.updated"
+        "charge.refunded"
+        | "charge.refund.updated"
+        | "refund.created"
+        | "refund.updated"
         | "refund.failed" => About::Refunds,
         "charge.dispute.created" => About::Dispute,
         _ => About::Nothing,
@@ -84,27 +88,36 @@ impl Payments {
             return Err(Failure::Retry(Cause::new("event_unknown", text)));
         };
         let Some(locked) = locked(tx, order.booking_id).await? else {
-            return Err(Failure::Retry(Cause::new("intent_unknown", "no intent of the booking")));
+            return Err(Failure::Retry(Cause::new(
+                "intent_unknown",
+                "no intent of the booking",
+            )));
         };
         let (intent, now) = (locked.intent, locked.now);
         if event.intent_id.is_some() && event.intent_id != intent.gateway_id {
             return match intent.gateway_id {
                 // Its create was not answered yet, or the answer is not recorded yet.
-                None => Err(Failure::Retry(Cause::new("intent_unknown", "it has no id yet"))),
+                None => Err(Failure::Retry(Cause::new(
+                    "intent_unknown",
+                    "it has no id yet",
+                ))),
                 // One of an older generation, which came to its end.
                 Some(_) if intent.generation > 1 => Ok(None),
-                Some(_) => {
-                    Err(Failure::Park(Cause::new("intent_of_other_booking", "ids differ")))
-                }
+                Some(_) => Err(Failure::Park(Cause::new(
+                    "intent_of_other_booking",
+                    "ids differ",
+                ))),
             };
         }
         let attempt = attempts::find_last(tx.db(), order.booking_id).await?;
-        let state = attempt.as_ref().map_or(AttemptState::Voided, |attempt| attempt.state);
+        let state = attempt
+            .as_ref()
+            .map_or(AttemptState::Voided, |attempt| attempt.state);
         if is_past(about, intent.state, state) {
             return Ok(None);
         }
         if about == About::Dispute {
-            record::tell_dispute(tx, job, order.booking_id, now)?;
+            tell_dispute(tx, job, order.booking_id, now)?;
             return Ok(None);
         }
         let task = if about == About::Refunds {
@@ -114,13 +127,20 @@ impl Payments {
             }
             Task::LookAtRefunds
         } else {
-            Task::Look { attempt: attempt.map(|attempt| attempt.number) }
+            Task::Look {
+                attempt: attempt.map(|attempt| attempt.number),
+            }
         };
         if intent.is_busy(job.id(), now) {
             return Err(busy());
         }
         let keys = KeyBook::new(Vec::new(), now, self.policy.key_age_max());
-        Ok(Some(Plan { intent, keys, now, task }))
+        Ok(Some(Plan {
+            intent,
+            keys,
+            now,
+            task,
+        }))
     }
 
     pub(super) async fn look_for(
@@ -128,7 +148,9 @@ impl Payments {
         plan: &Plan,
         attempt: Option<u16>,
     ) -> Result<Learned, Failure> {
-        let Some(id) = &plan.intent.gateway_id else { return Ok(Learned::Nothing) };
+        let Some(id) = &plan.intent.gateway_id else {
+            return Ok(Learned::Nothing);
+        };
         let view = match self.gateway.retrieve(id).await {
             Ok(view) => view,
             Err(error) => return Err(self.unanswered(error).await),
@@ -139,14 +161,20 @@ impl Payments {
         };
         Ok(match standing::of_view(&view) {
             Standing::Untouched | Standing::Unknown => Learned::Nothing,
-            standing => Learned::Standing { attempt, standing, door },
+            standing => Learned::Standing {
+                attempt,
+                standing,
+                door,
+            },
         })
     }
 }
 
 /// Whether the event tells nothing new about refunds. Parsed leniently: in doubt the gateway is asked.
 fn is_known(body: &[u8], intent: &Intent, refunds: &[Refund]) -> bool {
-    let Ok(event) = serde_json::from_slice::<Value>(body) else { return false };
+    let Ok(event) = serde_json::from_slice::<Value>(body) else {
+        return false;
+    };
     let object = &event["data"]["object"];
     match object["object"].as_str() {
         Some("charge") => {
@@ -159,7 +187,9 @@ fn is_known(body: &[u8], intent: &Intent, refunds: &[Refund]) -> bool {
         }
         Some("refund") => {
             let id = object["metadata"][crate::gateway::metadata::REFUND_ID].as_str();
-            let ours = refunds.iter().find(|r| Some(r.id.to_string().as_str()) == id);
+            let ours = refunds
+                .iter()
+                .find(|r| Some(r.id.to_string().as_str()) == id);
             let state = ours.map(|refund| refund.state);
             match object["status"].as_str() {
                 Some("succeeded") => state == Some(RefundState::Succeeded),

@@ -1,6 +1,7 @@
 //! A world of its own for each test: a schema, a virtual host, and eyes into both.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 use boxoffice_contracts::{
     BookingId, Envelope, MessageId,
@@ -39,26 +40,63 @@ fn var(name: &str) -> String {
 }
 
 impl World {
+    /// The same world seen from another process.
+    pub(crate) async fn join(name: &str) -> Self {
+        let world = Self::configured(name.to_owned());
+        let (broker_config, database_config) = world;
+        let broker = Broker::connect_first(&broker_config).await.unwrap();
+        let db = pool::connect(&database_config).await.unwrap();
+        Self {
+            name: name.to_owned(),
+            broker,
+            db,
+            broker_config,
+            database_config,
+            management: var("BOXOFFICE_TEST_MANAGEMENT_URL"),
+            http: reqwest::Client::new(),
+        }
+    }
+
+    fn configured(name: String) -> (BrokerConfig, DatabaseConfig) {
+        let mysql = var("BOXOFFICE_TEST_MYSQL_URL");
+        let database_config = DatabaseConfig {
+            url: format!("{}/{name}", mysql.trim_end_matches('/')),
+            ..DatabaseConfig::default()
+        };
+        let broker_config = BrokerConfig {
+            url: var("BOXOFFICE_TEST_AMQP_URL"),
+            connection_name: name.clone(),
+            vhost: Some(name),
+            retry_delays_ms: [100, 150, 200, 250],
+            ..BrokerConfig::default()
+        };
+        (broker_config, database_config)
+    }
+
     pub(crate) async fn new() -> Self {
         let _ = tracing_subscriber::fmt()
             .with_env_filter(
-                std::env::var("RUST_LOG").unwrap_or_else(|_| "off,boxoffice_runtime=info".to_owned()),
+                std::env::var("RUST_LOG")
+                    .unwrap_or_else(|_| "off,boxoffice_runtime=info".to_owned()),
             )
             .with_test_writer()
             .try_init();
         let _ = rustls::crypto::ring::default_provider().install_default();
         let name = format!("bx_{}", Uuid::new_v4().simple());
-        let (mysql, amqp) = (var("BOXOFFICE_TEST_MYSQL_URL"), var("BOXOFFICE_TEST_AMQP_URL"));
+        let (mysql, amqp) = (
+            var("BOXOFFICE_TEST_MYSQL_URL"),
+            var("BOXOFFICE_TEST_AMQP_URL"),
+        );
         let management = var("BOXOFFICE_TEST_MANAGEMENT_URL");
         let http = reqwest::Client::new();
 
         let admin = sea_orm::Database::connect(&mysql).await.unwrap();
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        admin
+            .execute_unprepared(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
         admin.close().await.unwrap();
-        let database_config = DatabaseConfig {
-            url: format!("{}/{name}", mysql.trim_end_matches('/')),
-            ..DatabaseConfig::default()
-        };
+        let (broker_config, database_config) = Self::configured(name.clone());
         let db = pool::connect(&database_config).await.unwrap();
         boxoffice_migrations::Migrator::up(&db, None).await.unwrap();
         db.execute_unprepared(
@@ -76,16 +114,13 @@ impl World {
             ),
         ] {
             let put = http.put(format!("{management}/api/{path}")).body(body);
-            let answer = put.header("content-type", "application/json").send().await.unwrap();
+            let answer = put
+                .header("content-type", "application/json")
+                .send()
+                .await
+                .unwrap();
             assert!(answer.status().is_success(), "{path}: {}", answer.status());
         }
-        let broker_config = BrokerConfig {
-            url: amqp,
-            vhost: Some(name.clone()),
-            connection_name: name.clone(),
-            retry_delays_ms: [100, 150, 200, 250],
-            ..BrokerConfig::default()
-        };
         let broker = Broker::connect_first(&broker_config).await.unwrap();
         declare(&broker).await.unwrap();
         Self {
@@ -114,7 +149,10 @@ impl World {
 
     pub(crate) async fn count(&self, sql: &str) -> i64 {
         let sql = format!("SELECT CAST(({sql}) AS SIGNED)");
-        let row = self.db.query_one_raw(Statement::from_string(DbBackend::MySql, sql)).await;
+        let row = self
+            .db
+            .query_one_raw(Statement::from_string(DbBackend::MySql, sql))
+            .await;
         row.unwrap().unwrap().try_get_by_index(0).unwrap()
     }
 
@@ -124,7 +162,8 @@ impl World {
 
     /// Distinct messages that had an effect.
     pub(crate) async fn effective(&self) -> i64 {
-        self.count("SELECT COUNT(DISTINCT message_id) FROM effects").await
+        self.count("SELECT COUNT(DISTINCT message_id) FROM effects")
+            .await
     }
 
     /// Ready and unacknowledged messages.
@@ -135,14 +174,24 @@ impl World {
     }
 
     pub(crate) async fn get(&self, path: &str) -> serde_json::Value {
-        let answer = self.http.get(format!("{}/api/{path}", self.management)).send().await.unwrap();
+        let answer = self
+            .http
+            .get(format!("{}/api/{path}", self.management))
+            .send()
+            .await
+            .unwrap();
         let text = answer.text().await.unwrap();
         serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}: {text}"))
     }
 
     pub(crate) async fn delete(&self, path: &str) {
         let url = format!("{}/api/{path}", self.management);
-        self.http.delete(url).header("x-reason", "test").send().await.unwrap();
+        self.http
+            .delete(url)
+            .header("x-reason", "test")
+            .send()
+            .await
+            .unwrap();
     }
 
     /// Closes connections of this world by the management API; returns how many.
@@ -150,10 +199,15 @@ impl World {
         let all = self.get("connections").await;
         let mut closed = 0;
         for connection in all.as_array().unwrap() {
-            let name = connection["client_properties"]["connection_name"].as_str().unwrap_or("");
+            let name = connection["client_properties"]["connection_name"]
+                .as_str()
+                .unwrap_or("");
             if name.starts_with(&self.name) && name.ends_with(purpose) {
                 let id = connection["name"].as_str().unwrap();
-                let id = id.replace(' ', "%20").replace('>', "%3E").replace(':', "%3A");
+                let id = id
+                    .replace(' ', "%20")
+                    .replace('>', "%3E")
+                    .replace(':', "%3A");
                 self.delete(&format!("connections/{id}")).await;
                 closed += 1;
             }
@@ -166,7 +220,9 @@ impl World {
         let mut uri: lapin::uri::AMQPUri = self.broker_config.url.parse().unwrap();
         uri.vhost.clone_from(&self.name);
         let properties = lapin::ConnectionProperties::default();
-        let connection = lapin::Connection::connect_uri(uri, properties).await.unwrap();
+        let connection = lapin::Connection::connect_uri(uri, properties)
+            .await
+            .unwrap();
         let channel = connection.create_channel().await.unwrap();
         channel
             .confirm_select(lapin::options::ConfirmSelectOptions::default())
@@ -203,6 +259,13 @@ impl Running {
         self.stop.cancel();
         self.task.await.unwrap();
     }
+}
+
+pub(crate) fn paused(health: &boxoffice_runtime::Health) -> bool {
+    health
+        .roles()
+        .first()
+        .is_some_and(|role| role.state.as_str() == "paused")
 }
 
 /// Waits until something is true.
@@ -245,7 +308,11 @@ pub(crate) fn letter(n: u32) -> Wire {
     let id = MessageId::of_effect(booking(n), 2, 0);
     let trace = TraceParent::root(id.0);
     let envelope = Envelope::root::<mail::Send>(id, booking(n), clock::now(), trace);
-    Wire::new(Exchange::Commands, &envelope, serde_json::to_vec(&message).unwrap())
+    Wire::new(
+        Exchange::Commands,
+        &envelope,
+        serde_json::to_vec(&message).unwrap(),
+    )
 }
 
 pub(crate) async fn effect(tx: &Tx, id: MessageId, what: &str) -> Result<(), Failure> {
@@ -267,6 +334,7 @@ type Behaviour = Box<dyn Fn(&[Job<Renders>]) -> Result<Option<Verdict>, Failure>
 pub(crate) struct Toy {
     pub(crate) before: Behaviour,
     pub(crate) mails: bool,
+    pub(crate) there: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 impl Toy {
@@ -274,6 +342,7 @@ impl Toy {
         Self {
             before: Box::new(|_| Ok(None)),
             mails: true,
+            there: Box::new(|| true),
         }
     }
 
@@ -283,6 +352,7 @@ impl Toy {
         Self {
             before: Box::new(before),
             mails: true,
+            there: Box::new(|| true),
         }
     }
 }
@@ -292,11 +362,7 @@ impl Decide for Toy {
         &[boxoffice_contracts::topology::TICKETS];
     type Message = Renders;
 
-    async fn decide(
-        &self,
-        tx: &mut Tx,
-        jobs: &[Job<Renders>],
-    ) -> Result<Vec<Verdict>, Failure> {
+    async fn decide(&self, tx: &mut Tx, jobs: &[Job<Renders>]) -> Result<Vec<Verdict>, Failure> {
         let special = (self.before)(jobs)?;
         let now = tx.now().await?;
         let mut verdicts = Vec::new();
@@ -314,11 +380,22 @@ impl Decide for Toy {
                     revision: 1,
                 };
                 let id = MessageId::of_answer(job.id(), "mail");
-                tx.send(Exchange::Commands, &job.envelope, id, render.booking_id, &message, now)?;
+                tx.send(
+                    Exchange::Commands,
+                    &job.envelope,
+                    id,
+                    render.booking_id,
+                    &message,
+                    now,
+                )?;
             }
             verdicts.push(Verdict::Done);
         }
         Ok(verdicts)
+    }
+
+    async fn probe(&self) -> bool {
+        (self.there)()
     }
 }
 

@@ -1,7 +1,7 @@
 //! Authorizing: an attempt to pay is in progress. Nothing is compensated on a guess.
 
 use super::{
-    money, release,
+    give_back, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -89,7 +89,7 @@ pub(super) fn decide(
         Input::Refunded { refund, .. } | Input::RefundFailed { refund, .. } => {
             refund_overtaken(booking, *refund)
         }
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => tick(booking, phase, now),

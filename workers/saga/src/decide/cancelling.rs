@@ -1,7 +1,7 @@
 //! Cancelling: the seats are free, nothing was captured, and the intent is being closed.
 
 use super::{
-    money, release,
+    give_back, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -24,7 +24,7 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
             age @ (Age::Former | Age::Unheard) => overtaken(age),
         },
         Input::Captured { generation, amount } => match age_of_generation(booking, *generation) {
-            Age::Present => money::captured_without_seats(booking, *amount, now),
+            Age::Present => give_back::captured_without_seats(booking, *amount, now),
             Age::Former | Age::Unheard => Decision::Refuse(Why::Impossible),
         },
         // The void is ordered: whatever was reserved goes with it.
@@ -38,7 +38,7 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
         Input::Refunded { refund, .. } | Input::RefundFailed { refund, .. } => {
             refund_overtaken(booking, *refund)
         }
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => Step::of(booking, now)

@@ -2,7 +2,7 @@
 
 use super::{
     authorizing::of_current,
-    money, release, settled,
+    give_back, money, release, settled,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -65,7 +65,7 @@ pub(super) fn in_flight(
         Input::Refunded { refund, .. } | Input::RefundFailed { refund, .. } => {
             refund_overtaken(booking, *refund)
         }
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => Step::of(booking, now)
@@ -141,7 +141,7 @@ pub(super) fn failed(
         Input::Refunded { refund, .. } | Input::RefundFailed { refund, .. } => {
             refund_overtaken(booking, *refund)
         }
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick if now >= pay_again_until => give_up(booking, now),

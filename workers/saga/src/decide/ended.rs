@@ -1,7 +1,7 @@
 //! Ended: nothing happens by itself any more, except to late money.
 
 use super::{
-    money, refunding, release,
+    give_back, money, refunding, release,
     step::{Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken, reject},
 };
 use crate::{
@@ -88,7 +88,7 @@ pub(super) fn closed(booking: &Booking, input: &Input, now: Instant) -> Decision
         }
         Input::Captured { generation, amount } => match age_of_generation(booking, *generation) {
             Age::Present if booking.payment.intent != IntentState::Captured => {
-                money::captured_without_seats(booking, *amount, now)
+                give_back::captured_without_seats(booking, *amount, now)
             }
             Age::Present => Decision::Stay(Why::AlreadyDone),
             Age::Former | Age::Unheard => Decision::Refuse(Why::Impossible),
@@ -106,7 +106,7 @@ pub(super) fn closed(booking: &Booking, input: &Input, now: Instant) -> Decision
         }
         Input::Refunded { refund, amount } => refunding::refunded(booking, *refund, *amount, now),
         Input::RefundFailed { refund, .. } => refunding::failed(booking, *refund, now),
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => Step::of(booking, now)

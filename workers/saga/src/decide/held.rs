@@ -1,7 +1,7 @@
 //! Held: the seats are claimed and the price is fixed.
 
 use super::{
-    money, release,
+    give_back, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -57,7 +57,7 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
         Input::Refunded { refund, .. } | Input::RefundFailed { refund, .. } => {
             refund_overtaken(booking, *refund)
         }
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => release::expire(booking, now),

@@ -1,7 +1,7 @@
 //! Refunding: money is on its way back. What is left of the booking stays valid meanwhile.
 
 use super::{
-    money, settled,
+    give_back, money, settled,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -62,7 +62,7 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
         | Input::ActionRequired { attempt }
         | Input::Declined { attempt, .. }
         | Input::Unknown { attempt } => overtaken(age_of_attempt(booking, *attempt)),
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Tick => order_again(booking, now),
     }
@@ -96,7 +96,7 @@ pub(super) fn refunded(
     if step.next.refunds.iter().any(open) {
         return step.done();
     }
-    money::land(step).done()
+    give_back::land(step).done()
 }
 
 /// The gateway refused a line for good, or took back what it said. A person must look; we try again daily.
@@ -117,7 +117,7 @@ pub(super) fn failed(booking: &Booking, refund: RefundId, now: Instant) -> Decis
         // Banks return money days later. The news may also be old: asking again tells.
         RefundState::Succeeded => {
             line.state = RefundState::Requested;
-            let order = money::refund_order(line);
+            let order = give_back::refund_order(line);
             step.to(Status::Refunding)
                 .and(order)
                 .attention(Attention::RefundFailed)
@@ -139,7 +139,7 @@ fn order_again(booking: &Booking, now: Instant) -> Decision {
     for line in &mut step.next.refunds {
         if line.state == state && line.amount_minor > 0 {
             line.state = RefundState::Requested;
-            orders.push(money::refund_order(line));
+            orders.push(give_back::refund_order(line));
         }
     }
     step.and_all(orders).done()

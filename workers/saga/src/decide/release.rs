@@ -24,7 +24,8 @@ pub(super) fn expire(booking: &Booking, now: Instant) -> Decision {
         booking.status,
         Status::Authorizing(Phase::InFlight | Phase::ActionRequired | Phase::Unknown)
     );
-    let step = free(step).to(Status::Expired);
+    let mut step = free(step).to(Status::Expired);
+    step.next.code = None;
     let step = if asks {
         step.and(Effect::Reconcile { attempt })
     } else {
@@ -48,6 +49,7 @@ pub(super) fn cancel_unpaid(step: Step, operation: Option<OperationId>) -> Step 
         position.live = false;
     }
     step.next.pending_cancel = None;
+    step.next.code = None;
     let mut step = close_intent(step.to(Status::Cancelling));
     if let Some(operation) = operation {
         step = step.settle(operation, Outcome::Done);

@@ -2,7 +2,7 @@
 
 use super::{
     authorizing::of_current,
-    confirmed, money, release,
+    confirmed, give_back, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -100,7 +100,7 @@ pub(super) fn decide(
         Input::Refunded { refund, .. } | Input::RefundFailed { refund, .. } => {
             refund_overtaken(booking, *refund)
         }
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         // Money that comes after this is refused, so the intent is closed without asking first.

@@ -1,7 +1,7 @@
 //! Paid and completed: the tickets are valid. Paid waits for the document, for a while.
 
 use super::{
-    money, refunding, release,
+    give_back, money, refunding, release,
     step::{Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken, reject},
 };
 use crate::{Booking, Decision, Effect, Fact, Input, Status, Why};
@@ -52,7 +52,7 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
         | Input::Unknown { attempt } => overtaken(age_of_attempt(booking, *attempt)),
         Input::Refunded { refund, amount } => refunding::refunded(booking, *refund, *amount, now),
         Input::RefundFailed { refund, .. } => refunding::failed(booking, *refund, now),
-        Input::RefundedOutside { amount } => money::refunded_outside(booking, *amount, now),
+        Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
         Input::Disputed => money::disputed(booking, now),
     }
 }
@@ -111,5 +111,5 @@ pub(super) fn cancel(
     now: Instant,
 ) -> Decision {
     let step = Step::of(booking, now);
-    money::land(money::take_back(step, targets, Some(operation), by)).done()
+    give_back::land(give_back::take_back(step, targets, Some(operation), by)).done()
 }

@@ -1,0 +1,287 @@
+//! Processes that are killed, connections that break: nothing lost, nothing done twice.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+#[path = "common/proxy.rs"]
+mod proxy;
+
+use boxoffice_contracts::topology::{MAIL, TICKETS};
+use boxoffice_runtime::{Publisher, Wire};
+use common::{Toy, ToyCall, World, render, until};
+use rand::Rng;
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+use tokio_util::sync::CancellationToken;
+
+const WORLD: &str = "BOXOFFICE_TEST_CHILD_WORLD";
+const EVIL: &str = "BOXOFFICE_TEST_CHILD_EVIL";
+
+/// Not a test: the worker process that the tests below start and kill.
+#[tokio::test(flavor = "multi_thread")]
+async fn child_worker() {
+    let Ok(name) = std::env::var(WORLD) else {
+        return;
+    };
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let evil = std::env::var(EVIL)
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .map(common::booking);
+    let world = World::join(&name).await;
+    let toy = Toy::before(move |jobs| {
+        std::thread::sleep(Duration::from_millis(5));
+        let found = jobs.iter().any(|job| job.envelope.correlation_id == evil);
+        if evil.is_some() && found {
+            std::process::abort();
+        }
+        Ok(None)
+    });
+    let workers = world.workers().decide(toy).file_parked();
+    workers.run(&[], CancellationToken::new()).await.unwrap();
+}
+
+fn child(world: &World, evil: Option<u32>) -> Child {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "child_worker"])
+        .env(WORLD, &world.name);
+    if let Some(evil) = evil {
+        command.env(EVIL, evil.to_string());
+    }
+    command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Publishes until everything is confirmed, as the relay does.
+async fn insist(publisher: &Publisher, mut wires: Vec<Wire>) {
+    while !wires.is_empty() {
+        let results = publisher.publish(&wires).await;
+        wires = wires
+            .into_iter()
+            .zip(results)
+            .filter(|(_, r)| r.is_err())
+            .map(|(w, _)| w)
+            .collect();
+        if !wires.is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_at_any_moment_each_message_has_one_effect() {
+    const MESSAGES: u32 = 3_000;
+    let world = World::new().await;
+    let wires: Vec<_> = (0..MESSAGES).map(render).collect();
+    for chunk in wires.chunks(500) {
+        world.publish(chunk).await;
+    }
+    for _ in 0..8 {
+        let mut child = child(&world, None);
+        let life = rand::rng().random_range(150..500);
+        tokio::time::sleep(Duration::from_millis(life)).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let before = world.effects().await;
+    assert!(
+        before > 0 && before < i64::from(MESSAGES),
+        "{before}: the kills hit nothing"
+    );
+    let letters = ToyCall {
+        call: async |_| Ok(1),
+        there: Box::new(|| true),
+    };
+    let running = world.run(world.workers().decide(Toy::plain()).call(letters));
+    let all = i64::from(MESSAGES);
+    let decided = "SELECT COUNT(*) FROM effects WHERE what = 'decided'";
+    let answered = "SELECT COUNT(*) FROM effects WHERE what <> 'decided'";
+    until("all decided", async || world.count(decided).await == all).await;
+    until("all that follows", async || {
+        world.count(answered).await == all
+    })
+    .await;
+    until("outbox empty", async || {
+        world.count("SELECT COUNT(*) FROM outbox").await == 0
+    })
+    .await;
+    until("acknowledged", async || {
+        world.depth(TICKETS.name).await == (0, 0) && world.depth(MAIL.name).await == (0, 0)
+    })
+    .await;
+    assert_eq!(world.effects().await, 2 * all);
+    assert_eq!(world.effective().await, 2 * all);
+    running.stop().await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_kills_its_process_ends_parked_and_its_neighbours_are_done() {
+    let world = World::new().await;
+    world
+        .publish(&(0..100).map(render).collect::<Vec<_>>())
+        .await;
+    let filed =
+        "SELECT COUNT(*) FROM parked_messages WHERE code = 'delivery_limit' AND queue = 'tickets'";
+    let mut deaths = 0;
+    while world.count(filed).await == 0 {
+        assert!(deaths < 60, "still not parked");
+        let mut child = child(&world, Some(3));
+        loop {
+            if child.try_wait().unwrap().is_some() {
+                deaths += 1;
+                break;
+            }
+            if world.count(filed).await == 1 {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+    assert_eq!(world.effective().await, 99, "after {deaths} deaths");
+    assert_eq!(world.effects().await, 99);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_closed_under_load_lose_nothing() {
+    const MESSAGES: u32 = 4_000;
+    let world = World::new().await;
+    let letters = ToyCall {
+        call: async |_| Ok(1),
+        there: Box::new(|| true),
+    };
+    let running = world.run(world.workers().decide(Toy::plain()).call(letters));
+    let publisher = Publisher::new(&world.broker);
+    let publishing = tokio::spawn(async move {
+        for chunk in (0..MESSAGES).map(render).collect::<Vec<_>>().chunks(100) {
+            insist(&publisher, chunk.to_vec()).await;
+            tokio::time::sleep(Duration::from_millis(400)).await;
+        }
+    });
+    // The management API learns of a connection late; as long as it takes.
+    let mut closed = 0;
+    while closed < 8 || !publishing.is_finished() {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        closed += world.close_connections("").await;
+    }
+    publishing.await.unwrap();
+    let all = 2 * i64::from(MESSAGES);
+    until("everything done", async || world.effective().await == all).await;
+    until("acknowledged", async || {
+        world.depth(TICKETS.name).await == (0, 0) && world.depth(MAIL.name).await == (0, 0)
+    })
+    .await;
+    assert_eq!(world.effects().await, all);
+    until("outbox empty", async || {
+        world.count("SELECT COUNT(*) FROM outbox").await == 0
+    })
+    .await;
+    running.stop().await;
+    world.end().await;
+}
+
+/// The database goes away in the middle, and answers to `COMMIT` get lost: the inbox knows what counted.
+#[tokio::test(flavor = "multi_thread")]
+async fn database_outages_and_unknown_commits_change_nothing() {
+    const MESSAGES: u32 = 2_000;
+    let world = World::new().await;
+    let proxy = proxy::Proxy::to_database(&world).await;
+    let db = boxoffice_runtime::pool::connect(&proxy.config)
+        .await
+        .unwrap();
+    let slow = Toy::before(|_| {
+        std::thread::sleep(Duration::from_millis(5));
+        Ok(None)
+    });
+    let letters = ToyCall {
+        call: async |_| Ok(1),
+        there: Box::new(|| true),
+    };
+    let wires: Vec<_> = (0..MESSAGES).map(render).collect();
+    for chunk in wires.chunks(500) {
+        world.publish(chunk).await;
+    }
+    let workers = boxoffice_runtime::Workers::new(&world.broker, &db)
+        .decide(slow)
+        .call(letters);
+    let running = world.run(workers);
+    let health = running.health.clone();
+    for round in 0..4 {
+        let before = world.effects().await;
+        until("progress", async || world.effects().await > before + 50).await;
+        for _ in 0..5 {
+            proxy
+                .lose_commit
+                .store(true, std::sync::atomic::Ordering::SeqCst);
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+        if round % 2 == 0 {
+            proxy.cut(true);
+            until("paused", async || {
+                health
+                    .roles()
+                    .iter()
+                    .any(|role| role.state.as_str() == "paused")
+            })
+            .await;
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            proxy.cut(false);
+        }
+    }
+    let all = 2 * i64::from(MESSAGES);
+    until("everything done", async || world.effective().await == all).await;
+    until("acknowledged", async || {
+        world.depth(TICKETS.name).await == (0, 0) && world.depth(MAIL.name).await == (0, 0)
+    })
+    .await;
+    assert_eq!(world.effects().await, all);
+    assert_eq!(world.count("SELECT COUNT(*) FROM parked_messages").await, 0);
+    for tier in boxoffice_contracts::topology::RetryTier::ALL {
+        assert_eq!(
+            world.depth(tier.queue()).await,
+            (0, 0),
+            "an outage counts no attempt"
+        );
+    }
+    until("running", async || health.ready()).await;
+    running.stop().await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_prefetch_is_set_again_after_each_reconnect() {
+    let world = World::new().await;
+    let running = world.run(world.workers().decide(Toy::plain()));
+    for round in 0..4 {
+        world.publish(&[render(round)]).await;
+        until("handled", async || {
+            world.effects().await == i64::from(round) + 1
+        })
+        .await;
+        until("prefetch set", async || {
+            let consumers = world.get(&format!("consumers/{}", world.name)).await;
+            let prefetch = consumers[0]["prefetch_count"].as_u64();
+            // One until the first message shows that nothing suspicious waits, never unlimited.
+            assert!(matches!(prefetch, None | Some(1 | 64)), "{prefetch:?}");
+            consumers.as_array().is_some_and(|all| all.len() == 1)
+                && prefetch == Some(u64::from(TICKETS.prefetch))
+        })
+        .await;
+        until("closed", async || {
+            world.close_connections("consume").await > 0
+        })
+        .await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+    }
+    running.stop().await;
+    world.end().await;
+}

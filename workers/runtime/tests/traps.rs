@@ -1,0 +1,245 @@
+//! Traps of the drivers, each seen once in the wild and kept here.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod common;
+#[path = "common/proxy.rs"]
+mod proxy;
+
+use boxoffice_contracts::{
+    Envelope, MessageId,
+    message::booking,
+    topology::{Exchange, UNROUTABLE},
+    trace::TraceParent,
+};
+use boxoffice_runtime::{
+    DatabaseConfig, IntakeError, IntakePublisher, Publisher, Wire, clock, pool,
+};
+use common::{World, render, render_parts, until};
+use proxy::Proxy;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use tokio::time::{sleep, timeout};
+
+fn command(n: u32, routable: bool) -> Envelope {
+    let booking = common::booking(n);
+    let id = MessageId::of_effect(booking, n, 0);
+    let mut envelope =
+        Envelope::root::<booking::Submit>(id, booking, clock::now(), TraceParent::root(id.0));
+    if !routable {
+        envelope.kind = "nobody.binds.v1".to_owned();
+    }
+    envelope
+}
+
+/// lapin attaches a return to the wrong confirm when several publishes are in flight on a channel.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_intake_judges_every_message_rightly() {
+    let world = World::new().await;
+    let intake = IntakePublisher::new(&world.broker);
+    let mut tasks = Vec::new();
+    for task in 0..48u32 {
+        let intake = intake.clone();
+        tasks.push(tokio::spawn(async move {
+            let mut wrong = 0;
+            for n in 0..63 {
+                let n = task * 1_000 + n;
+                let routable = n % 3 != 0;
+                let result = intake.publish(&command(n, routable), b"{}").await;
+                let expected = if routable {
+                    Ok(())
+                } else {
+                    Err(IntakeError::Unroutable)
+                };
+                wrong += u32::from(result != expected);
+            }
+            wrong
+        }));
+    }
+    let mut wrong = 0;
+    for task in tasks {
+        wrong += task.await.unwrap();
+    }
+    assert_eq!(wrong, 0, "of {} messages", 48 * 63);
+    world.end().await;
+}
+
+/// With an alternate exchange nothing is returned, so nothing can be misattributed, and nothing is lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelined_publishes_are_never_lost() {
+    let world = World::new().await;
+    let publisher = Publisher::new(&world.broker);
+    let mut tasks = Vec::new();
+    for task in 0..6u32 {
+        let publisher = publisher.clone();
+        tasks.push(tokio::spawn(async move {
+            let wires: Vec<Wire> = (0..500)
+                .map(|n| {
+                    let (mut envelope, body) = render_parts(task * 500 + n);
+                    if n % 4 == 0 {
+                        envelope.kind = "nobody.binds.v1".to_owned();
+                    }
+                    Wire::new(Exchange::Commands, &envelope, body)
+                })
+                .collect();
+            publisher
+                .publish(&wires)
+                .await
+                .into_iter()
+                .filter(Result::is_ok)
+                .count()
+        }));
+    }
+    let mut confirmed = 0;
+    for task in tasks {
+        confirmed += task.await.unwrap();
+    }
+    assert_eq!(confirmed, 3_000);
+    until("all there", async || {
+        world.depth("tickets").await.0 == 2_250 && world.depth(UNROUTABLE).await.0 == 750
+    })
+    .await;
+    world.end().await;
+}
+
+/// A cancelled `begin()` leaves the session in a transaction that nobody knows of: the next borrower's
+/// acknowledged write would vanish. The pool's hook ends it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_begin_loses_no_later_write() {
+    let world = World::new().await;
+    let proxy = Proxy::to_database(&world).await;
+    let through = DatabaseConfig {
+        connections_max: 1,
+        ..proxy.config.clone()
+    };
+    let db = pool::connect(&through).await.unwrap();
+    db.execute_unprepared("SELECT 1").await.unwrap();
+    proxy.hold_begin.store(true, SeqCst);
+    assert!(
+        timeout(Duration::from_millis(200), db.begin())
+            .await
+            .is_err(),
+        "begin was not cancelled"
+    );
+    proxy.hold_begin.store(false, SeqCst);
+    sleep(Duration::from_millis(1_200)).await;
+    let insert =
+        "INSERT INTO effects (message_id, what) VALUES (x'00000000000000000000000000000000', 'x')";
+    assert_eq!(
+        db.execute_unprepared(insert).await.unwrap().rows_affected(),
+        1
+    );
+    assert_eq!(
+        world.effects().await,
+        1,
+        "an acknowledged write is invisible to others"
+    );
+    db.close().await.unwrap();
+    assert_eq!(world.effects().await, 1, "an acknowledged write is lost");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_have_our_settings() {
+    let world = World::new().await;
+    assert_eq!(
+        world
+            .count("SELECT @@session.innodb_lock_wait_timeout")
+            .await,
+        5
+    );
+    let isolation = "SELECT COUNT(*) FROM (SELECT 1) one WHERE @@tx_isolation = 'READ-COMMITTED' AND @@time_zone = '+00:00' AND @@sql_mode LIKE '%STRICT_ALL_TABLES%'";
+    assert_eq!(world.count(isolation).await, 1);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_password_is_told_at_once_and_not_shown() {
+    let world = World::new().await;
+    let mut config = world.broker_config.clone();
+    config.url = config
+        .url
+        .replace("://", "://nobody:s3cret@")
+        .replace("guest:guest@", "");
+    let error = boxoffice_runtime::Broker::connect_first(&config)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("nobody:***@") && !error.contains("s3cret"),
+        "{error}"
+    );
+    config.url = "amqp://nobody:s3cret@127.0.0.1:1".to_owned();
+    let error = boxoffice_runtime::Broker::connect_first(&config)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("127.0.0.1:1"), "{error}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drift_is_told_with_the_brokers_words() {
+    let world = World::new().await;
+    let needed = boxoffice_contracts::topology::queue("tickets").unwrap();
+    assert_eq!(
+        boxoffice_runtime::drift(&world.broker, &[needed])
+            .await
+            .unwrap(),
+        []
+    );
+    let raw = world.raw().await;
+    raw.queue_delete("tickets".into(), Default::default())
+        .await
+        .unwrap();
+    raw.queue_delete("retry.1m".into(), Default::default())
+        .await
+        .unwrap();
+    raw.queue_declare("retry.1m".into(), Default::default(), Default::default())
+        .await
+        .unwrap();
+    let found = boxoffice_runtime::drift(&world.broker, &[needed])
+        .await
+        .unwrap();
+    let text: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(text.len(), 2, "{text:?}");
+    assert!(text[0].contains("tickets is missing"), "{text:?}");
+    assert!(
+        text[1].contains("retry.1m differs: PRECONDITION_FAILED"),
+        "{text:?}"
+    );
+    // A role refuses to start on it, another one's missing queue is not its business.
+    let error = world.workers().decide(common::Toy::plain());
+    let error = error
+        .run(&[], tokio_util::sync::CancellationToken::new())
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("tickets is missing"), "{error}");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_are_followed_and_a_reconnect_is_told() {
+    use boxoffice_runtime::{EventStream, Happened};
+    let world = World::new().await;
+    let stream = EventStream::start(&world.broker);
+    let mut events = stream.subscribe();
+    assert!(matches!(events.recv().await.unwrap(), Happened::Rebound));
+    let (envelope, body) = render_parts(1);
+    world
+        .publish(&[Wire::new(Exchange::Events, &envelope, body.clone())])
+        .await;
+    match events.recv().await.unwrap() {
+        Happened::Event(event) => assert_eq!((&event.envelope, &event.body), (&envelope, &body)),
+        Happened::Rebound => panic!("no reconnect yet"),
+    }
+    until("closed", async || {
+        world.close_connections("consume").await > 0
+    })
+    .await;
+    let rebound = timeout(common::PATIENCE, events.recv()).await.unwrap();
+    assert!(matches!(rebound.unwrap(), Happened::Rebound));
+    let _ = render(1);
+    stream.close().await;
+    world.end().await;
+}
