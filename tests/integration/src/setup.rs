@@ -57,6 +57,9 @@ document_wait_secs = 5
 [gateway]
 timeout_ms = 1500
 
+[smtp]
+timeout_ms = 3000
+
 [log]
 filter = "info,sqlx=warn,lapin=warn"
 "#;
@@ -184,7 +187,7 @@ impl Setup {
         let path = |name: &str| folder.join(name).display().to_string();
         let mongodb = place.mongodb_url().to_owned();
         let gateway = format!("http://{}/", gateway.address());
-        let smtp = format!("smtp://{}", catcher.smtp());
+        let smtp = format!("smtp+plain://{}", catcher.smtp());
         let mut environment: Environment = [
             ("BOXOFFICE_CONFIG", path("settings.toml")),
             ("BOXOFFICE__MYSQL__URL", through(Link::Mysql, place.mysql_url())),

@@ -6,12 +6,12 @@ use super::{
     world::{Categories, World},
 };
 use boxoffice_contracts::{
-    Code,
+    Code, Instant,
     message::booking::{self as message, POSITIONS_MAX, PositionRequest},
 };
 use boxoffice_runtime::Failure;
 use boxoffice_saga::{
-    Booking, Input,
+    Input,
     booking::{Position, RefundPolicy},
     input::{LateFacts, Offer, Submit},
 };
@@ -52,7 +52,11 @@ impl Layouts {
 pub(super) type Newborn = (Birth, Vec<Place>);
 
 /// The saga's input, and for a submit what is written once if it comes to life.
-pub(super) fn input(world: &World, happening: &Happening<'_>) -> (Input, Option<Newborn>) {
+pub(super) fn input(
+    world: &World,
+    happening: &Happening<'_>,
+    now: Instant,
+) -> (Input, Option<Newborn>) {
     let What::Message(message) = happening.what else { return (Input::Tick, None) };
     let input = match message {
         Accepted::Submit(submit) => return newborn(world, submit),
@@ -71,7 +75,7 @@ pub(super) fn input(world: &World, happening: &Happening<'_>) -> (Input, Option<
         Accepted::Authorized(answer) => Input::Authorized {
             attempt: answer.attempt,
             amount: answer.amount,
-            late: late_facts(world, happening),
+            late: late_facts(world, happening, now),
         },
         Accepted::ActionRequired(answer) => Input::ActionRequired { attempt: answer.attempt },
         Accepted::Declined(answer) => Input::Declined { attempt: answer.attempt, code: answer.code },
@@ -204,7 +208,7 @@ fn are_free(world: &World, places: &[Place]) -> bool {
 }
 
 /// Whether late money could still be honoured with the very same places at the very same price.
-fn late_facts(world: &World, happening: &Happening<'_>) -> LateFacts {
+fn late_facts(world: &World, happening: &Happening<'_>, now: Instant) -> LateFacts {
     let no = LateFacts { seats_free: false, on_sale: false, price_unchanged: false };
     let Some(booking) = world.bookings.get(&happening.booking) else { return no };
     let Some(show) = world.shows.get(&booking.show_id) else { return no };
@@ -212,10 +216,9 @@ fn late_facts(world: &World, happening: &Happening<'_>) -> LateFacts {
         world.places.get(&booking.id).into_iter().flatten().filter(|p| p.live).cloned().collect();
     let price_unchanged =
         places.iter().all(|place| show.prices.get(&place.category) == Some(&place.price_minor));
-    LateFacts { seats_free: are_free(world, &places), on_sale: on_sale(show, booking), price_unchanged }
+    LateFacts { seats_free: are_free(world, &places), on_sale: on_sale(show, now), price_unchanged }
 }
 
-/// The clock's part, `sales_until`, is judged when the happening's time is known; see [`Booking::hold`].
-fn on_sale(show: &Show, booking: &Booking) -> bool {
-    !show.cancelled && booking.hold.as_ref().is_none_or(|hold| hold.first_held_at < show.sales_until)
+fn on_sale(show: &Show, now: Instant) -> bool {
+    !show.cancelled && (show.sales_from..show.sales_until).contains(&now)
 }

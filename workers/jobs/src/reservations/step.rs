@@ -61,7 +61,7 @@ fn one(
     now: Instant,
 ) -> Result<Verdict, Failure> {
     let before = world.bookings.get(&happening.booking).cloned();
-    let (input, birth) = facts::input(world, happening);
+    let (input, birth) = facts::input(world, happening, now);
     let decision = decide(before.as_ref(), &input, now, policy);
     count(&input, &decision);
     let step = Step { cause: &happening.cause, input: &input, before: before.as_ref(), now };
@@ -70,7 +70,8 @@ fn one(
             if let Some(birth) = birth.filter(|_| before.is_none()) {
                 world.born(happening.booking, birth);
             }
-            let code = next.code.filter(|_| next.status.is_terminal());
+            let known = before.as_ref().and_then(|booking| booking.code);
+            let code = next.code.filter(|code| next.status.is_terminal() || known != Some(*code));
             apply::advance(tx, world, writes, &step, *next, &effects, code)?;
             Ok(Verdict::Done)
         }
