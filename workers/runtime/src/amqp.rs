@@ -23,9 +23,9 @@ pub(crate) const ALONE: &str = "x-alone";
 /// The broker's own count of deliveries on quorum queues.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
-/// What the broker writes when it dead-letters.
-const FIRST_DEATH_QUEUE: &str = "x-first-death-queue";
-const FIRST_DEATH_REASON: &str = "x-first-death-reason";
+/// What the broker writes when it dead-letters: a list, the latest death first. A message that came back from
+/// a wait has died before, so its *first* death tells nothing.
+const DEATHS: &str = "x-death";
 
 /// Longest cause that travels in a header; the whole table must fit into one frame.
 const CAUSE_CHARS_MAX: usize = 1_000;
@@ -180,10 +180,22 @@ pub(crate) fn read(queue: &str, properties: &BasicProperties, body: &[u8]) -> Re
         deliveries: count(DELIVERY_COUNT).unwrap_or_default(),
         alone: table.is_some_and(|table| table.contains_key(ALONE)),
         fault,
-        failed_queue: get(header::FAILED_QUEUE).or_else(|| get(FIRST_DEATH_QUEUE)),
+        failed_queue: get(header::FAILED_QUEUE).or_else(|| death(table, "queue")),
         cause: get(header::CAUSE),
-        death_reason: get(FIRST_DEATH_REASON),
+        death_reason: death(table, "reason"),
     }
+}
+
+/// A field of the latest death.
+fn death(headers: Option<&FieldTable>, field: &str) -> Option<String> {
+    let deaths = headers?.inner().get(DEATHS)?;
+    let AMQPValue::FieldArray(deaths) = deaths else {
+        return None;
+    };
+    let AMQPValue::FieldTable(latest) = deaths.as_slice().first()? else {
+        return None;
+    };
+    latest.inner().get(field).and_then(as_text)
 }
 
 pub(crate) fn parse_instant(text: &str) -> Option<Instant> {

@@ -63,6 +63,8 @@ struct Inner {
     permits: Semaphore,
     idle: Mutex<Vec<Opened>>,
     deadline: Duration,
+    /// When the broker answered last.
+    heard: Mutex<Instant>,
 }
 
 impl IntakePublisher {
@@ -80,6 +82,7 @@ impl IntakePublisher {
             permits: Semaphore::new(usize::from(broker.config().intake_channels.max(1))),
             idle: Mutex::new(Vec::new()),
             deadline: broker.config().intake_confirm_timeout(),
+            heard: Mutex::new(Instant::now()),
         }))
     }
 
@@ -133,7 +136,11 @@ impl IntakePublisher {
         match timeout_at(deadline, publish).await {
             Err(_) if link.state() == BrokerState::Blocked => Err(IntakeError::Blocked),
             Err(_) => {
-                link.mark_broken(opened.generation);
+                // A slow broker isn't a dead one: giving the connection up would hit everybody on it.
+                if self.silent_for() > self.0.broker.config().confirm_timeout() {
+                    link.mark_broken(opened.generation);
+                    self.heard();
+                }
                 Err(IntakeError::TimedOut)
             }
             Ok(Err(error)) => {
@@ -142,6 +149,7 @@ impl IntakePublisher {
                 Err(IntakeError::TimedOut)
             }
             Ok(Ok(confirmation)) => {
+                self.heard();
                 let verdict = judge(&confirmation, &id);
                 if verdict.is_some() {
                     self.lock().push(opened);
@@ -150,6 +158,18 @@ impl IntakePublisher {
                 verdict.unwrap_or(Err(IntakeError::TimedOut))
             }
         }
+    }
+
+    fn heard(&self) {
+        *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn silent_for(&self) -> Duration {
+        self.0
+            .heard
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .elapsed()
     }
 
     fn usable(&self) -> Result<(), IntakeError> {

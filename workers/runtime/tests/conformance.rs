@@ -358,9 +358,12 @@ async fn an_outage_pauses_counts_no_attempt_and_resumes() {
     })
     .await;
     world.publish(&many(20..25)).await;
-    until("left for others", async || world.depth(TICKETS.name).await == (5, 20)).await;
+    until("left for others", async || {
+        world.depth(TICKETS.name).await == (5, 20)
+    })
+    .await;
     down.store(false, SeqCst);
-    until("done", async || world.effects().await == 20).await;
+    until("done", async || world.effects().await == 25).await;
     until("acknowledged", async || {
         world.depth(TICKETS.name).await == (0, 0)
     })
@@ -475,6 +478,92 @@ async fn a_call_that_panics_or_finds_nobody_is_settled() {
     })
     .await;
     assert_eq!(world.effects().await, 9);
+    running.stop().await;
+    world.end().await;
+}
+
+/// Both queues of a worker with two; notes in which order their messages were decided.
+struct TwoQueues(Arc<std::sync::Mutex<Vec<&'static str>>>);
+
+boxoffice_runtime::accepted! {
+    enum TwoKinds {
+        Submit(boxoffice_contracts::message::booking::Submit),
+        Rendered(boxoffice_contracts::message::ticket::Rendered),
+    }
+}
+
+impl boxoffice_runtime::Decide for TwoQueues {
+    const QUEUES: &'static [boxoffice_contracts::topology::Queue] = &[
+        boxoffice_contracts::topology::RESERVATIONS,
+        boxoffice_contracts::topology::RESERVATIONS_SUBMIT,
+    ];
+    type Message = TwoKinds;
+
+    async fn decide(
+        &self,
+        tx: &mut boxoffice_runtime::Tx,
+        jobs: &[boxoffice_runtime::Job<TwoKinds>],
+    ) -> Result<Vec<Verdict>, Failure> {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        for job in jobs {
+            match &job.message {
+                TwoKinds::Submit(_) | TwoKinds::Rendered(_) => {
+                    self.0.lock().unwrap().push(job.queue)
+                }
+            }
+            common::effect(tx, job.id(), job.queue).await?;
+        }
+        Ok(vec![Verdict::Done; jobs.len()])
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_queue_is_drained_before_the_second() {
+    use boxoffice_contracts::{message::ticket::Rendered, topology::Exchange};
+    let world = World::new().await;
+    let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../contracts/samples/booking.submit.v1.json");
+    let submit = std::fs::read(sample).unwrap();
+    let publish = async |range: std::ops::Range<u32>, first: bool| {
+        let wires: Vec<Wire> = range
+            .map(|n| {
+                let (mut envelope, _) = common::render_parts(n);
+                if first {
+                    envelope.kind = "tickets.rendered.v1".to_owned();
+                    let rendered = Rendered {
+                        booking_id: common::booking(n),
+                        revision: 1,
+                        sha256: "0".repeat(64),
+                    };
+                    Wire::new(
+                        Exchange::Commands,
+                        &envelope,
+                        serde_json::to_vec(&rendered).unwrap(),
+                    )
+                } else {
+                    envelope.kind = "booking.submit.v1".to_owned();
+                    Wire::new(Exchange::Intake, &envelope, submit.clone())
+                }
+            })
+            .collect();
+        world.publish(&wires).await;
+    };
+    publish(0..1_500, false).await;
+    let order = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let running = world.run(world.workers().decide(TwoQueues(Arc::clone(&order))));
+    until("begun", async || world.effects().await >= 200).await;
+    publish(2_000..2_050, true).await;
+    until("all done", async || world.effects().await == 1_550).await;
+    let order = order.lock().unwrap().clone();
+    let last = order
+        .iter()
+        .rposition(|queue| *queue == "reservations")
+        .unwrap();
+    assert!(
+        last < 1_200,
+        "the preferred queue waited behind the other: {last}"
+    );
+    assert_eq!(world.effective().await, 1_550);
     running.stop().await;
     world.end().await;
 }

@@ -6,29 +6,33 @@ use serde_json::{Value, json};
 use super::{Place, client::{Client, label}, headline};
 use crate::ui;
 
+/// Who all the tickets are for.
+const CUSTOMER: &str = "ada@example.org";
+
 pub(crate) fn tell(place: &Place) -> Result<()> {
     let token = place.tokens(&format!("demo-{}", uuid::Uuid::new_v4().simple()), 1)?;
     let client = Client::new(&place.api, token.first().context("no token")?);
-    let evening = show(&client, |show| show["hall"]["slug"] == json!("astor-1") && seats(&client, show) >= 20)
+    let evening = show(&client, |show| show["hall"] == "Astor 1" && seats(&client, show) >= 20)
         .context("no show in the cinema is on sale; `cargo xtask up` loads them")?;
 
     headline("Two seats, paid by card");
-    let seats = pair(&client, &evening)?;
-    let location = submit(&client, &evening, &seats, Some("pm_card_visa"))?;
+    let location = submit(&client, &evening, &pair(&client, &evening, 0)?, Some("pm_card_visa"))?;
     let paid = follow(&client, &location, "completed")?;
     ui::line(&format!("  {}", total(&paid)));
     tickets(place, &client, &paid)?;
     mail(place, &paid)?;
 
     headline("A declined card, then another");
-    let location = submit(&client, &evening, &pair(&client, &evening)?, Some("pm_card_chargeDeclined"))?;
-    let held = client.follow(&location, say, |state| state["status"] == "held" && state["version"].as_u64() > Some(1))?;
+    let seats = pair(&client, &evening, 1)?;
+    let location = submit(&client, &evening, &seats, Some("pm_card_chargeDeclined"))?;
+    let held = reach(&client, &location, |state| state["status"] == "held" && state["code"].is_string())?;
     pay(&client, &held, "pm_card_visa")?;
     follow(&client, &location, "completed")?;
 
     headline("A card that wants 3-D Secure");
-    let location = submit(&client, &evening, &pair(&client, &evening)?, Some("pm_card_authenticationRequired"))?;
-    let asked = client.follow(&location, say, |state| state["payment"]["action_url"].is_string())?;
+    let seats = pair(&client, &evening, 2)?;
+    let location = submit(&client, &evening, &seats, Some("pm_card_authenticationRequired"))?;
+    let asked = reach(&client, &location, |state| state["payment"]["action_url"].is_string())?;
     let url = asked["payment"]["action_url"].as_str().context("no action_url")?;
     ui::line(&format!("  the customer is sent to {url}"));
     let page = url.split('?').next().unwrap_or(url);
@@ -39,7 +43,7 @@ pub(crate) fn tell(place: &Place) -> Result<()> {
     headline("A hold that is forgotten");
     let brief = show(&client, |show| show["slug"].as_str().is_some_and(|slug| slug.starts_with("brief-hold")))
         .context("no show `brief-hold`")?;
-    let location = submit(&client, &brief, &pair(&client, &brief)?[..1], None)?;
+    let location = submit(&client, &brief, &pair(&client, &brief, 0)?[..1], None)?;
     follow(&client, &location, "expired")?;
 
     headline("A cancellation with refund");
@@ -60,7 +64,8 @@ pub(crate) fn show(client: &Client, fits: impl Fn(&Value) -> bool) -> Option<Val
     let mut cursor = String::new();
     loop {
         let page = client.get(&format!("/v1/shows?limit=100{cursor}")).ok()?.body;
-        if let Some(show) = page["shows"].as_array()?.iter().find(|show| fits(show)) {
+        let on_sale = |show: &&Value| show["sales"]["open"] == true;
+        if let Some(show) = page["shows"].as_array()?.iter().filter(on_sale).find(|show| fits(show)) {
             return Some(show.clone());
         }
         cursor = format!("&cursor={}", page["next_cursor"].as_str()?);
@@ -80,11 +85,11 @@ fn seats(client: &Client, show: &Value) -> usize {
     free_seats(client, show).map_or(0, |seats| seats.len())
 }
 
-/// Two free seats of the middle of the hall.
-fn pair(client: &Client, show: &Value) -> Result<Vec<String>> {
+/// Two free seats beyond the middle of the hall; another customer gets others, as the map is a moment old.
+fn pair(client: &Client, show: &Value, customer: usize) -> Result<Vec<String>> {
     let free = free_seats(client, show)?;
-    let middle = free.len() / 2;
-    let pair: Vec<String> = free.into_iter().skip(middle).take(2).collect();
+    let from = (free.len() / 2 + 8 * customer).min(free.len().saturating_sub(2));
+    let pair: Vec<String> = free.into_iter().skip(from).take(2).collect();
     if pair.is_empty() {
         bail!("the show is sold out");
     }
@@ -97,7 +102,7 @@ pub(crate) fn order(show: &Value, seats: &[impl AsRef<str>], method: Option<&str
     let mut order = json!({
         "show_id": show,
         "positions": positions,
-        "customer": {"email": "ada@example.org", "name": "Ada Byron", "locale": "en"},
+        "customer": {"email": CUSTOMER, "name": "Ada Byron", "locale": "en"},
     });
     if let Some(method) = method {
         order["payment"] = json!({ "method": method });
@@ -107,7 +112,7 @@ pub(crate) fn order(show: &Value, seats: &[impl AsRef<str>], method: Option<&str
 
 fn submit(client: &Client, show: &Value, seats: &[String], method: Option<&str>) -> Result<String> {
     let film = show["film"]["title"].as_str().unwrap_or("?");
-    ui::line(&format!("  {film}, {}: {}", show["local_time"].as_str().unwrap_or("?"), seats.join(" and ")));
+    ui::line(&format!("  {film}, {}: {}", show["starts_at_local"].as_str().unwrap_or("?"), seats.join(" and ")));
     let answer = client.post("/v1/bookings", &key(), &order(&show["id"], seats, method))?;
     ui::line(&format!("  {} {}", answer.status, label(&answer.body)));
     answer.accepted()
@@ -123,14 +128,18 @@ fn pay(client: &Client, booking: &Value, method: &str) -> Result<()> {
 }
 
 fn follow(client: &Client, location: &str, until: &str) -> Result<Value> {
-    let end = |state: &Value| {
-        let ended = ["completed", "rejected", "expired", "payment_failed", "cancelled", "refunded"];
+    reach(client, location, |state| state["status"] == until)
+}
+
+/// Follows the booking to what is expected of it; an end before that is an error.
+fn reach(client: &Client, location: &str, expected: impl Fn(&Value) -> bool) -> Result<Value> {
+    let ended = |state: &Value| {
         let status = state["status"].as_str().unwrap_or_default();
-        status == until || (ended.contains(&status) && until != "refunded")
+        ["rejected", "expired", "payment_failed", "cancelled", "refunded"].contains(&status)
     };
-    let state = client.follow(location, say, end)?;
-    if state["status"] != until {
-        bail!("expected {until}, and it ended {}", label(&state));
+    let state = client.follow(location, say, |state| expected(state) || ended(state))?;
+    if !expected(&state) {
+        bail!("it ended {}", label(&state));
     }
     Ok(state)
 }
@@ -164,13 +173,16 @@ fn mail(place: &Place, booking: &Value) -> Result<()> {
     let id = booking["id"].as_str().context("no id")?;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while std::time::Instant::now() < deadline {
-        let found: Value = ureq::get(&format!("{catcher}/api/messages?header=X-Booking-Id:{id}&limit=200"))
+        let found: Value = ureq::get(&format!("{catcher}/api/messages?to={CUSTOMER}&limit=200"))
             .call()?
             .body_mut()
             .read_json()?;
-        let messages = found["messages"].as_array().or(found.as_array()).cloned().unwrap_or_default();
-        if let Some(message) = messages.iter().find(|message| message.to_string().contains(id)) {
-            ui::line(&format!("  mail: {catcher}/mail/{} — {}", message["id"].as_str().map_or_else(|| message["id"].to_string(), str::to_owned), message["subject"].as_str().unwrap_or("")));
+        // The id of a mail begins with that of its booking.
+        let ours = |message: &&Value| message["message_id"].as_str().is_some_and(|of| of.starts_with(id));
+        if let Some(message) = found.as_array().into_iter().flatten().find(ours) {
+            let (number, subject) = (message["id"].as_str(), message["subject"].as_str());
+            ui::line(&format!("  mail: {catcher}/mail/{}", number.unwrap_or("?")));
+            ui::line(&format!("        {}", subject.unwrap_or("?")));
             return Ok(());
         }
         std::thread::sleep(std::time::Duration::from_millis(200));
