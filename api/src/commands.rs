@@ -40,6 +40,7 @@ pub(crate) async fn pay(
 ) -> Result<Response, Problem> {
     let hash = idempotency::request_hash(&body);
     let payment = read_payment(body)?;
+    let accepted_at = state.now();
     let look = Look {
         state,
         caller,
@@ -58,6 +59,7 @@ pub(crate) async fn pay(
         booking_id: id,
         operation_id,
         payment,
+        accepted_at,
         deadline,
     })
     .await

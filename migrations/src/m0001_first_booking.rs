@@ -308,6 +308,8 @@ const TABLES: &[(&str, &str)] = &[
          message_id VARCHAR(255) NOT NULL,
          state VARCHAR(16) NOT NULL,
          detail VARCHAR(255) NULL,
+         lease_id BINARY(16) NULL,
+         leased_until DATETIME(6) NULL,
          created_at DATETIME(6) NOT NULL,
          updated_at DATETIME(6) NOT NULL,
          PRIMARY KEY (booking_id, template, revision)",

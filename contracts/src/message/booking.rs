@@ -113,6 +113,9 @@ pub struct Pay {
     /// Without one the owner's GET shows a client secret to finish with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentMethod>,
+    /// When it was accepted at the door: a payment begun before the shown end of the hold is honoured, however
+    /// long it queued, until the hidden grace ends.
+    pub accepted_at: Instant,
     pub deadline: Instant,
 }
 

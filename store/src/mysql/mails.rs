@@ -1,6 +1,6 @@
 //! Mails and how they ended: one row per (booking, template, revision), which is sent at most once.
 
-use boxoffice_contracts::{BookingId, Instant, message::mail::Template};
+use boxoffice_contracts::{BookingId, Instant, MessageId, message::mail::Template};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set,
     entity::prelude::*,
@@ -23,6 +23,8 @@ pub mod row {
         pub message_id: String,
         pub state: String,
         pub detail: Option<String>,
+        pub lease_id: Option<Uuid>,
+        pub leased_until: Option<DateTimeUtc>,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }
@@ -90,16 +92,27 @@ impl MailState {
     }
 }
 
+/// Who sends a mail, and until when that is believed. The message that orders it is the holder: its own
+/// redelivery goes on at once, another order for the same mail waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lease {
+    pub holder: MessageId,
+    pub until: Instant,
+}
+
 /// A mail as it is known, its row locked.
 #[derive(Debug, Clone)]
 pub struct Mail {
+    /// Another order is about to send it.
+    pub busy: bool,
     pub state: MailState,
     /// As it was first given; a changed domain does not change it.
     pub message_id: String,
     pub created_at: Instant,
 }
 
-/// Inserts the mail if it is new, and locks its row until the transaction ends.
+/// Inserts the mail if it is new, locks its row until the transaction ends, and leases it to who asks unless
+/// another has it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -107,6 +120,7 @@ pub async fn begin(
     db: &impl ConnectionTrait,
     key: MailKey,
     message_id: &str,
+    lease: Lease,
     now: Instant,
 ) -> Result<Mail, DbErr> {
     let new = row::ActiveModel {
@@ -116,6 +130,8 @@ pub async fn begin(
         message_id: Set(message_id.to_owned()),
         state: Set(MailState::Sending.as_str().to_owned()),
         detail: Set(None),
+        lease_id: Set(None),
+        leased_until: Set(None),
         created_at: Set(now),
         updated_at: Set(now),
     };
@@ -135,7 +151,17 @@ pub async fn begin(
     .one(db)
     .await?
     .ok_or_else(|| DbErr::RecordNotFound("mails".to_owned()))?;
+    let others = row.lease_id != Some(lease.holder.0);
+    let busy = others && row.leased_until.is_some_and(|until| until > now);
+    if !busy {
+        update(key)
+            .col_expr(row::Column::LeaseId, Expr::value(lease.holder.0))
+            .col_expr(row::Column::LeasedUntil, Expr::value(lease.until))
+            .exec(db)
+            .await?;
+    }
     Ok(Mail {
+        busy,
         state: MailState::from_text(&row.state)?,
         message_id: row.message_id,
         created_at: row.created_at,
@@ -153,17 +179,21 @@ pub async fn settle(
     detail: Option<&str>,
     now: Instant,
 ) -> Result<(), DbErr> {
-    row::Entity::update_many()
+    update(key)
         .col_expr(row::Column::State, Expr::value(state.as_str()))
         .col_expr(row::Column::Detail, Expr::value(detail))
         .col_expr(row::Column::UpdatedAt, Expr::value(now))
-        .filter(row::Column::BookingId.eq(key.booking.0))
-        .filter(row::Column::Template.eq(key.template.as_str()))
-        .filter(row::Column::Revision.eq(key.revision))
         .filter(row::Column::State.ne(MailState::Sent.as_str()))
         .exec(db)
         .await?;
     Ok(())
+}
+
+fn update(key: MailKey) -> sea_orm::UpdateMany<row::Entity> {
+    row::Entity::update_many()
+        .filter(row::Column::BookingId.eq(key.booking.0))
+        .filter(row::Column::Template.eq(key.template.as_str()))
+        .filter(row::Column::Revision.eq(key.revision))
 }
 
 #[cfg(test)]

@@ -210,7 +210,8 @@ impl Booking {
         let mut last = State(Value::Null);
         loop {
             let separator = if self.link.contains('?') { '&' } else { '?' };
-            let path = format!("{}{separator}after={}&wait=5", self.link, last.version());
+            // Not every step is announced: what nobody tells is seen when the second is over.
+            let path = format!("{}{separator}after={}&wait=1", self.link, last.version());
             match self.customer.get(&path).await {
                 Ok(answer) if answer.status == StatusCode::OK => last = State(answer.body),
                 Ok(_) | Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

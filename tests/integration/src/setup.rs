@@ -41,10 +41,14 @@ pub struct Setup {
     services: Services,
 }
 
-/// Time as the tests need it: seconds where the product has minutes.
+/// Time as the tests need it: seconds where the product has minutes. As there, all retries of a message
+/// together last far longer than a lease on an intent, which is four calls and the slack.
 const SETTINGS: &str = r#"
 [amqp]
-retry_delays_ms = [100, 300, 600, 1000]
+retry_delays_ms = [100, 500, 3000, 10000]
+
+[payments]
+lease_slack_ms = 500
 
 [saga]
 authorize_answer_secs = 2

@@ -14,7 +14,7 @@ use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_store::{
     mongo::documents,
     mysql::{
-        mails::{self, MailKey, MailState},
+        mails::{self, Lease, MailKey, MailState},
         show_facts::{self, BookingFacts},
     },
 };
@@ -54,8 +54,8 @@ pub struct MailConfigError {
 
 /// Sends a mail about a booking.
 ///
-/// Safe to run twice: a mail has one row, whose lock both runs need and which says when it was sent; what a
-/// crash sends again has the same `Message-ID`, so that the recipient's server recognises it.
+/// Safe to run twice: a mail has one row, which is leased to the order that sends it and says when it was
+/// sent; what a crash sends again has the same `Message-ID`, so that the recipient's server recognises it.
 #[derive(Clone)]
 pub struct SendMail {
     documents: Database,
@@ -103,6 +103,9 @@ impl SendMail {
     }
 }
 
+/// How long a mail is left to who is sending it: longer than all answers of a server that are waited for.
+const LEASE: chrono::Duration = chrono::Duration::seconds(120);
+
 /// What is to be sent.
 #[derive(Debug)]
 pub struct ToSend {
@@ -130,12 +133,20 @@ impl Call for SendMail {
         let key = key(order);
         let message_id = key.message_id(&self.sender.domain);
         let now = tx.now().await?;
-        let mail = mails::begin(tx.db(), key, &message_id, now).await?;
+        let lease = Lease {
+            holder: job.id(),
+            until: now + LEASE,
+        };
+        let mail = mails::begin(tx.db(), key, &message_id, lease, now).await?;
         match mail.state {
             MailState::Sending => {}
             MailState::Sent | MailState::Superseded | MailState::Undeliverable => {
                 return Ok(Intended::Done);
             }
+        }
+        if mail.busy {
+            let cause = Cause::new("mail_busy", "another order is sending it");
+            return Err(Failure::Retry(cause));
         }
         let Some(facts) = show_facts::find(tx.db(), order.booking_id).await? else {
             let detail = order.booking_id.to_string();

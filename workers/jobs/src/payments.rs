@@ -84,6 +84,8 @@ enum Task {
     /// See where the intent stands, for the attempt of this number.
     Look {
         attempt: Option<u16>,
+        /// The attempt was ordered and not begun: what the gateway says of a decline is not about it.
+        untried: bool,
     },
     /// See which refunds there are.
     LookAtRefunds,
@@ -181,7 +183,7 @@ impl Call for Payments {
             Task::Capture { minor } => self.capture(&plan, *minor, &mut endings).await,
             Task::Void => self.void(&plan, &mut endings).await,
             Task::Refund(refund) => self.pay_back(&plan, refund, &mut endings).await,
-            Task::Look { attempt } => self.look_for(&plan, *attempt).await,
+            Task::Look { attempt, untried } => self.look_for(&plan, *attempt, *untried).await,
             Task::LookAtRefunds => self.look_at_refunds(&plan).await,
         };
         let (booking, generation) = (plan.intent.booking, plan.intent.generation);

@@ -1,7 +1,7 @@
 //! The engine of [`Decide`]: a batch, one transaction, many messages.
 
 use crate::{
-    Cause, Decide, Decode, Failure, Job, Verdict,
+    Cause, Decide, Decode, Failure, Job, Verdict, guard,
     hand::Delivered,
     inbox, outbox,
     parked::{self, Parking},
@@ -48,7 +48,7 @@ async fn handle<W: Decide>(role: &Arc<Role>, worker: &Arc<W>, batch: Vec<Arc<Del
         let Some(first) = part.first() else { continue };
         let queue = first.queue.name;
         let attempt = attempt(Arc::clone(role), Arc::clone(worker), part.clone());
-        let failure = match role::guarded(role.env.tasks.spawn(attempt)).await {
+        let failure = match guard::guarded(role.env.tasks.spawn(attempt)).await {
             Ok(settlement) => {
                 conflicts = 0;
                 role.progressed();

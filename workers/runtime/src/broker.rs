@@ -8,15 +8,12 @@
 use crate::{
     backoff::Backoff,
     config::{BrokerConfig, redacted},
-    telemetry,
+    link::Link,
 };
 use futures::StreamExt;
-use lapin::{Channel, Connection, ConnectionProperties, Event, uri::AMQPUri};
+use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
 use std::{sync::Arc, time::Duration};
-use tokio::{
-    sync::{Notify, watch},
-    time::timeout,
-};
+use tokio::{sync::watch, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// Whether the broker can be used.
@@ -131,13 +128,13 @@ impl Broker {
     /// State of the connection that publishes: what readiness and the intake go by.
     #[must_use]
     pub fn state(&self) -> watch::Receiver<BrokerState> {
-        self.0.publishing.state.subscribe()
+        self.0.publishing.watch()
     }
 
     /// State of the connection that consumes.
     #[must_use]
     pub fn consuming(&self) -> watch::Receiver<BrokerState> {
-        self.0.consuming.state.subscribe()
+        self.0.consuming.watch()
     }
 
     pub(crate) fn publishing_link(&self) -> &Arc<Link> {
@@ -168,113 +165,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A connection that held this long was a good one: the backoff starts from the beginning again.
 const GOOD_AFTER: Duration = Duration::from_secs(5);
-
-/// One supervised connection as its users see it.
-#[derive(Debug)]
-pub(crate) struct Link {
-    name: &'static str,
-    state: watch::Sender<BrokerState>,
-    live: watch::Sender<Live>,
-    broken: Notify,
-}
-
-/// The connection of the moment. The generation tells an old channel from a new one.
-#[derive(Clone, Debug, Default)]
-struct Live {
-    connection: Option<Arc<Connection>>,
-    generation: u64,
-}
-
-/// A channel and the generation of its connection.
-#[derive(Clone, Debug)]
-pub(crate) struct Opened {
-    pub(crate) channel: Channel,
-    pub(crate) generation: u64,
-}
-
-impl Link {
-    const PUBLISH: &'static str = "publish";
-    const CONSUME: &'static str = "consume";
-
-    fn new(name: &'static str) -> Arc<Self> {
-        Arc::new(Self {
-            name,
-            state: watch::Sender::new(BrokerState::Down),
-            live: watch::Sender::new(Live::default()),
-            broken: Notify::new(),
-        })
-    }
-
-    fn set_state(&self, state: BrokerState) {
-        let changed = self.state.send_if_modified(|now| {
-            let changed = *now != state;
-            *now = state;
-            changed
-        });
-        if changed {
-            telemetry::broker_state(self.name, state);
-        }
-    }
-
-    pub(crate) fn state(&self) -> BrokerState {
-        *self.state.borrow()
-    }
-
-    pub(crate) fn generation(&self) -> u64 {
-        self.live.borrow().generation
-    }
-
-    /// Ends when the connection of this generation has been given up.
-    pub(crate) async fn gone(&self, generation: u64) {
-        let mut live = self.live.subscribe();
-        // An error means that the link itself is gone.
-        let _ = live
-            .wait_for(|live| live.generation != generation || live.connection.is_none())
-            .await;
-    }
-
-    /// Waits until there is a connection.
-    pub(crate) async fn up(&self) {
-        let mut live = self.live.subscribe();
-        let _ = live.wait_for(|live| live.connection.is_some()).await;
-    }
-
-    /// Opens a channel on the connection of the moment, or fails at once if there is none.
-    pub(crate) async fn channel(&self) -> Result<Opened, BrokerError> {
-        let live = self.live.borrow().clone();
-        let connection = live.connection.ok_or(BrokerError::Down)?;
-        let opened = timeout(CHANNEL_TIMEOUT, connection.create_channel()).await;
-        match opened {
-            Ok(Ok(channel)) => Ok(Opened {
-                channel,
-                generation: live.generation,
-            }),
-            Ok(Err(error)) => {
-                if !connection.status().connected() {
-                    self.mark_broken(live.generation);
-                }
-                Err(error.into())
-            }
-            Err(_) => {
-                // A blocked connection writes nothing, so nothing is answered; it isn't broken.
-                if self.state() == BrokerState::Blocked {
-                    return Err(BrokerError::Blocked);
-                }
-                self.mark_broken(live.generation);
-                Err(BrokerError::TimedOut("channel.open"))
-            }
-        }
-    }
-
-    /// Gives the connection up, if it still is the one of that generation.
-    pub(crate) fn mark_broken(&self, generation: u64) {
-        if self.generation() == generation {
-            self.broken.notify_one();
-        }
-    }
-}
-
-const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
 
 struct Supervisor {
     config: BrokerConfig,
@@ -341,11 +231,7 @@ impl Supervisor {
     async fn keep(&self, connection: Arc<Connection>) -> bool {
         let link = &self.link;
         let mut events = connection.events_listener();
-        link.live.send_modify(|live| {
-            live.connection = Some(Arc::clone(&connection));
-            live.generation += 1;
-        });
-        let generation = link.generation();
+        let generation = link.lend(&connection);
         let blocked = connection.status().blocked();
         link.set_state(if blocked {
             BrokerState::Blocked
@@ -378,15 +264,14 @@ impl Supervisor {
                         break false;
                     }
                 }
-                () = link.broken.notified() => {
+                () = link.broken() => {
                     tracing::warn!(link = link.name, "broker connection given up");
                     break false;
                 }
                 () = self.stop.cancelled() => break true,
             }
         };
-        link.live.send_modify(|live| live.connection = None);
-        link.set_state(BrokerState::Down);
+        link.withdraw();
         let close = async move {
             // Without it a half-dead connection would keep its unacknowledged messages for two heartbeats.
             let closing = connection.close(200, "bye".into());

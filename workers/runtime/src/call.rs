@@ -7,8 +7,10 @@
 use crate::{
     Call, Failure, Intended, Job,
     batch::{decode, unhandled},
+    finish::{Stopped, fail, finish},
+    guard,
     hand::Delivered,
-    inbox, outbox, parked,
+    inbox, outbox,
     record::Recorder,
     role::{self, CONFLICTS_MAX, Env, Probe, Role},
     settle::Settlement,
@@ -17,7 +19,6 @@ use crate::{
 use boxoffice_contracts::topology::Queue;
 use std::{sync::Arc, time::Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
-use uuid::Uuid;
 
 /// A message that has been called for, with what came of it.
 pub(crate) struct Called<W: Call> {
@@ -116,19 +117,6 @@ struct Intents<W: Call> {
     calls: Vec<Intent<W>>,
 }
 
-/// The failure of one job among many, or of the transaction as a whole.
-pub(crate) enum Stopped {
-    /// By the job's place in its batch.
-    Own(usize, Failure),
-    Whole(Failure),
-}
-
-impl From<Failure> for Stopped {
-    fn from(failure: Failure) -> Self {
-        Self::Whole(failure)
-    }
-}
-
 impl<W: Call> Intender<W> {
     /// Intends a batch to its end: each message is called for, done, or settled by its own failure.
     async fn handle(&self, batch: Vec<Arc<Delivered>>, mut permits: Vec<OwnedSemaphorePermit>) {
@@ -140,24 +128,27 @@ impl<W: Call> Intender<W> {
             let Some(first) = part.first() else { continue };
             let queue = first.queue.name;
             let attempt = intend(Arc::clone(role), Arc::clone(&self.worker), part.clone());
-            let stopped =
-                match role::guarded(role.env.tasks.spawn(async move { Ok(attempt.await) })).await {
-                    Ok(Ok(intents)) => {
-                        conflicts = 0;
-                        role.progressed();
-                        role.settler.settle(intents.settlement).await;
-                        for (delivered, job, intent) in intents.calls {
-                            match permits.pop() {
-                                Some(permit) => self.call(delivered, job, intent, permit),
-                                // There is one for each; should it be missing, the message begins again.
-                                None => role.hand.put_back(vec![delivered]),
-                            }
+            let stopped = match guard::guarded(
+                role.env.tasks.spawn(async move { Ok(attempt.await) }),
+            )
+            .await
+            {
+                Ok(Ok(intents)) => {
+                    conflicts = 0;
+                    role.progressed();
+                    role.settler.settle(intents.settlement).await;
+                    for (delivered, job, intent) in intents.calls {
+                        match permits.pop() {
+                            Some(permit) => self.call(delivered, job, intent, permit),
+                            // There is one for each; should it be missing, the message begins again.
+                            None => role.hand.put_back(vec![delivered]),
                         }
-                        continue;
                     }
-                    Ok(Err(stopped)) => stopped,
-                    Err(failure) => Stopped::Whole(failure),
-                };
+                    continue;
+                }
+                Ok(Err(stopped)) => stopped,
+                Err(failure) => Stopped::Whole(failure),
+            };
             match stopped {
                 Stopped::Own(_, Failure::Down(service, cause))
                 | Stopped::Whole(Failure::Down(service, cause)) => {
@@ -225,7 +216,7 @@ impl<W: Call> Intender<W> {
             let call = tasks.spawn(calling.instrument(span));
             let abort = call.abort_handle();
             let answer = tokio::select! {
-                answer = role::guarded(call) => answer,
+                answer = guard::guarded(call) => answer,
                 // The message goes back; the key on the call makes its repetition harmless.
                 () = kill.cancelled() => return abort.abort(),
             };
@@ -283,41 +274,4 @@ async fn intend<W: Call>(
     telemetry::handled(queue, "done", done.len());
     settlement.ack.extend(done);
     Ok(Intents { settlement, calls })
-}
-
-/// Inbox rows of messages that end in this transaction. Another process may have been first; then this one
-/// sees a conflict, and on its next run a repeated message.
-pub(crate) async fn finish(
-    db: &sea_orm::DatabaseTransaction,
-    done: &[Arc<Delivered>],
-) -> Result<(), Failure> {
-    let keys: Vec<_> = done.iter().map(|delivered| delivered.key()).collect();
-    let won = inbox::claim(db, &keys, Uuid::now_v7()).await?;
-    if won.len() < keys.len() {
-        let cause = crate::Cause::new("handled_meanwhile", "another process was first");
-        return Err(Failure::Conflict(cause));
-    }
-    parked::resolve(db, &resolved(done)).await
-}
-
-pub(crate) fn resolved(done: &[Arc<Delivered>]) -> Vec<inbox::Key> {
-    let replays = done
-        .iter()
-        .filter_map(|delivered| Some((delivered.queue.name, delivered.read.envelope.replay_of?)));
-    replays.collect()
-}
-
-/// Settles one message by its own failure, through whatever outage comes between.
-pub(crate) async fn fail(role: &Role, delivered: &Arc<Delivered>, failure: Failure) {
-    loop {
-        match role.fail(delivered, failure.clone()).await {
-            Ok(()) => return,
-            Err(Failure::Down(service, cause)) => {
-                if !role.pause(service, cause).await {
-                    return;
-                }
-            }
-            Err(_) => role.conflict(delivered.queue.name, 1).await,
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::Kind;
 
-/// A worker's messages: an enum over the kinds that its queues accept. Written by [`accepted!`].
+/// A worker's messages: an enum over the kinds that its queues accept. Written by [`accepted!`](crate::accepted).
 pub trait Decode: Sized + Send + Sync + 'static {
     /// Kinds that [`Decode::decode`] knows.
     const KINDS: &'static [Kind];

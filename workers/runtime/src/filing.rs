@@ -5,7 +5,7 @@
 //! has committed.
 
 use crate::{
-    Failure, amqp,
+    Failure, amqp, guard,
     hand::Delivered,
     parked::{self, Parking},
     publish::Wire,
@@ -37,7 +37,7 @@ pub(crate) async fn run(env: Env) {
                 .env
                 .tasks
                 .spawn(attempt(Arc::clone(&role), part.clone()));
-            match role::guarded(attempt).await {
+            match guard::guarded(attempt).await {
                 Ok(settlement) => {
                     role.progressed();
                     role.settler.settle(settlement).await;

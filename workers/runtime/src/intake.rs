@@ -6,7 +6,8 @@
 
 use crate::{
     amqp,
-    broker::{Broker, BrokerError, BrokerState, Opened},
+    broker::{Broker, BrokerError, BrokerState},
+    link::Opened,
     publish::confirmed_channel,
     telemetry,
 };

@@ -6,7 +6,8 @@
 
 use crate::{
     amqp,
-    broker::{Broker, BrokerError, BrokerState, Opened},
+    broker::{Broker, BrokerError, BrokerState},
+    link::Opened,
     telemetry,
 };
 use boxoffice_contracts::{Envelope, topology::Exchange};

@@ -7,8 +7,9 @@
 use crate::{
     amqp,
     backoff::Backoff,
-    broker::{Broker, BrokerError, Opened},
+    broker::{Broker, BrokerError},
     hand::{Delivered, Hand},
+    link::Opened,
     telemetry,
     window::Window,
 };

@@ -3,7 +3,9 @@
 
 use crate::{
     Call, Cause, Failure, Job, Service,
-    call::{Called, Stopped, fail, resolved},
+    call::Called,
+    finish::{Stopped, fail, resolved},
+    guard,
     hand::Delivered,
     inbox, outbox, parked,
     role::{self, CONFLICTS_MAX, Role},
@@ -106,7 +108,7 @@ impl<W: Call> Recorder<W> {
                 .collect();
             let attempt = attempt(Arc::clone(role), Arc::clone(&self.worker), copied);
             let attempt = role.env.tasks.spawn(async move { Ok(attempt.await) });
-            let stopped = match role::guarded(attempt).await {
+            let stopped = match guard::guarded(attempt).await {
                 Ok(Ok(settlement)) => {
                     conflicts = 0;
                     role.progressed();

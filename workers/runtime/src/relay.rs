@@ -1,4 +1,4 @@
-//! Sends what was committed and never confirmed, and deletes what was.
+//! Sends what was committed and never confirmed.
 
 use crate::{
     Cause, Failure, inbox, outbox,
@@ -10,10 +10,7 @@ use crate::{
 use boxoffice_contracts::{Envelope, trace::TraceParent};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
 use std::time::Duration;
-use tokio::{
-    sync::mpsc,
-    time::{Instant, interval, sleep},
-};
+use tokio::time::{Instant, interval, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often the outbox is looked at.
@@ -31,90 +28,11 @@ const SWEEP_CONFIRM: Duration = Duration::from_secs(5);
 /// Refusals after which a row is parked so that it never stands in the way of the others.
 const ATTEMPTS_MAX: u32 = 10;
 
-/// Confirmed rows wait this long for company before they are deleted.
-const PURGE_AFTER: Duration = Duration::from_millis(100);
-
-/// Confirmed rows that are deleted at once.
-const PURGE_ROWS: usize = 1_000;
-
-/// Rows remembered while the database is away; beyond, the relay sends them again, which is harmless.
-const REMEMBERED_MAX: usize = 200_000;
-
 /// How often old inbox rows are looked for.
 const INBOX_PURGE_EVERY: Duration = Duration::from_secs(600);
 
 /// Under this name a message that could not leave is parked.
 pub const OUTBOX_QUEUE: &str = "outbox";
-
-/// Takes confirmed rows and deletes them soon, many at a time, in transactions of their own: a handler's
-/// transaction must not wait for a row that a sweeper holds.
-#[derive(Clone, Debug)]
-pub(crate) struct Purger(mpsc::UnboundedSender<Row>);
-
-impl Purger {
-    pub(crate) fn start(
-        db: &DatabaseConnection,
-        tasks: &TaskTracker,
-        stop: CancellationToken,
-    ) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        tasks.spawn(purge(db.clone(), receiver, stop));
-        Self(sender)
-    }
-
-    pub(crate) fn confirmed(&self, rows: impl IntoIterator<Item = Row>) {
-        for row in rows {
-            // After the end of the purger the rows are sent once more: harmless.
-            let _ = self.0.send(row);
-        }
-    }
-}
-
-async fn purge(
-    db: DatabaseConnection,
-    mut confirmed: mpsc::UnboundedReceiver<Row>,
-    stop: CancellationToken,
-) {
-    let mut rows: Vec<Row> = Vec::new();
-    loop {
-        if rows.is_empty() {
-            tokio::select! {
-                got = confirmed.recv_many(&mut rows, PURGE_ROWS) => if got == 0 { return },
-                () = stop.cancelled() => {
-                    if confirmed.recv_many(&mut rows, PURGE_ROWS).await == 0 {
-                        return;
-                    }
-                }
-            }
-        }
-        if rows.len() < PURGE_ROWS && !stop.is_cancelled() {
-            sleep(PURGE_AFTER).await;
-        }
-        while rows.len() < REMEMBERED_MAX
-            && let Ok(row) = confirmed.try_recv()
-        {
-            rows.push(row);
-        }
-        let many = rows.len().min(PURGE_ROWS);
-        // In key order, as everybody else who locks rows here.
-        rows.sort_unstable_by_key(|row| row.id);
-        match delete(&db, &rows[..many]).await {
-            Ok(()) => drop(rows.drain(..many)),
-            Err(_) if stop.is_cancelled() => return,
-            Err(error) => {
-                tracing::debug!(%error, "confirmed outbox rows not deleted yet");
-                sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-async fn delete(db: &DatabaseConnection, rows: &[Row]) -> Result<(), Failure> {
-    let tx = sea_orm::TransactionTrait::begin(db).await?;
-    outbox::delete(&tx, rows).await?;
-    tx.commit().await?;
-    Ok(())
-}
 
 /// Looks for rows that nobody sent. Any number of processes may run it.
 pub(crate) struct Relay {

@@ -9,8 +9,8 @@ use crate::{
     parked::{self, Parking},
     pool,
     publish::Publisher,
+    purge::Purger,
     reader::{Mode, Reader},
-    relay::Purger,
     settle::{self, Fate, Settlement, Settler},
     telemetry, tx,
 };
@@ -24,15 +24,8 @@ use std::{
     },
     time::Duration,
 };
-use tokio::{
-    sync::{Mutex, watch},
-    task::JoinHandle,
-    time::timeout,
-};
+use tokio::sync::{Mutex, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-
-/// A batch that takes longer is given up; its transaction is rolled back.
-pub(crate) const WATCHDOG: Duration = Duration::from_secs(120);
 
 /// How often a transaction that lost a conflict is run again before its batch is halved.
 pub(crate) const CONFLICTS_MAX: u32 = 5;
@@ -290,32 +283,4 @@ pub(crate) async fn repeat(
         .extend(outbox::unsent_of(db, &causes).await?);
     settlement.ack.extend(repeated);
     Ok(())
-}
-
-/// Waits for a task with a handler in it: a panic is a failure of the message, and so is standing still.
-pub(crate) async fn guarded<T>(mut task: JoinHandle<Result<T, Failure>>) -> Result<T, Failure> {
-    match timeout(WATCHDOG, &mut task).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(stopped)) if stopped.is_panic() => {
-            let detail = panic_text(stopped.into_panic().as_ref());
-            Err(Failure::Retry(Cause::new("panic", detail)))
-        }
-        Ok(Err(_)) => Err(Failure::Retry(Cause::new(
-            "cancelled",
-            "the task was ended",
-        ))),
-        Err(_) => {
-            task.abort();
-            let detail = format!("no end after {} s", WATCHDOG.as_secs());
-            Err(Failure::Retry(Cause::new("watchdog", detail)))
-        }
-    }
-}
-
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "without a message".to_owned())
 }

@@ -9,7 +9,7 @@ use crate::{
     hand::Delivered,
     outbox::Sent,
     publish::{PublishError, Publisher, Wire},
-    relay::Purger,
+    purge::Purger,
     telemetry, window,
 };
 use boxoffice_contracts::topology::{Exchange, RetryTier};

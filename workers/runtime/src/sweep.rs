@@ -1,7 +1,7 @@
 //! The engine of [`Sweep`]: due rows, portion by portion, each in its transaction.
 
 use crate::{
-    Failure, Sweep, outbox,
+    Failure, Sweep, guard, outbox,
     role::{self, Env, Role},
     settle::Settlement,
     tx,
@@ -14,7 +14,7 @@ pub(crate) async fn run<S: Sweep>(name: &'static str, sweep: Arc<S>, env: Env) {
     let mut failures = 0;
     loop {
         let attempt = attempt(Arc::clone(&role), Arc::clone(&sweep));
-        let wait = match role::guarded(role.env.tasks.spawn(attempt)).await {
+        let wait = match guard::guarded(role.env.tasks.spawn(attempt)).await {
             Ok((found, settlement)) => {
                 failures = 0;
                 role.progressed();

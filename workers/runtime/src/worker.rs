@@ -6,7 +6,8 @@ use crate::{
     batch, call, declare, filing,
     health::{Health, RoleState},
     publish::Publisher,
-    relay::{Purger, Relay},
+    purge::Purger,
+    relay::Relay,
     role::Env,
     sweep,
 };

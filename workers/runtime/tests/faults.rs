@@ -84,8 +84,10 @@ async fn killed_at_any_moment_each_message_has_one_effect() {
     }
     for _ in 0..8 {
         let mut child = child(&world, None);
-        let life = rand::rng().random_range(150..500);
-        tokio::time::sleep(Duration::from_millis(life)).await;
+        let enough = world.effects().await + rand::rng().random_range(1..250);
+        until("some work done", async || world.effects().await >= enough).await;
+        let rest = rand::rng().random_range(0..20);
+        tokio::time::sleep(Duration::from_millis(rest)).await;
         child.kill().unwrap();
         child.wait().unwrap();
     }

@@ -12,6 +12,8 @@ pub enum Input {
     Pay {
         operation: OperationId,
         method: Option<String>,
+        /// Fact: when the door accepted it. A clock of ours that is ahead gains nothing.
+        accepted_at: Instant,
         deadline: Instant,
     },
     Cancel {

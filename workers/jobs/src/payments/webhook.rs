@@ -61,9 +61,13 @@ const fn is_past(about: About, intent: IntentState, attempt: AttemptState) -> bo
             !matches!(intent, IntentState::Open)
                 || !matches!(attempt, AttemptState::Ordered | AttemptState::Unknown)
         }
+        // An attempt that is only ordered was not tried yet: the decline is of the one before it.
         About::Declined => {
             !matches!(intent, IntentState::Open)
-                || matches!(attempt, AttemptState::Declined | AttemptState::Authorized)
+                || matches!(
+                    attempt,
+                    AttemptState::Ordered | AttemptState::Declined | AttemptState::Authorized
+                )
         }
         About::Captured => matches!(intent, IntentState::Captured),
         About::Canceled => ended,
@@ -129,6 +133,7 @@ impl Payments {
         } else {
             Task::Look {
                 attempt: attempt.map(|attempt| attempt.number),
+                untried: state == AttemptState::Ordered,
             }
         };
         if intent.is_busy(job.id(), now) {
@@ -147,6 +152,7 @@ impl Payments {
         &self,
         plan: &Plan,
         attempt: Option<u16>,
+        untried: bool,
     ) -> Result<Learned, Failure> {
         let Some(id) = &plan.intent.gateway_id else {
             return Ok(Learned::Nothing);
@@ -161,6 +167,8 @@ impl Payments {
         };
         Ok(match standing::of_view(&view) {
             Standing::Untouched | Standing::Unknown => Learned::Nothing,
+            // The gateway keeps the last error: it is of the attempt before one that is only ordered.
+            Standing::Declined(_) if untried => Learned::Nothing,
             standing => Learned::Standing {
                 attempt,
                 standing,
@@ -221,6 +229,7 @@ mod tests {
         assert!(is_past(About::Canceled, I::Closed, A::Voided));
         assert!(!is_past(About::Canceled, I::Open, A::Authorized));
         assert!(!is_past(About::Declined, I::Open, A::ActionRequired));
+        assert!(is_past(About::Declined, I::Open, A::Ordered));
     }
 
     #[test]

@@ -63,6 +63,7 @@ pub(super) fn input(
         Accepted::Pay(pay) => Input::Pay {
             operation: pay.operation_id,
             method: pay.payment.as_ref().map(|payment| payment.method.clone()),
+            accepted_at: pay.accepted_at,
             deadline: pay.deadline,
         },
         Accepted::Cancel(cancel) => Input::Cancel {

@@ -23,6 +23,7 @@ pub(super) fn decide(
             operation,
             deadline,
             method: _,
+            accepted_at: _,
         } => {
             let code = if now > *deadline {
                 Code::DeadlineExceeded

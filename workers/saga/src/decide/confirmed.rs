@@ -90,6 +90,7 @@ pub(super) fn failed(
         Input::Pay {
             operation,
             method,
+            accepted_at: _,
             deadline,
         } => match may_pay_again(booking, pay_again_until, *deadline, now, policy) {
             Ok(()) => {

@@ -16,8 +16,9 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
         Input::Pay {
             operation,
             method,
+            accepted_at,
             deadline,
-        } => match may_pay(booking, *deadline, now, policy) {
+        } => match may_pay(booking, *accepted_at, *deadline, now, policy) {
             Ok(()) => {
                 let step = Step::of(booking, now).settle(*operation, crate::Outcome::Done);
                 money::begin_attempt(step, method.clone()).done()
@@ -67,13 +68,17 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
 /// Nobody begins to pay after the end that is shown; the hidden grace is not theirs to use.
 fn may_pay(
     booking: &Booking,
+    accepted_at: Instant,
     deadline: Instant,
     now: Instant,
     policy: &Policy,
 ) -> Result<(), Code> {
+    // What was begun in time and queued into the hidden grace is honoured.
+    let begun = accepted_at.min(now);
+    let over = |hold: &crate::booking::Hold| begun > hold.expires_at || now > hold.grace_until;
     if now > deadline {
         Err(Code::DeadlineExceeded)
-    } else if booking.hold.as_ref().is_none_or(|h| now > h.expires_at) {
+    } else if booking.hold.as_ref().is_none_or(over) {
         Err(Code::HoldExpired)
     } else if booking.payment.attempts_in_hold >= policy.attempts_max {
         Err(Code::AttemptsExhausted)

@@ -83,6 +83,7 @@ pub(super) fn pay(number: u128) -> Input {
     Input::Pay {
         operation: operation(number),
         method: None,
+        accepted_at: far(),
         deadline: far(),
     }
 }

@@ -47,6 +47,7 @@ impl World {
             Msg::Pay(number) => Input::Pay {
                 operation: id(number),
                 method: None,
+                accepted_at: deadline,
                 deadline,
             },
             Msg::Cancel(number, position, who) => Input::Cancel {

@@ -178,7 +178,6 @@ fn no_interleaving_breaks_a_promise() {
 }
 
 #[test]
-#[ignore = "minutes: run by night and after a change of the table"]
 fn no_interleaving_of_several_troubles_breaks_a_promise() {
     let (worlds, stories) = walk(&deep_scenarios());
     println!("{worlds} worlds\n{stories:#?}");

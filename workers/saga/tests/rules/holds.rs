@@ -168,3 +168,24 @@ fn waits_between_repetitions_double_up_to_a_limit() {
         [15, 30, 60, 120, 240, 480, 960, 1920, 3600, 3600, 3600, 3600]
     );
 }
+
+#[test]
+fn a_payment_accepted_in_time_is_honoured_within_the_grace_and_not_beyond() {
+    let held = sample("held");
+    let hold = held.hold.clone().unwrap();
+    let second = TimeDelta::seconds(1);
+    let accepted = |accepted_at| Input::Pay {
+        operation: operation(&held, "pay"),
+        method: None,
+        accepted_at,
+        deadline: hold.cap_at,
+    };
+    let in_time = accepted(hold.expires_at - second);
+    let status = |input: &Input, now| match at(&held, input, now) {
+        Decision::Advance { next, .. } | Decision::Reject { next, .. } => next.status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(&in_time, hold.grace_until), Status::Authorizing(boxoffice_saga::Phase::InFlight));
+    assert_eq!(status(&in_time, hold.grace_until + second), Status::Held);
+    assert_eq!(status(&accepted(hold.expires_at + second), hold.grace_until), Status::Held);
+}

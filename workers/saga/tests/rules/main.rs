@@ -36,6 +36,7 @@ pub(crate) fn pay(booking: &Booking, deadline: Instant) -> Input {
     Input::Pay {
         operation: operation(booking, "pay"),
         method: None,
+        accepted_at: deadline,
         deadline,
     }
 }
