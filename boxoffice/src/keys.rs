@@ -62,10 +62,16 @@ fn hex(bytes: &[u8]) -> String {
 
 /// A secret of the folder; `None` without a folder or a file.
 pub(crate) fn read(folder: Option<&PathBuf>, name: &str) -> Result<Option<Secret>> {
-    let Some(folder) = folder else { return Ok(None) };
+    let Some(folder) = folder else {
+        return Ok(None);
+    };
     let path = folder.join(name);
     match fs::read_to_string(&path) {
-        Ok(text) => Ok(Some(Secret::new(if text.starts_with("-----") { text } else { text.trim().to_owned() }))),
+        Ok(text) => Ok(Some(Secret::new(if text.starts_with("-----") {
+            text
+        } else {
+            text.trim().to_owned()
+        }))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => bail!("{}: {error}", path.display()),
     }
@@ -78,7 +84,9 @@ pub(crate) fn seed(text: &str) -> Result<[u8; 32]> {
         .collect();
     match <[u8; 32]>::try_from(digits) {
         Ok(seed) if text.len() == 64 => Ok(seed),
-        Ok(_) | Err(_) => bail!("tickets.seed: expected 64 hex digits; `boxoffice keys DIR` makes one"),
+        Ok(_) | Err(_) => {
+            bail!("tickets.seed: expected 64 hex digits; `boxoffice keys DIR` makes one")
+        }
     }
 }
 
@@ -95,7 +103,10 @@ mod tests {
         assert!(seed(secret.expose()).is_ok());
         assert!(seed("12").is_err() && seed(&"z".repeat(64)).is_err());
         use std::os::unix::fs::PermissionsExt as _;
-        let mode = fs::metadata(folder.join(TOKEN_PRIVATE)).unwrap().permissions().mode();
+        let mode = fs::metadata(folder.join(TOKEN_PRIVATE))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600);
         fs::remove_dir_all(folder).unwrap();
     }

@@ -13,7 +13,12 @@ use std::process::ExitCode;
 /// Settings come from built-in defaults, then a file (`--config` or BOXOFFICE_CONFIG), then the environment:
 /// BOXOFFICE__MYSQL__URL sets `mysql.url`. `boxoffice config` prints all of them with their origin.
 #[derive(Debug, Parser)]
-#[command(name = "boxoffice", version, subcommand_required = true, arg_required_else_help = true)]
+#[command(
+    name = "boxoffice",
+    version,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
 struct Arguments {
     /// A TOML file with settings.
     #[arg(long, global = true, value_name = "FILE", env = "BOXOFFICE_CONFIG")]
@@ -27,7 +32,10 @@ const EXIT_CONFIG: u8 = 78;
 
 fn main() -> ExitCode {
     // One TLS provider for every client in the process, before any of them asks for one.
-    if rustls::crypto::ring::default_provider().install_default().is_err() {
+    if rustls::crypto::ring::default_provider()
+        .install_default()
+        .is_err()
+    {
         commands::complain("another TLS provider was installed first");
         return ExitCode::FAILURE;
     }

@@ -51,7 +51,9 @@ pub(crate) struct MongoSettings {
 
 impl std::fmt::Debug for MongoSettings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MongoSettings").field("database", &self.database).finish_non_exhaustive()
+        f.debug_struct("MongoSettings")
+            .field("database", &self.database)
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,7 +101,10 @@ impl SmtpSettings {
         let mut smtp = SmtpConfig::new(host, url.port().unwrap_or(port), tls);
         smtp.timeout = Duration::from_millis(self.timeout_ms);
         if !url.username().is_empty() {
-            smtp.login = Some((url.username().to_owned(), url.password().unwrap_or_default().to_owned()));
+            smtp.login = Some((
+                url.username().to_owned(),
+                url.password().unwrap_or_default().to_owned(),
+            ));
         }
         Ok(MailConfig {
             smtp,
@@ -162,12 +167,18 @@ fn layers(file: Option<&Path>) -> Result<Config> {
         }
         builder = builder.add_source(File::from(path).format(FileFormat::Toml));
     }
-    let mut environment =
-        Environment::with_prefix("BOXOFFICE").prefix_separator("__").separator("__").try_parsing(true).list_separator(",");
+    let mut environment = Environment::with_prefix("BOXOFFICE")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",");
     for list in LISTS {
         environment = environment.with_list_parse_key(list);
     }
-    builder.add_source(environment).build().context("configuration")
+    builder
+        .add_source(environment)
+        .build()
+        .context("configuration")
 }
 
 /// One setting as an operator sees it.
@@ -193,7 +204,11 @@ pub(crate) fn effective(file: Option<&Path>) -> Result<Vec<Line>> {
 fn flatten(key: String, value: &config::Value, lines: &mut Vec<Line>) {
     if let config::ValueKind::Table(table) = &value.kind {
         for (name, inner) in table {
-            let path = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            let path = if key.is_empty() {
+                name.clone()
+            } else {
+                format!("{key}.{name}")
+            };
             flatten(path, inner, lines);
         }
         return;
@@ -202,16 +217,30 @@ fn flatten(key: String, value: &config::Value, lines: &mut Vec<Line>) {
         Some(origin) => origin.to_owned(),
         None => "default".to_owned(),
     };
-    lines.push(Line { value: shown(&key, &value.to_string()), key, origin });
+    lines.push(Line {
+        value: shown(&key, &value.to_string()),
+        key,
+        origin,
+    });
 }
 
 /// A value without its secret part.
 fn shown(key: &str, value: &str) -> String {
     let last = key.rsplit('.').next().unwrap_or(key);
-    if ["secret", "secrets", "secret_key", "seed", "password"].contains(&last) || key == "api.status_link_secret" {
-        return if value.is_empty() || value == "[]" { String::new() } else { "***".to_owned() };
+    if ["secret", "secrets", "secret_key", "seed", "password"].contains(&last)
+        || key == "api.status_link_secret"
+    {
+        return if value.is_empty() || value == "[]" {
+            String::new()
+        } else {
+            "***".to_owned()
+        };
     }
-    if value.contains("://") { boxoffice_runtime::config::redacted(value) } else { value.to_owned() }
+    if value.contains("://") {
+        boxoffice_runtime::config::redacted(value)
+    } else {
+        value.to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -221,8 +250,15 @@ mod tests {
     #[test]
     fn the_defaults_are_complete_and_nothing_in_them_is_unknown() {
         let settings = Settings::load(None).unwrap();
-        assert_eq!(settings.saga, Policy::default(), "the manual and the code agree");
-        assert!(settings.api.status_link_secret.expose().is_empty(), "no default secret");
+        assert_eq!(
+            settings.saga,
+            Policy::default(),
+            "the manual and the code agree"
+        );
+        assert!(
+            settings.api.status_link_secret.expose().is_empty(),
+            "no default secret"
+        );
     }
 
     #[test]

@@ -1,19 +1,19 @@
 //! Tables, one file each or one file per group that changes together.
 
+pub mod attempts;
 pub mod bookings;
+pub mod calls;
 pub mod catalogue;
 pub mod claims;
-pub mod operations;
-pub mod positions;
-pub mod shows;
-pub mod ticket_states;
-pub mod status;
-pub mod attempts;
-pub mod calls;
+pub mod import;
 pub mod intents;
 pub mod ledger;
-pub mod refunds;
-pub mod webhooks;
-pub mod import;
 pub mod mails;
+pub mod operations;
+pub mod positions;
+pub mod refunds;
 pub mod show_facts;
+pub mod shows;
+pub mod status;
+pub mod ticket_states;
+pub mod webhooks;

@@ -53,7 +53,10 @@ impl Place {
         let Some(state) = State::load(&folder)?.filter(State::is_running) else {
             bail!("nothing is running; start it with `cargo xtask up --detach`");
         };
-        let listen = state.env.get("BOXOFFICE__API__LISTEN").context("the stack has no API address")?;
+        let listen = state
+            .env
+            .get("BOXOFFICE__API__LISTEN")
+            .context("the stack has no API address")?;
         let mail = state
             .processes
             .iter()
@@ -63,7 +66,14 @@ impl Place {
         let out = folder.data("demo");
         std::fs::create_dir_all(&out)?;
         let programs = Programs::of_running(&state)?;
-        Ok(Self { api: format!("http://{listen}"), mail, reservations, folder: out, state, programs })
+        Ok(Self {
+            api: format!("http://{listen}"),
+            mail,
+            reservations,
+            folder: out,
+            state,
+            programs,
+        })
     }
 
     /// Tokens of customers, named `prefix-1`, `prefix-2` …
@@ -71,15 +81,29 @@ impl Place {
         let output = self
             .programs
             .command("boxoffice")?
-            .args(["token", "--role", "customer", "--ttl", "1h", "--subject", prefix])
+            .args([
+                "token",
+                "--role",
+                "customer",
+                "--ttl",
+                "1h",
+                "--subject",
+                prefix,
+            ])
             .args(["--count", &count.to_string()])
             .envs(&self.state.env)
             .output()
             .context("boxoffice could not be run")?;
         if !output.status.success() {
-            bail!("`boxoffice token` failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+            bail!(
+                "`boxoffice token` failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
         }
-        Ok(String::from_utf8(output.stdout)?.lines().map(str::to_owned).collect())
+        Ok(String::from_utf8(output.stdout)?
+            .lines()
+            .map(str::to_owned)
+            .collect())
     }
 }
 

@@ -29,7 +29,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if arguments.check {
         let stale = stale(&root, &files)?;
         if !stale.is_empty() {
-            bail!("stale: {}. Run `cargo xtask gen` and commit the result", stale.join(", "));
+            bail!(
+                "stale: {}. Run `cargo xtask gen` and commit the result",
+                stale.join(", ")
+            );
         }
         ui::line(&format!("{} generated files are fresh", files.len()));
         return Ok(ExitCode::SUCCESS);
@@ -50,7 +53,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 
 /// The repository's root: this file was compiled in it.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 /// Files that are not what they would be generated to.
@@ -115,14 +120,32 @@ fn queues() -> Result<String> {
     }
     out.push_str("\n## Exchanges\n\n| exchange | type | what finds no queue |\n|---|---|---|\n");
     for exchange in Exchange::ALL {
-        let lost = if exchange.has_alternate() { "goes to `unroutable`" } else { "returns to its publisher" };
-        writeln!(out, "| `{}` | {} | {lost} |", exchange.name(), format!("{:?}", exchange.kind()).to_lowercase())?;
+        let lost = if exchange.has_alternate() {
+            "goes to `unroutable`"
+        } else {
+            "returns to its publisher"
+        };
+        writeln!(
+            out,
+            "| `{}` | {} | {lost} |",
+            exchange.name(),
+            format!("{:?}", exchange.kind()).to_lowercase()
+        )?;
     }
     out.push_str("\n## Waits\n\n| tier | exchange | queue | delay |\n|---|---|---|---|\n");
     for tier in RetryTier::ALL {
-        writeln!(out, "| {tier:?} | `{}` | `{}` | {} s |", tier.exchange(), tier.queue(), tier.delay().as_secs())?;
+        writeln!(
+            out,
+            "| {tier:?} | `{}` | `{}` | {} s |",
+            tier.exchange(),
+            tier.queue(),
+            tier.delay().as_secs()
+        )?;
     }
-    writeln!(out, "\nA message that the broker delivered {DELIVERY_LIMIT} times without an end is dead-lettered to `parked`.")?;
+    writeln!(
+        out,
+        "\nA message that the broker delivered {DELIVERY_LIMIT} times without an end is dead-lettered to `parked`."
+    )?;
     for queue in QUEUES {
         section(&mut out, queue)?;
     }
@@ -132,32 +155,58 @@ fn queues() -> Result<String> {
 fn section(out: &mut String, queue: &Queue) -> Result<()> {
     writeln!(out, "\n## {}\n\n{}\n", queue.name, queue.doc)?;
     if let Some(length) = queue.length_max {
-        writeln!(out, "At most {length} messages; beyond that publishers are refused.\n")?;
+        writeln!(
+            out,
+            "At most {length} messages; beyond that publishers are refused.\n"
+        )?;
     }
-    let waits: Vec<String> = queue.retry.iter().map(|tier| format!("{} s", tier.delay().as_secs())).collect();
+    let waits: Vec<String> = queue
+        .retry
+        .iter()
+        .map(|tier| format!("{} s", tier.delay().as_secs()))
+        .collect();
     if !waits.is_empty() {
-        writeln!(out, "Waits between attempts: {}. Then it is parked.\n", waits.join(", "))?;
+        writeln!(
+            out,
+            "Waits between attempts: {}. Then it is parked.\n",
+            waits.join(", ")
+        )?;
     }
     out.push_str("| from | key |\n|---|---|\n");
     for binding in queue.bindings {
-        writeln!(out, "| `{}` | `{}` |", binding.exchange.name(), binding.pattern)?;
+        writeln!(
+            out,
+            "| `{}` | `{}` |",
+            binding.exchange.name(),
+            binding.pattern
+        )?;
     }
     if !queue.accepts.is_empty() {
         out.push_str("\n| accepts | |\n|---|---|\n");
     }
     for kind in queue.accepts {
         let doc = boxoffice_contracts::message::entry(kind.as_str()).map_or("", |entry| entry.doc);
-        writeln!(out, "| [`{kind}`](../contracts/schemas/{kind}.json) | {doc} |")?;
+        writeln!(
+            out,
+            "| [`{kind}`](../contracts/schemas/{kind}.json) | {doc} |"
+        )?;
     }
     Ok(())
 }
 
 fn codes() -> Result<String> {
-    let mut out = format!("# Codes\n\n{GENERATED}\nSource: `contracts/src/code.rs`. The same code stands in HTTP problems, events and outcomes.\n\n");
+    let mut out = format!(
+        "# Codes\n\n{GENERATED}\nSource: `contracts/src/code.rs`. The same code stands in HTTP problems, events and outcomes.\n\n"
+    );
     out.push_str("| code | HTTP status | try again | meaning |\n|---|---|---|---|\n");
     for code in Code::ALL {
         let again = if code.retryable() { "yes" } else { "no" };
-        writeln!(out, "| `{code}` | {} | {again} | {} |", code.http_status(), code.title())?;
+        writeln!(
+            out,
+            "| `{code}` | {} | {again} | {} |",
+            code.http_status(),
+            code.title()
+        )?;
     }
     Ok(out)
 }

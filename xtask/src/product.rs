@@ -90,7 +90,10 @@ impl Programs {
 
     /// Those that a running stack was started from.
     pub(crate) fn of_running(state: &State) -> anyhow::Result<Self> {
-        let folder = state.env.get(BIN_DIR).context("the stack is older than this xtask")?;
+        let folder = state
+            .env
+            .get(BIN_DIR)
+            .context("the stack is older than this xtask")?;
         Ok(Self {
             folder: PathBuf::from(folder),
         })
@@ -140,11 +143,7 @@ impl Programs {
 
 /// What every program of ours is told. What the caller has set stays: their Stripe, their SMTP
 /// server, their hold times.
-pub(crate) fn environment(
-    stack: &Stack,
-    servers: &Servers,
-    programs: &Programs,
-) -> Environment {
+pub(crate) fn environment(stack: &Stack, servers: &Servers, programs: &Programs) -> Environment {
     let at = |scheme: &str, port: Port| format!("{scheme}://{}", stack.address(port));
     let mut environment: Environment = [
         (BIN_DIR, programs.folder.display().to_string()),

@@ -51,12 +51,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut rates = Vec::new();
     for (number, orders) in pairs.chunks(arguments.bookings).enumerate() {
         let rate = one(&place, &tokens, orders)?;
-        ui::line(&format!("run {}: {} bookings, {rate:.0} per second", number + 1, orders.len()));
+        ui::line(&format!(
+            "run {}: {} bookings, {rate:.0} per second",
+            number + 1,
+            orders.len()
+        ));
         rates.push(rate);
     }
     rates.sort_by(f64::total_cmp);
     let median = rates.get(rates.len() / 2).context("no runs")?;
-    ui::line(&format!("median: {median:.0} bookings per second from submit to confirmed"));
+    ui::line(&format!(
+        "median: {median:.0} bookings per second from submit to confirmed"
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,7 +70,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 fn pairs(client: &Client, count: usize) -> Result<Vec<Value>> {
     let shows = Mutex::new(Vec::new());
     stories::show(client, |show| {
-        shows.lock().unwrap_or_else(PoisonError::into_inner).push(show.clone());
+        shows
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(show.clone());
         false
     });
     let mut orders = Vec::with_capacity(count);
@@ -76,7 +85,10 @@ fn pairs(client: &Client, count: usize) -> Result<Vec<Value>> {
             orders.push(stories::order(&show["id"], pair, Some("pm_card_visa")));
         }
     }
-    bail!("only {} pairs of seats are free; ask for fewer bookings or start a fresh stack", orders.len());
+    bail!(
+        "only {} pairs of seats are free; ask for fewer bookings or start a fresh stack",
+        orders.len()
+    );
 }
 
 fn one(place: &Place, tokens: &[String], orders: &[Value]) -> Result<f64> {
@@ -106,7 +118,10 @@ fn one(place: &Place, tokens: &[String], orders: &[Value]) -> Result<f64> {
         }
         Ok(())
     })?;
-    ui::line(&format!("  accepted after {:.2} s", begun.elapsed().as_secs_f64()));
+    ui::line(&format!(
+        "  accepted after {:.2} s",
+        begun.elapsed().as_secs_f64()
+    ));
     let (mut seen, mut since) = (0, Instant::now());
     loop {
         let now = confirmed(place)? - before;
@@ -117,7 +132,10 @@ fn one(place: &Place, tokens: &[String], orders: &[Value]) -> Result<f64> {
             (seen, since) = (now, Instant::now());
         }
         if since.elapsed() > STUCK {
-            bail!("{now} of {} were confirmed, and then nothing happened", orders.len());
+            bail!(
+                "{now} of {} were confirmed, and then nothing happened",
+                orders.len()
+            );
         }
         thread::sleep(POLL);
     }
@@ -133,7 +151,9 @@ fn confirmed(place: &Place) -> Result<usize> {
     let count = text
         .lines()
         .filter(|line| line.starts_with("boxoffice_decisions_total{"))
-        .filter(|line| line.contains("input=\"authorized\"") && line.contains("decision=\"advance\""))
+        .filter(|line| {
+            line.contains("input=\"authorized\"") && line.contains("decision=\"advance\"")
+        })
         .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
         .sum::<f64>();
     Ok(count as usize)

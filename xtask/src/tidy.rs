@@ -41,10 +41,22 @@ fn findings(root: &Path) -> Result<Vec<String>> {
 const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     (
         "contracts",
-        &["tokio", "lapin", "sea-orm", "mongodb", "axum", "rand", "boxoffice-"],
+        &[
+            "tokio",
+            "lapin",
+            "sea-orm",
+            "mongodb",
+            "axum",
+            "rand",
+            "boxoffice-",
+        ],
         "contracts are data",
     ),
-    ("workers/saga", &["tokio", "lapin", "sea-orm", "mongodb", "axum", "rand"], "the saga is pure"),
+    (
+        "workers/saga",
+        &["tokio", "lapin", "sea-orm", "mongodb", "axum", "rand"],
+        "the saga is pure",
+    ),
     (
         "workers/documents",
         &["tokio", "lapin", "sea-orm", "mongodb", "axum", "rand"],
@@ -52,12 +64,30 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
     ),
     (
         "workers/runtime",
-        &["axum", "mongodb", "boxoffice-saga", "boxoffice-store", "boxoffice-jobs"],
+        &[
+            "axum",
+            "mongodb",
+            "boxoffice-saga",
+            "boxoffice-store",
+            "boxoffice-jobs",
+        ],
         "the runtime knows no domain",
     ),
-    ("store", &["lapin", "axum", "boxoffice-runtime"], "the store knows no broker"),
-    ("api", &["lapin", "boxoffice-jobs", "async-stripe", "lettre"], "the API only publishes and reads"),
-    ("xtask", &["tokio", "sea-orm", "lapin", "mongodb"], "xtask compiles in seconds"),
+    (
+        "store",
+        &["lapin", "axum", "boxoffice-runtime"],
+        "the store knows no broker",
+    ),
+    (
+        "api",
+        &["lapin", "boxoffice-jobs", "async-stripe", "lettre"],
+        "the API only publishes and reads",
+    ),
+    (
+        "xtask",
+        &["tokio", "sea-orm", "lapin", "mongodb"],
+        "xtask compiles in seconds",
+    ),
 ];
 
 fn edges(root: &Path, findings: &mut Vec<String>) -> Result<()> {
@@ -69,8 +99,13 @@ fn edges(root: &Path, findings: &mut Vec<String>) -> Result<()> {
             .unwrap_or_default();
         for line in dependencies.lines().skip(1) {
             let name = line.split(['.', ' ', '=']).next().unwrap_or_default();
-            if forbidden.iter().any(|f| name == *f || (f.ends_with('-') && name.starts_with(f))) {
-                findings.push(format!("{folder}/Cargo.toml: {name} is forbidden here: {reason}"));
+            if forbidden
+                .iter()
+                .any(|f| name == *f || (f.ends_with('-') && name.starts_with(f)))
+            {
+                findings.push(format!(
+                    "{folder}/Cargo.toml: {name} is forbidden here: {reason}"
+                ));
             }
         }
     }
@@ -81,7 +116,10 @@ fn queues_are_documented(root: &Path, findings: &mut Vec<String>) -> Result<()> 
     let operations = fs::read_to_string(root.join("docs/OPERATIONS.md")).unwrap_or_default();
     for queue in QUEUES {
         if !operations.contains(&format!("### {}\n", queue.name)) {
-            findings.push(format!("docs/OPERATIONS.md has no section `### {}`", queue.name));
+            findings.push(format!(
+                "docs/OPERATIONS.md has no section `### {}`",
+                queue.name
+            ));
         }
     }
     Ok(())
@@ -95,7 +133,10 @@ fn workers_say_why_twice_is_safe(root: &Path, findings: &mut Vec<String>) -> Res
             .iter()
             .any(|shape| text.lines().any(|line| line.starts_with(shape)));
         if is_worker && !text.contains("Safe to run twice") {
-            findings.push(format!("{} doesn't say why it is safe to run twice", path.display()));
+            findings.push(format!(
+                "{} doesn't say why it is safe to run twice",
+                path.display()
+            ));
         }
     }
     Ok(())
@@ -106,7 +147,17 @@ const LINES_MAX: usize = 600;
 
 fn sources(root: &Path, findings: &mut Vec<String>) -> Result<()> {
     let skipped = "#[ign".to_owned() + "ore";
-    for folder in ["api", "boxoffice", "contracts", "infra", "migrations", "store", "tests", "workers", "xtask"] {
+    for folder in [
+        "api",
+        "boxoffice",
+        "contracts",
+        "infra",
+        "migrations",
+        "store",
+        "tests",
+        "workers",
+        "xtask",
+    ] {
         for path in rust_files(&root.join(folder))? {
             let text = fs::read_to_string(&path)?;
             let name = path.strip_prefix(root).unwrap_or(&path).display();
@@ -114,7 +165,9 @@ fn sources(root: &Path, findings: &mut Vec<String>) -> Result<()> {
                 findings.push(format!("{name} has more than {LINES_MAX} lines"));
             }
             if text.contains(&skipped) {
-                findings.push(format!("{name} skips a test: a skipped test checks nothing"));
+                findings.push(format!(
+                    "{name} skips a test: a skipped test checks nothing"
+                ));
             }
         }
     }

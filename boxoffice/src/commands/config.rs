@@ -12,7 +12,10 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     for line in settings::effective(arguments.config.as_deref())? {
-        say(&format!("{:<34} {:<60} # {}", line.key, line.value, line.origin));
+        say(&format!(
+            "{:<34} {:<60} # {}",
+            line.key, line.value, line.origin
+        ));
     }
     Ok(ExitCode::SUCCESS)
 }

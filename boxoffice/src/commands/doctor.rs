@@ -50,17 +50,41 @@ struct Variable {
 }
 
 const fn variable(name: &'static str, tested: &'static str, why: &'static str) -> Variable {
-    Variable { name, tested, why, mariadb_only: false }
+    Variable {
+        name,
+        tested,
+        why,
+        mariadb_only: false,
+    }
 }
 
 const VARIABLES: &[Variable] = &[
-    variable("innodb_flush_log_at_trx_commit", "1", "a commit survives a crash of the machine"),
+    variable(
+        "innodb_flush_log_at_trx_commit",
+        "1",
+        "a commit survives a crash of the machine",
+    ),
     variable("sync_binlog", "1", "a replica gets what was committed"),
-    variable("innodb_rollback_on_timeout", "1", "a lock timeout takes the whole transaction back"),
-    Variable { mariadb_only: true, ..variable("max_statement_time", "5", "a stuck statement ends, in seconds") },
+    variable(
+        "innodb_rollback_on_timeout",
+        "1",
+        "a lock timeout takes the whole transaction back",
+    ),
     Variable {
         mariadb_only: true,
-        ..variable("idle_transaction_timeout", "10", "a forgotten transaction frees its locks, in seconds")
+        ..variable(
+            "max_statement_time",
+            "5",
+            "a stuck statement ends, in seconds",
+        )
+    },
+    Variable {
+        mariadb_only: true,
+        ..variable(
+            "idle_transaction_timeout",
+            "10",
+            "a forgotten transaction frees its locks, in seconds",
+        )
     },
 ];
 
@@ -68,14 +92,24 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
     let db = match pool::connect(&settings.mysql).await {
         Ok(db) => db,
         Err(error) => {
-            return vec![Wrong(format!("mysql: {error}. Is the server up, and are user and password right?"))];
+            return vec![Wrong(format!(
+                "mysql: {error}. Is the server up, and are user and password right?"
+            ))];
         }
     };
     let version = ask(&db, "SELECT VERSION()").await.unwrap_or_default();
     let mut findings = vec![Fine(format!("mysql: {version}"))];
     let is_mariadb = version.contains("MariaDB");
-    for variable in VARIABLES.iter().filter(|variable| is_mariadb || !variable.mariadb_only) {
-        let Some(value) = ask(&db, &format!("SELECT CAST(@@GLOBAL.{} AS CHAR)", variable.name)).await else {
+    for variable in VARIABLES
+        .iter()
+        .filter(|variable| is_mariadb || !variable.mariadb_only)
+    {
+        let Some(value) = ask(
+            &db,
+            &format!("SELECT CAST(@@GLOBAL.{} AS CHAR)", variable.name),
+        )
+        .await
+        else {
             findings.push(Advice(format!("mysql: cannot read {}", variable.name)));
             continue;
         };
@@ -83,8 +117,12 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
         if number.is_some() && number == variable.tested.parse::<f64>().ok() {
             findings.push(Fine(format!("mysql: {} = {value}", variable.name)));
         } else {
-            let Variable { name, tested, why, .. } = variable;
-            findings.push(Advice(format!("mysql: {name} is {value}; set it to {tested}: {why}")));
+            let Variable {
+                name, tested, why, ..
+            } = variable;
+            findings.push(Advice(format!(
+                "mysql: {name} is {value}; set it to {tested}: {why}"
+            )));
         }
     }
     findings.push(clock(&db).await);
@@ -94,7 +132,10 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
 
 /// The first column of the first row, as text.
 async fn ask(db: &DatabaseConnection, statement: &str) -> Option<String> {
-    let row = db.query_one_raw(Statement::from_string(DbBackend::MySql, statement)).await.ok()??;
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::MySql, statement))
+        .await
+        .ok()??;
     row.try_get_by_index(0).ok()
 }
 
@@ -110,7 +151,9 @@ async fn clock(db: &DatabaseConnection) -> Finding {
             Ok(theirs) => {
                 let skew_ms = (now - theirs.and_utc()).num_milliseconds();
                 if skew_ms.abs() > CLOCK_SKEW_MAX_MS {
-                    Advice(format!("clock: {skew_ms} ms from the database's; run NTP on both"))
+                    Advice(format!(
+                        "clock: {skew_ms} ms from the database's; run NTP on both"
+                    ))
                 } else {
                     Fine(format!("clock: {skew_ms} ms from the database's"))
                 }
@@ -122,8 +165,13 @@ async fn clock(db: &DatabaseConnection) -> Finding {
 async fn schema(db: &DatabaseConnection) -> Finding {
     use boxoffice_migrations::{Migrator, MigratorTrait as _};
     match Migrator::get_pending_migrations(db).await {
-        Ok(pending) if pending.is_empty() => Fine("mysql: the schema is at this version".to_owned()),
-        Ok(pending) => Wrong(format!("mysql: {} migrations are pending; run `boxoffice migrate`", pending.len())),
+        Ok(pending) if pending.is_empty() => {
+            Fine("mysql: the schema is at this version".to_owned())
+        }
+        Ok(pending) => Wrong(format!(
+            "mysql: {} migrations are pending; run `boxoffice migrate`",
+            pending.len()
+        )),
         Err(error) => Wrong(format!("mysql: {error}")),
     }
 }
@@ -136,10 +184,14 @@ async fn broker(settings: &Settings) -> Vec<Finding> {
     let mut findings = vec![Fine("amqp: connected".to_owned())];
     let needed: Vec<_> = QUEUES.iter().collect();
     match drift(&broker, &needed).await {
-        Ok(differences) if differences.is_empty() => findings.push(Fine("amqp: the topology is as declared".to_owned())),
-        Ok(differences) => findings.extend(
-            differences.iter().map(|difference| Wrong(format!("amqp: {difference}; see `boxoffice topology diff`"))),
-        ),
+        Ok(differences) if differences.is_empty() => {
+            findings.push(Fine("amqp: the topology is as declared".to_owned()))
+        }
+        Ok(differences) => {
+            findings.extend(differences.iter().map(|difference| {
+                Wrong(format!("amqp: {difference}; see `boxoffice topology diff`"))
+            }))
+        }
         Err(error) => findings.push(Wrong(format!("amqp: {error}"))),
     }
     broker.close().await;
@@ -147,10 +199,21 @@ async fn broker(settings: &Settings) -> Vec<Finding> {
 }
 
 async fn documents(settings: &Settings) -> Vec<Finding> {
-    match mongo::connect(&settings.mongodb.url, &settings.mongodb.database, "boxoffice doctor").await {
+    match mongo::connect(
+        &settings.mongodb.url,
+        &settings.mongodb.database,
+        "boxoffice doctor",
+    )
+    .await
+    {
         Err(error) => vec![Wrong(format!("mongodb.url: {error}"))],
-        Ok(database) if mongo::is_up(&database).await => vec![Fine("mongodb: there is a primary".to_owned())],
-        Ok(_) => vec![Wrong("mongodb: no primary. Is it up, and a replica set? `boxoffice mongo initiate`".to_owned())],
+        Ok(database) if mongo::is_up(&database).await => {
+            vec![Fine("mongodb: there is a primary".to_owned())]
+        }
+        Ok(_) => vec![Wrong(
+            "mongodb: no primary. Is it up, and a replica set? `boxoffice mongo initiate`"
+                .to_owned(),
+        )],
     }
 }
 
@@ -158,7 +221,9 @@ fn keys(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.push(match settings.api.validate() {
         Ok(()) => Fine("api: settings are complete".to_owned()),
-        Err(error) => Wrong(format!("{error}; `boxoffice keys DIR` makes keys, keys.folder names them")),
+        Err(error) => Wrong(format!(
+            "{error}; `boxoffice keys DIR` makes keys, keys.folder names them"
+        )),
     });
     findings.push(match crate::keys::seed(settings.tickets.seed.expose()) {
         Ok(_) => Fine("tickets: there is a key".to_owned()),

@@ -39,8 +39,12 @@ enum What {
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<ExitCode> {
     let db = pool::connect(&settings.mysql).await.context("mysql")?;
-    let documents =
-        mongo::connect(&settings.mongodb.url, &settings.mongodb.database, "boxoffice import").await?;
+    let documents = mongo::connect(
+        &settings.mongodb.url,
+        &settings.mongodb.database,
+        "boxoffice import",
+    )
+    .await?;
     let (holds, now) = (HoldRules::default(), clock::now());
     match arguments.what {
         What::All { folder } => {
@@ -59,12 +63,19 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
             });
             let (venue, hall) = found.with_context(|| format!("no hall {slug:?} in the venues"))?;
             import::import_venues(&db, std::slice::from_ref(venue)).await?;
-            let report = import::import_hall(&db, Some(&documents), venue, hall, &plan, now).await?;
+            let report =
+                import::import_hall(&db, Some(&documents), venue, hall, &plan, now).await?;
             say(&format!("halls:  {report}"));
         }
-        What::Films { file } => say(&format!("films:  {}", import::import_films(&db, &read(&file)?).await?)),
+        What::Films { file } => say(&format!(
+            "films:  {}",
+            import::import_films(&db, &read(&file)?).await?
+        )),
         What::Shows { file } => {
-            say(&format!("shows:  {}", import::import_shows(&db, &read(&file)?, holds, now).await?));
+            say(&format!(
+                "shows:  {}",
+                import::import_shows(&db, &read(&file)?, holds, now).await?
+            ));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -15,7 +15,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let made = keys::create(&arguments.folder)?;
     if made.is_empty() {
-        say(&format!("{}: nothing was missing", arguments.folder.display()));
+        say(&format!(
+            "{}: nothing was missing",
+            arguments.folder.display()
+        ));
     }
     for name in made {
         say(&format!("made {}", arguments.folder.join(name).display()));

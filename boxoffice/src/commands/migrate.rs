@@ -25,9 +25,13 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
     if settings.mongodb.initiate_replica_set {
         replica::initiate(&settings.mongodb.url).await?;
     }
-    let documents = mongo::connect(&settings.mongodb.url, &settings.mongodb.database, "boxoffice migrate")
-        .await
-        .context("mongodb.url")?;
+    let documents = mongo::connect(
+        &settings.mongodb.url,
+        &settings.mongodb.database,
+        "boxoffice migrate",
+    )
+    .await
+    .context("mongodb.url")?;
     await_primary(&documents).await?;
     mongo::ensure_indexes(&documents).await.context("mongodb")?;
     say("the databases are at this version");
@@ -42,7 +46,9 @@ async fn await_primary(documents: &mongodb::Database) -> Result<()> {
     let deadline = tokio::time::Instant::now() + ELECTION_MAX;
     while !mongo::is_up(documents).await {
         if tokio::time::Instant::now() > deadline {
-            bail!("mongodb: no primary; is it up, and a replica set? `boxoffice mongo initiate` makes it one");
+            bail!(
+                "mongodb: no primary; is it up, and a replica set? `boxoffice mongo initiate` makes it one"
+            );
         }
         tokio::time::sleep(POLL).await;
     }

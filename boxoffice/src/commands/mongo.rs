@@ -30,7 +30,10 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
 
 pub(crate) async fn initiate(url: &str) -> Result<()> {
     let member = member(url).context("mongodb.url: no host in it")?;
-    match mongo::initiate_replica_set(url, &member).await.context("mongodb")? {
+    match mongo::initiate_replica_set(url, &member)
+        .await
+        .context("mongodb")?
+    {
         Initiated::Now => say(&format!("{member} is a replica set now")),
         Initiated::Already => say(&format!("{member} was a replica set already")),
     }
@@ -43,7 +46,11 @@ fn member(url: &str) -> Option<String> {
     let place = rest.split(['/', '?']).next()?;
     let hosts = place.rsplit_once('@').map_or(place, |(_, hosts)| hosts);
     let host = hosts.split(',').next().filter(|host| !host.is_empty())?;
-    Some(if host.contains(':') { host.to_owned() } else { format!("{host}:27017") })
+    Some(if host.contains(':') {
+        host.to_owned()
+    } else {
+        format!("{host}:27017")
+    })
 }
 
 #[cfg(test)]
@@ -52,7 +59,10 @@ mod tests {
 
     #[test]
     fn the_member_is_the_host_of_the_url() {
-        assert_eq!(member("mongodb://127.0.0.1:28017/?directConnection=true").unwrap(), "127.0.0.1:28017");
+        assert_eq!(
+            member("mongodb://127.0.0.1:28017/?directConnection=true").unwrap(),
+            "127.0.0.1:28017"
+        );
         assert_eq!(member("mongodb://u:p@db").unwrap(), "db:27017");
         assert!(member("nonsense").is_none());
     }

@@ -3,7 +3,9 @@
 use crate::{keys, settings::Settings};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
-use boxoffice_api::{AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router};
+use boxoffice_api::{
+    AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router,
+};
 use boxoffice_documents::TicketSigner;
 use boxoffice_jobs::{gateway, registry};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
@@ -27,7 +29,9 @@ pub(crate) struct Services {
 }
 
 /// Upper bounds of histogram buckets, in seconds.
-const SECONDS: &[f64] = &[0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+const SECONDS: &[f64] = &[
+    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
+];
 
 impl Services {
     /// # Errors
@@ -38,7 +42,10 @@ impl Services {
             .install_recorder()
             .context("metrics")?;
         let db = pool::connect(&settings.mysql).await.with_context(|| {
-            format!("mysql ({})", boxoffice_runtime::config::redacted(&settings.mysql.url))
+            format!(
+                "mysql ({})",
+                boxoffice_runtime::config::redacted(&settings.mysql.url)
+            )
         })?;
         let mut amqp = settings.amqp.clone();
         amqp.connection_name = name.to_owned();
@@ -46,13 +53,22 @@ impl Services {
         let documents = mongo::connect(&settings.mongodb.url, &settings.mongodb.database, name)
             .await
             .context("mongodb.url")?;
-        Ok(Self { settings, db, broker, documents, metrics, stop: on_signal(), tasks: TaskTracker::new() })
+        Ok(Self {
+            settings,
+            db,
+            broker,
+            documents,
+            metrics,
+            stop: on_signal(),
+            tasks: TaskTracker::new(),
+        })
     }
 
     /// The workers, not running yet.
     pub(crate) fn workers(&self) -> Result<Workers> {
         let settings = &self.settings;
-        let gateway = gateway::build(&settings.gateway).map_err(|error| anyhow::anyhow!("gateway: {error}"))?;
+        let gateway = gateway::build(&settings.gateway)
+            .map_err(|error| anyhow::anyhow!("gateway: {error}"))?;
         let seed = keys::seed(settings.tickets.seed.expose())?;
         let context = registry::Context {
             db: self.db.clone(),
@@ -84,8 +100,14 @@ impl Services {
         let events = EventStream::start(&self.broker);
         let (watch, hints) = (state.watch.clone(), hints(&events));
         let (db, stop) = (self.db.clone(), self.stop.clone());
-        self.tasks.spawn(async move { watch.run(db, hints, stop).await });
-        self.serve(internal, internal_router(state.clone(), self.metrics.clone()), "api.internal_listen").await?;
+        self.tasks
+            .spawn(async move { watch.run(db, hints, stop).await });
+        self.serve(
+            internal,
+            internal_router(state.clone(), self.metrics.clone()),
+            "api.internal_listen",
+        )
+        .await?;
         self.serve(listen, router(state), "api.listen").await
     }
 
@@ -96,7 +118,12 @@ impl Services {
             .route("/livez", get(async || "alive\n"))
             .route("/readyz", get(async move || ready(&health)))
             .route("/metrics", get(async move || metrics.render()));
-        self.serve(self.settings.api.internal_listen, routes, "api.internal_listen").await
+        self.serve(
+            self.settings.api.internal_listen,
+            routes,
+            "api.internal_listen",
+        )
+        .await
     }
 
     async fn serve(&self, address: SocketAddr, routes: Router, setting: &str) -> Result<()> {
@@ -106,7 +133,9 @@ impl Services {
         tracing::info!(address = %listener.local_addr()?, setting, "listening");
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
-            let served = axum::serve(listener, routes).with_graceful_shutdown(stop.cancelled_owned()).await;
+            let served = axum::serve(listener, routes)
+                .with_graceful_shutdown(stop.cancelled_owned())
+                .await;
             if let Err(error) = served {
                 tracing::error!(%error, "the server ended");
             }
@@ -118,7 +147,10 @@ impl Services {
     pub(crate) async fn end(self) {
         self.stop.cancel();
         self.tasks.close();
-        if tokio::time::timeout(END_MAX, self.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(END_MAX, self.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!("requests left behind at the end");
         }
         self.broker.close().await;
@@ -142,8 +174,16 @@ fn ready(health: &Health) -> axum::response::Response {
         })
         .collect();
     let ready = health.ready();
-    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(serde_json::json!({ "ready": ready, "roles": roles }))).into_response()
+    let status = if ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    (
+        status,
+        Json(serde_json::json!({ "ready": ready, "roles": roles })),
+    )
+        .into_response()
 }
 
 /// Cancelled by SIGTERM or Ctrl-C.

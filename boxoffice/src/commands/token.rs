@@ -38,12 +38,14 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<ExitCode> {
     let key = match &arguments.key {
-        Some(path) => Secret::new(
-            std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
-        ),
+        Some(path) => {
+            Secret::new(std::fs::read_to_string(path).with_context(|| path.display().to_string())?)
+        }
         None => match keys::read(settings.keys.folder(), keys::TOKEN_PRIVATE)? {
             Some(key) => key,
-            None => bail!("no private key: name one with --key, or make one with `boxoffice keys DIR` and set keys.folder"),
+            None => bail!(
+                "no private key: name one with --key, or make one with `boxoffice keys DIR` and set keys.folder"
+            ),
         },
     };
     let issuer = TokenIssuer::new(&key, &settings.api.token)?;
@@ -68,7 +70,9 @@ pub(crate) fn run(arguments: Arguments, settings: &Settings) -> Result<ExitCode>
 
 /// A number with the unit s, m, h or d.
 fn duration(text: &str) -> Result<Duration, String> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(split);
     let unit_secs = match unit {
         "s" => 1,
@@ -77,7 +81,10 @@ fn duration(text: &str) -> Result<Duration, String> {
         "d" => 86_400,
         _ => 0,
     };
-    let secs = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_secs));
+    let secs = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit_secs));
     match secs {
         Some(secs) if secs > 0 => Ok(Duration::from_secs(secs)),
         Some(_) | None => Err("a number with a unit, such as 15m, 1h or 7d".to_owned()),

@@ -21,11 +21,16 @@ enum Command {
 }
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<ExitCode> {
-    let broker = Broker::connect_first(&settings.amqp).await.context("amqp")?;
+    let broker = Broker::connect_first(&settings.amqp)
+        .await
+        .context("amqp")?;
     let code = match arguments.command {
         Command::Declare => {
             declare(&broker).await?;
-            say(&format!("{} queues and their exchanges are declared", QUEUES.len()));
+            say(&format!(
+                "{} queues and their exchanges are declared",
+                QUEUES.len()
+            ));
             ExitCode::SUCCESS
         }
         Command::Diff => {

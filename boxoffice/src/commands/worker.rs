@@ -36,7 +36,10 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
         Command::Run { roles } => roles,
     };
     if let Some(unknown) = roles.iter().find(|role| !ROLES.contains(&role.as_str())) {
-        bail!("there is no role {unknown:?}; there are {}", ROLES.join(", "));
+        bail!(
+            "there is no role {unknown:?}; there are {}",
+            ROLES.join(", ")
+        );
     }
     let services = Services::connect(settings, &format!("boxoffice {}", roles.join(" "))).await?;
     let workers = services.workers()?;

@@ -82,7 +82,9 @@ pub struct Birth {
 
 impl std::fmt::Debug for Birth {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Birth").field("owner", &self.owner).finish_non_exhaustive()
+        f.debug_struct("Birth")
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,7 +92,10 @@ impl std::fmt::Debug for Birth {
 ///
 /// # Errors
 /// When the database refuses, or a saga cannot be read.
-pub async fn lock(db: &impl ConnectionTrait, ids: &[BookingId]) -> Result<HashMap<BookingId, Booking>, DbErr> {
+pub async fn lock(
+    db: &impl ConnectionTrait,
+    ids: &[BookingId],
+) -> Result<HashMap<BookingId, Booking>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -103,7 +108,9 @@ pub async fn lock(db: &impl ConnectionTrait, ids: &[BookingId]) -> Result<HashMa
         .into_tuple()
         .all(db)
         .await?;
-    rows.into_iter().map(|(id, saga)| Ok((BookingId(id), decode(saga)?))).collect()
+    rows.into_iter()
+        .map(|(id, saga)| Ok((BookingId(id), decode(saga)?)))
+        .collect()
 }
 
 /// Ids of bookings that are due, oldest first, locked; rows that another transaction has are passed over.
@@ -151,7 +158,9 @@ pub async fn insert(
         created_at: Set(now),
         ..state_of(booking, policy, now)
     });
-    row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -196,7 +205,10 @@ pub async fn update(
             row::Column::UpdatedAt,
         ])
         .to_owned();
-    row::Entity::insert_many(rows).on_conflict(changes).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .on_conflict(changes)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -204,7 +216,11 @@ pub async fn update(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn postpone(db: &impl ConnectionTrait, id: BookingId, until: Instant) -> Result<(), DbErr> {
+pub async fn postpone(
+    db: &impl ConnectionTrait,
+    id: BookingId,
+    until: Instant,
+) -> Result<(), DbErr> {
     row::Entity::update_many()
         .col_expr(row::Column::WakeAt, Expr::value(until))
         .filter(row::Column::Id.eq(id.0))
@@ -231,7 +247,11 @@ fn state_of(booking: &Booking, policy: &Policy, now: Instant) -> row::ActiveMode
         total_minor: Set(booking.total_minor()),
         captured_minor: Set(booking.payment.captured_minor),
         refunded_minor: Set(booking.refunded_minor()),
-        hold_expires_at: Set(booking.hold.as_ref().filter(|_| held).map(|hold| hold.expires_at)),
+        hold_expires_at: Set(booking
+            .hold
+            .as_ref()
+            .filter(|_| held)
+            .map(|hold| hold.expires_at)),
         wake_at: Set(booking.wake_at(policy)),
         saga: Set(serde_json::to_value(booking).unwrap_or_default()),
         updated_at: Set(now),
@@ -274,6 +294,8 @@ pub async fn append_events(db: &impl ConnectionTrait, events: &[Event]) -> Resul
         code: Set(event.code.map(str::to_owned)),
         effects: Set(serde_json::json!(event.effects)),
     });
-    event_row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    event_row::Entity::insert_many(rows)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }

@@ -2,7 +2,8 @@
 
 use boxoffice_contracts::{BookingId, SeatId, ShowId};
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set, Statement,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    Statement,
     entity::prelude::*,
     sea_query::{Condition, Expr, ExprTrait},
 };
@@ -50,7 +51,10 @@ const SOLD: &str = "sold";
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn lock(db: &impl ConnectionTrait, seats: &[SeatKey]) -> Result<HashMap<SeatKey, Claim>, DbErr> {
+pub async fn lock(
+    db: &impl ConnectionTrait,
+    seats: &[SeatKey],
+) -> Result<HashMap<SeatKey, Claim>, DbErr> {
     if seats.is_empty() {
         return Ok(HashMap::new());
     }
@@ -81,9 +85,15 @@ fn among(seats: &[SeatKey]) -> Condition {
     for (show, seat) in seats {
         by_show.entry(*show).or_default().push(seat.as_str());
     }
-    by_show.into_iter().fold(Condition::any(), |any, (show, seats)| {
-        any.add(row::Column::ShowId.eq(show.0).and(row::Column::SeatId.is_in(seats)))
-    })
+    by_show
+        .into_iter()
+        .fold(Condition::any(), |any, (show, seats)| {
+            any.add(
+                row::Column::ShowId
+                    .eq(show.0)
+                    .and(row::Column::SeatId.is_in(seats)),
+            )
+        })
 }
 
 /// Inserts claims. A seat that somebody else has is error 1062.
@@ -102,7 +112,9 @@ pub async fn insert(db: &impl ConnectionTrait, claims: &[(SeatKey, Claim)]) -> R
         epoch: Set(claim.epoch),
         state: Set(if claim.sold { SOLD } else { HELD }.to_owned()),
     });
-    row::Entity::insert_many(rows).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -130,7 +142,10 @@ pub async fn delete(db: &impl ConnectionTrait, seats: &[SeatKey]) -> Result<u64,
     if seats.is_empty() {
         return Ok(0);
     }
-    let done = row::Entity::delete_many().filter(among(seats)).exec(db).await?;
+    let done = row::Entity::delete_many()
+        .filter(among(seats))
+        .exec(db)
+        .await?;
     Ok(done.rows_affected)
 }
 
@@ -156,7 +171,9 @@ pub async fn lock_admissions(
         return Ok(HashMap::new());
     }
     let pairs = vec!["(show_id = ? AND category = ?)"; keys.len()].join(" OR ");
-    let values = keys.iter().flat_map(|(show, category)| [show.0.into(), category.as_str().into()]);
+    let values = keys
+        .iter()
+        .flat_map(|(show, category)| [show.0.into(), category.as_str().into()]);
     let ask = Statement::from_sql_and_values(
         DbBackend::MySql,
         format!(
@@ -169,7 +186,10 @@ pub async fn lock_admissions(
     rows.into_iter()
         .map(|row| {
             let show: Uuid = row.try_get("", "show_id")?;
-            let admission = Admission { capacity: row.try_get("", "capacity")?, taken: row.try_get("", "taken")? };
+            let admission = Admission {
+                capacity: row.try_get("", "capacity")?,
+                taken: row.try_get("", "taken")?,
+            };
             Ok(((ShowId(show), row.try_get("", "category")?), admission))
         })
         .collect()
@@ -188,7 +208,12 @@ pub async fn change_admission(
         DbBackend::MySql,
         "UPDATE admissions SET taken = taken + ?
          WHERE show_id = ? AND category = ? AND CAST(taken AS SIGNED) + ? BETWEEN 0 AND capacity",
-        [change.into(), key.0.0.into(), key.1.as_str().into(), change.into()],
+        [
+            change.into(),
+            key.0.0.into(),
+            key.1.as_str().into(),
+            change.into(),
+        ],
     );
     Ok(db.execute_raw(update).await?.rows_affected() == 1)
 }

@@ -54,8 +54,16 @@ pub async fn save(db: &impl ConnectionTrait, operations: &[Operation]) -> Result
         at: Set(operation.at),
     });
     let changes = OnConflict::column(row::Column::Id)
-        .update_columns([row::Column::Outcome, row::Column::Code, row::Column::Version, row::Column::At])
+        .update_columns([
+            row::Column::Outcome,
+            row::Column::Code,
+            row::Column::Version,
+            row::Column::At,
+        ])
         .to_owned();
-    row::Entity::insert_many(rows).on_conflict(changes).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .on_conflict(changes)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }

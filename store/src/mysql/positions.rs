@@ -1,7 +1,10 @@
 //! Positions: one seat or admission of a booking.
 
 use boxoffice_contracts::{BookingId, SeatId, ShowId};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set, entity::prelude::*, sea_query::OnConflict};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set, entity::prelude::*,
+    sea_query::OnConflict,
+};
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -43,16 +46,26 @@ pub struct Place {
 ///
 /// # Errors
 /// When the database refuses or a seat id is broken.
-pub async fn of_bookings(db: &impl ConnectionTrait, ids: &[BookingId]) -> Result<Vec<Place>, DbErr> {
+pub async fn of_bookings(
+    db: &impl ConnectionTrait,
+    ids: &[BookingId],
+) -> Result<Vec<Place>, DbErr> {
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let rows = row::Entity::find().filter(row::Column::BookingId.is_in(ids.iter().map(|id| id.0))).all(db).await?;
+    let rows = row::Entity::find()
+        .filter(row::Column::BookingId.is_in(ids.iter().map(|id| id.0)))
+        .all(db)
+        .await?;
     rows.into_iter().map(place).collect()
 }
 
 fn place(row: row::Model) -> Result<Place, DbErr> {
-    let seat = row.seat_id.map(SeatId::new).transpose().map_err(|error| DbErr::Type(error.to_string()))?;
+    let seat = row
+        .seat_id
+        .map(SeatId::new)
+        .transpose()
+        .map_err(|error| DbErr::Type(error.to_string()))?;
     Ok(Place {
         booking: BookingId(row.booking_id),
         show: ShowId(row.show_id),
@@ -86,6 +99,9 @@ pub async fn save(db: &impl ConnectionTrait, places: &[Place]) -> Result<(), DbE
     let changes = OnConflict::columns([row::Column::BookingId, row::Column::No])
         .update_columns([row::Column::RetainedMinor, row::Column::Live])
         .to_owned();
-    row::Entity::insert_many(rows).on_conflict(changes).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .on_conflict(changes)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }

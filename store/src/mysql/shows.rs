@@ -26,7 +26,10 @@ pub struct Show {
 ///
 /// # Errors
 /// When the database refuses or a currency is broken.
-pub async fn find(db: &impl ConnectionTrait, ids: &[ShowId]) -> Result<HashMap<ShowId, Show>, DbErr> {
+pub async fn find(
+    db: &impl ConnectionTrait,
+    ids: &[ShowId],
+) -> Result<HashMap<ShowId, Show>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -50,7 +53,8 @@ pub async fn find(db: &impl ConnectionTrait, ids: &[ShowId]) -> Result<HashMap<S
             std::collections::hash_map::Entry::Vacant(free) => free.insert(show(id, &row)?),
         };
         if let Some(category) = row.try_get::<Option<String>>("", "category")? {
-            show.prices.insert(category, row.try_get("", "amount_minor")?);
+            show.prices
+                .insert(category, row.try_get("", "amount_minor")?);
         }
     }
     Ok(shows)

@@ -46,7 +46,11 @@ pub struct NewTicket {
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn issue(db: &impl ConnectionTrait, tickets: &[NewTicket], now: Instant) -> Result<(), DbErr> {
+pub async fn issue(
+    db: &impl ConnectionTrait,
+    tickets: &[NewTicket],
+    now: Instant,
+) -> Result<(), DbErr> {
     if tickets.is_empty() {
         return Ok(());
     }
@@ -63,7 +67,10 @@ pub async fn issue(db: &impl ConnectionTrait, tickets: &[NewTicket], now: Instan
     let unchanged = OnConflict::column(row::Column::Id)
         .value(row::Column::Id, Expr::col(row::Column::Id))
         .to_owned();
-    row::Entity::insert_many(rows).on_conflict(unchanged).exec_without_returning(db).await?;
+    row::Entity::insert_many(rows)
+        .on_conflict(unchanged)
+        .exec_without_returning(db)
+        .await?;
     Ok(())
 }
 
@@ -106,7 +113,10 @@ pub async fn scanned(
         .all(db)
         .await?;
     for ticket in rows.into_iter().filter(|ticket| ticket.state == SCANNED) {
-        found.entry(BookingId(ticket.booking_id)).or_default().push(ticket.position);
+        found
+            .entry(BookingId(ticket.booking_id))
+            .or_default()
+            .push(ticket.position);
     }
     Ok(found)
 }

@@ -79,15 +79,26 @@ impl Books {
         };
         for row in bookings::row::Entity::find().all(db).await.unwrap() {
             let saga = serde_json::from_value(row.saga.clone()).unwrap();
-            let entry = Entry { row, saga, positions: Vec::new(), events: Vec::new() };
+            let entry = Entry {
+                row,
+                saga,
+                positions: Vec::new(),
+                events: Vec::new(),
+            };
             books.bookings.insert(entry.saga.id, entry);
         }
         for position in positions::row::Entity::find().all(db).await.unwrap() {
-            let entry = books.bookings.get_mut(&BookingId(position.booking_id)).unwrap();
+            let entry = books
+                .bookings
+                .get_mut(&BookingId(position.booking_id))
+                .unwrap();
             entry.positions.push(position);
         }
         for event in bookings::event_row::Entity::find().all(db).await.unwrap() {
-            let entry = books.bookings.get_mut(&BookingId(event.booking_id)).unwrap();
+            let entry = books
+                .bookings
+                .get_mut(&BookingId(event.booking_id))
+                .unwrap();
             entry.events.push(event);
         }
         for entry in books.bookings.values_mut() {
@@ -97,7 +108,11 @@ impl Books {
     }
 
     pub async fn read_documents(&mut self, documents: &Database) {
-        self.documents = all(documents, "ticket_documents").await.iter().map(stored).collect();
+        self.documents = all(documents, "ticket_documents")
+            .await
+            .iter()
+            .map(stored)
+            .collect();
         self.timelines = all(documents, "timelines")
             .await
             .iter()
@@ -109,16 +124,26 @@ impl Books {
     }
 
     pub fn read_mails(&mut self, catcher: &Catcher) {
-        let all = Query { limit: Some(usize::MAX), ..Query::default() };
+        let all = Query {
+            limit: Some(usize::MAX),
+            ..Query::default()
+        };
         for mail in catcher.store().list(&all) {
-            let id = mail.message_id.unwrap_or_else(|| panic!("a mail without Message-ID: {:?}", mail.subject));
-            let entry = self.arrived.entry(id).or_insert_with(|| (mail.to.join(","), 0));
+            let id = mail
+                .message_id
+                .unwrap_or_else(|| panic!("a mail without Message-ID: {:?}", mail.subject));
+            let entry = self
+                .arrived
+                .entry(id)
+                .or_insert_with(|| (mail.to.join(","), 0));
             entry.1 += 1;
         }
     }
 
     pub(crate) fn judged_of(&self, booking: BookingId) -> impl Iterator<Item = &Judged> {
-        self.judged.iter().filter(move |judged| judged.booking() == Some(booking))
+        self.judged
+            .iter()
+            .filter(move |judged| judged.booking() == Some(booking))
     }
 }
 
@@ -139,12 +164,20 @@ impl Entry {
 
 async fn all(documents: &Database, collection: &str) -> Vec<Document> {
     let rows = documents.collection::<Document>(collection);
-    rows.find(doc! {}).await.unwrap().try_collect().await.unwrap()
+    rows.find(doc! {})
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap()
 }
 
 fn stored(row: &Document) -> StoredDocument {
     let bytes = row.get_binary_generic("bytes").unwrap();
-    let hash: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String = Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     StoredDocument {
         booking: row.get_str("booking_id").unwrap().to_owned(),
         revision: row.get_i32("revision").unwrap(),
@@ -154,7 +187,10 @@ fn stored(row: &Document) -> StoredDocument {
 
 /// `SELECT COUNT(*) FROM` whatever follows.
 pub async fn count(db: &DatabaseConnection, from: &str) -> u64 {
-    let ask = Statement::from_string(DbBackend::MySql, format!("SELECT COUNT(*) AS n FROM {from}"));
+    let ask = Statement::from_string(
+        DbBackend::MySql,
+        format!("SELECT COUNT(*) AS n FROM {from}"),
+    );
     let row = db.query_one_raw(ask).await.unwrap().unwrap();
     u64::try_from(row.try_get::<i64>("", "n").unwrap()).unwrap()
 }
@@ -163,7 +199,9 @@ pub async fn count(db: &DatabaseConnection, from: &str) -> u64 {
 pub async fn texts(db: &DatabaseConnection, query: &str) -> Vec<String> {
     let ask = Statement::from_string(DbBackend::MySql, query.to_owned());
     let rows = db.query_all_raw(ask).await.unwrap();
-    rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
 }
 
 async fn parked(db: &DatabaseConnection) -> Vec<String> {

@@ -13,19 +13,31 @@ pub struct Vhost {
 
 impl Vhost {
     pub async fn connect(url: &str) -> Self {
-        let connection = Connection::connect(url, ConnectionProperties::default()).await.unwrap();
+        let connection = Connection::connect(url, ConnectionProperties::default())
+            .await
+            .unwrap();
         Self { connection }
     }
 
     /// Messages that wait in each queue that isn't empty. What a consumer holds isn't counted.
     pub async fn waiting(&self) -> Vec<(&'static str, u32)> {
         let retries = RetryTier::ALL.iter().map(|tier| tier.queue());
-        let names = QUEUES.iter().map(|queue| queue.name).chain(retries).chain([UNROUTABLE]);
+        let names = QUEUES
+            .iter()
+            .map(|queue| queue.name)
+            .chain(retries)
+            .chain([UNROUTABLE]);
         let channel = self.connection.create_channel().await.unwrap();
         let mut found = Vec::new();
         for name in names {
-            let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-            let queue = channel.queue_declare(name.into(), passive, FieldTable::default()).await.unwrap();
+            let passive = QueueDeclareOptions {
+                passive: true,
+                ..QueueDeclareOptions::default()
+            };
+            let queue = channel
+                .queue_declare(name.into(), passive, FieldTable::default())
+                .await
+                .unwrap();
             if queue.message_count() > 0 {
                 found.push((name, queue.message_count()));
             }
@@ -37,12 +49,21 @@ impl Vhost {
     /// Puts a message straight into a queue.
     pub async fn put(&self, queue: &str, properties: BasicProperties, body: &[u8]) {
         let channel = self.connection.create_channel().await.unwrap();
-        channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
-        let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
+        channel
+            .confirm_select(ConfirmSelectOptions::default())
+            .await
+            .unwrap();
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
         let properties = properties.with_delivery_mode(2);
         let publish = channel.basic_publish("".into(), queue.into(), options, body, properties);
         let confirmed = publish.await.unwrap().await.unwrap();
-        assert!(matches!(confirmed, Confirmation::Ack(None)), "{queue}: {confirmed:?}");
+        assert!(
+            matches!(confirmed, Confirmation::Ack(None)),
+            "{queue}: {confirmed:?}"
+        );
         close(channel).await;
     }
 

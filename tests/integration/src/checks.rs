@@ -27,13 +27,22 @@ const CHECKS: &[(&str, Check)] = &[
     ("C7 a booking has its claims", claims::bookings_have_claims),
     ("C8 what was taken equals what is valid", money::balanced),
     ("C9 nothing is captured twice", money::captured_once),
-    ("C10 the ledger sums to zero and to the bookings", money::posted),
+    (
+        "C10 the ledger sums to zero and to the bookings",
+        money::posted,
+    ),
     ("C16 every version is decided once", history::gapless),
     ("C18 a booking is at rest", history::at_rest),
     ("C20 the gateway's ledger equals ours", money::judged),
-    ("I2 every command has its outcome", history::commands_have_outcomes),
+    (
+        "I2 every command has its outcome",
+        history::commands_have_outcomes,
+    ),
     ("C12 every valid ticket has its document", papers::documents),
-    ("C12 tickets are those of the live positions", papers::tickets),
+    (
+        "C12 tickets are those of the live positions",
+        papers::tickets,
+    ),
     ("C13 mails say what is true", papers::mails),
     ("C13 mails arrive", papers::arrived),
     ("timelines tell every event", papers::timelines),
@@ -44,20 +53,36 @@ const CHECKS: &[(&str, Check)] = &[
 pub fn violations(books: &Books, allowed: Allowed) -> Vec<String> {
     let mut found: Vec<String> = CHECKS
         .iter()
-        .flat_map(|(name, check)| check(books).into_iter().map(move |wrong| format!("{name}: {wrong}")))
+        .flat_map(|(name, check)| {
+            check(books)
+                .into_iter()
+                .map(move |wrong| format!("{name}: {wrong}"))
+        })
         .collect();
     if books.outbox > 0 {
-        found.push(format!("C14 {} messages never left the outbox", books.outbox));
+        found.push(format!(
+            "C14 {} messages never left the outbox",
+            books.outbox
+        ));
     }
     if books.parked.len() != allowed.parked {
         let (parked, expected) = (books.parked.len(), allowed.parked);
-        found.push(format!("C15 {parked} messages are parked, expected {expected}: {:#?}", books.parked));
+        found.push(format!(
+            "C15 {parked} messages are parked, expected {expected}: {:#?}",
+            books.parked
+        ));
     }
     if books.parked_and_handled > 0 {
-        found.push(format!("{} parked messages have an inbox row", books.parked_and_handled));
+        found.push(format!(
+            "{} parked messages have an inbox row",
+            books.parked_and_handled
+        ));
     }
     if books.webhooks_undelivered > 0 && !allowed.lost_webhooks {
-        found.push(format!("{} webhooks were never taken", books.webhooks_undelivered));
+        found.push(format!(
+            "{} webhooks were never taken",
+            books.webhooks_undelivered
+        ));
     }
     if !allowed.mail_copies {
         let copies = books.arrived.iter().filter(|(_, (_, copies))| *copies > 1);

@@ -41,7 +41,10 @@ pub struct Accepted {
 impl Journal {
     #[must_use]
     pub fn all(&self) -> Vec<Accepted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn note(&self, answer: &Answer, kind: &'static str) {
@@ -51,8 +54,15 @@ impl Journal {
         let id = |name: &str| answer.body[name].as_str().and_then(|id| id.parse().ok());
         // A status that was waited for names no operation.
         if let (Some(booking), Some(operation)) = (id("id"), id("operation_id")) {
-            let accepted = Accepted { booking: BookingId(booking), operation: OperationId(operation), kind };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(accepted);
+            let accepted = Accepted {
+                booking: BookingId(booking),
+                operation: OperationId(operation),
+                kind,
+            };
+            self.0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(accepted);
         }
     }
 }
@@ -76,7 +86,10 @@ pub struct Order(pub Value);
 impl Order {
     #[must_use]
     pub fn of(show: &Show, seats: &[&str]) -> Self {
-        let positions: Vec<Value> = seats.iter().map(|seat| json!({ "seat_id": seat })).collect();
+        let positions: Vec<Value> = seats
+            .iter()
+            .map(|seat| json!({ "seat_id": seat }))
+            .collect();
         Self(json!({"show_id": show.id, "positions": positions}))
     }
 
@@ -100,7 +113,15 @@ impl Customer {
     pub fn new(owner: Owner, api: String, token: String, journal: Arc<Journal>) -> Self {
         let email = format!("{}@example.org", owner.subject);
         let name = format!("Customer {}", owner.subject);
-        Self { owner, email, name, http: Client::new(), api, token, journal }
+        Self {
+            owner,
+            email,
+            name,
+            http: Client::new(),
+            api,
+            token,
+            journal,
+        }
     }
 
     /// The booking that this customer gets with a key, known before it is asked for.
@@ -115,9 +136,15 @@ impl Customer {
     }
 
     pub async fn book_with(&self, key: &str, order: Order) -> Booking {
-        let answer = self.insist("/v1/bookings", key, &self.signed(order).0).await;
+        let answer = self
+            .insist("/v1/bookings", key, &self.signed(order).0)
+            .await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
-        Booking { customer: self.clone(), id: self.booking_of(key), link: answer.location() }
+        Booking {
+            customer: self.clone(),
+            id: self.booking_of(key),
+            link: answer.location(),
+        }
     }
 
     /// Submits once.
@@ -142,15 +169,30 @@ impl Customer {
                 Ok(answer) => answer.body.to_string(),
                 Err(error) => error.to_string(),
             };
-            assert!(Instant::now() < deadline, "{path} was never accepted: {why}");
+            assert!(
+                Instant::now() < deadline,
+                "{path} was never accepted: {why}"
+            );
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
 
-    pub async fn post(&self, path: &str, key: &str, body: &Value) -> Result<Answer, reqwest::Error> {
-        let request = self.request(Method::POST, path).header("idempotency-key", key).json(body);
+    pub async fn post(
+        &self,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> Result<Answer, reqwest::Error> {
+        let request = self
+            .request(Method::POST, path)
+            .header("idempotency-key", key)
+            .json(body);
         let answer = Answer::of(request.send().await?).await?;
-        let kind = match path.split('?').next().and_then(|path| path.rsplit('/').next()) {
+        let kind = match path
+            .split('?')
+            .next()
+            .and_then(|path| path.rsplit('/').next())
+        {
             Some("payment") => "pay",
             Some("cancel") => "cancel",
             _ => "submit",
@@ -166,15 +208,23 @@ impl Customer {
     /// A request with the token, for whatever has no helper.
     pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let url = format!("{}{path}", self.api);
-        self.http.request(method, url).bearer_auth(&self.token).timeout(secs(40))
+        self.http
+            .request(method, url)
+            .bearer_auth(&self.token)
+            .timeout(secs(40))
     }
 
     /// Seats of a show that nobody has.
     pub async fn free_seats(&self, show: &Show) -> Vec<String> {
-        let map = self.get(&format!("/v1/shows/{}/seats", show.id)).await.unwrap().body;
+        let map = self
+            .get(&format!("/v1/shows/{}/seats", show.id))
+            .await
+            .unwrap()
+            .body;
         let seats = map["seats"].as_array().unwrap();
         let free = seats.iter().filter(|seat| seat["state"] == "free");
-        free.map(|seat| seat["seat_id"].as_str().unwrap().to_owned()).collect()
+        free.map(|seat| seat["seat_id"].as_str().unwrap().to_owned())
+            .collect()
     }
 }
 
@@ -196,7 +246,8 @@ impl Booking {
 
     /// Follows the booking until it has this status.
     pub async fn until(&self, status: &str) -> State {
-        self.wait_for(status, PATIENCE, |state| state.status() == status).await
+        self.wait_for(status, PATIENCE, |state| state.status() == status)
+            .await
     }
 
     /// Follows the booking by long-poll until it is as wanted. Outages of the API are waited out.
@@ -220,7 +271,11 @@ impl Booking {
                 return last;
             }
             let in_time = Instant::now() < deadline;
-            assert!(in_time, "{}: expected {what} within {within:?}, is {}", self.id, last.0);
+            assert!(
+                in_time,
+                "{}: expected {what} within {within:?}, is {}",
+                self.id, last.0
+            );
         }
     }
 
@@ -246,7 +301,11 @@ impl Booking {
         let path = self.path(what);
         let answer = self.customer.insist(&path, &new_key(), body).await;
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.body);
-        answer.body["operation_id"].as_str().unwrap().parse().unwrap()
+        answer.body["operation_id"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// The link of something that belongs to the booking, with the proof.
@@ -258,13 +317,21 @@ impl Booking {
 
     pub async fn tickets_pdf(&self) -> Vec<u8> {
         let path = format!("/v1/bookings/{}/tickets.pdf", self.id);
-        let answer = self.customer.request(Method::GET, &path).send().await.unwrap();
+        let answer = self
+            .customer
+            .request(Method::GET, &path)
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{:?}", answer.text().await);
         answer.bytes().await.unwrap().to_vec()
     }
 
     /// The server-sent events: version and state, as long as the stream lasts.
-    pub async fn events(&self, last_event_id: Option<u32>) -> impl Stream<Item = (u32, State)> + use<> {
+    pub async fn events(
+        &self,
+        last_event_id: Option<u32>,
+    ) -> impl Stream<Item = (u32, State)> + use<> {
         let mut request = self.customer.request(Method::GET, &self.path("events"));
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id.to_string());
@@ -310,20 +377,27 @@ impl State {
 
     #[must_use]
     pub fn version(&self) -> u32 {
-        self.0["version"].as_u64().map_or(0, |version| u32::try_from(version).unwrap())
+        self.0["version"]
+            .as_u64()
+            .map_or(0, |version| u32::try_from(version).unwrap())
     }
 
     /// Minor units of a field of money.
     #[must_use]
     pub fn minor(&self, field: &str) -> i64 {
-        self.0[field]["minor"].as_i64().unwrap_or_else(|| panic!("no {field} in {}", self.0))
+        self.0[field]["minor"]
+            .as_i64()
+            .unwrap_or_else(|| panic!("no {field} in {}", self.0))
     }
 
     /// `done`, `pending`, or the code of a refusal.
     #[must_use]
     pub fn operation(&self, id: OperationId) -> Option<String> {
         let id = id.to_string();
-        let found = self.0["operations"].as_array()?.iter().find(|o| o["id"] == id.as_str())?;
+        let found = self.0["operations"]
+            .as_array()?
+            .iter()
+            .find(|o| o["id"] == id.as_str())?;
         let word = found["code"].as_str().or(found["outcome"].as_str())?;
         Some(word.to_owned())
     }
@@ -331,7 +405,14 @@ impl State {
     /// Nothing more happens by itself.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        let ends = ["rejected", "payment_failed", "expired", "cancelled", "refunded", "completed"];
+        let ends = [
+            "rejected",
+            "payment_failed",
+            "expired",
+            "cancelled",
+            "refunded",
+            "completed",
+        ];
         ends.contains(&self.status())
     }
 }
@@ -343,13 +424,26 @@ impl Answer {
         let text = answer.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
         if status.is_client_error() || status.is_server_error() {
-            assert_eq!(headers["content-type"], "application/problem+json", "{status} {body}");
-            assert!(body["code"].is_string() && body["trace_id"].is_string(), "{status} {body}");
+            assert_eq!(
+                headers["content-type"], "application/problem+json",
+                "{status} {body}"
+            );
+            assert!(
+                body["code"].is_string() && body["trace_id"].is_string(),
+                "{status} {body}"
+            );
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
-            assert!(headers.contains_key("retry-after"), "503 without Retry-After: {body}");
+            assert!(
+                headers.contains_key("retry-after"),
+                "503 without Retry-After: {body}"
+            );
         }
-        Ok(Self { status, headers, body })
+        Ok(Self {
+            status,
+            headers,
+            body,
+        })
     }
 
     #[must_use]

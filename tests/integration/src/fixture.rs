@@ -45,7 +45,11 @@ impl Show {
         Self {
             slug,
             id: ShowId(uuid::Uuid::nil()),
-            hold: Hold { shown: 600, grace: 30, cap: 900 },
+            hold: Hold {
+                shown: 600,
+                grace: 30,
+                cap: 900,
+            },
             sales: Sales::Open,
             fee_minor: 0,
         }

@@ -48,21 +48,30 @@ impl Gateway {
             ..Config::default()
         };
         let sandbox = serve(config, listener).await.unwrap();
-        Self { sandbox, http: Client::new(), faults: Mutex::default() }
+        Self {
+            sandbox,
+            http: Client::new(),
+            faults: Mutex::default(),
+        }
     }
 
     /// `host:port`.
     #[must_use]
     pub fn address(&self) -> String {
-        self.sandbox.base_url().trim_start_matches("http://").to_owned()
+        self.sandbox
+            .base_url()
+            .trim_start_matches("http://")
+            .to_owned()
     }
 
     /// Adds a fault: the JSON of the sandbox's README.
     pub async fn fault(&self, fault: Value) {
         let _list = self.faults.lock().await;
-        let mut faults: Vec<Value> = serde_json::from_value(self.ask(Method::GET, "/sandbox/faults", None).await).unwrap();
+        let mut faults: Vec<Value> =
+            serde_json::from_value(self.ask(Method::GET, "/sandbox/faults", None).await).unwrap();
         faults.push(fault);
-        self.ask(Method::PUT, "/sandbox/faults", Some(json!(faults))).await;
+        self.ask(Method::PUT, "/sandbox/faults", Some(json!(faults)))
+            .await;
     }
 
     /// A fault that concerns one booking.
@@ -73,7 +82,8 @@ impl Gateway {
 
     pub async fn heal(&self) {
         let _list = self.faults.lock().await;
-        self.ask(Method::PUT, "/sandbox/faults", Some(json!([]))).await;
+        self.ask(Method::PUT, "/sandbox/faults", Some(json!([])))
+            .await;
     }
 
     /// Everything that was ever asked for.
@@ -104,26 +114,47 @@ impl Gateway {
     /// The customer passes 3-D Secure, or fails.
     pub async fn authenticate(&self, intent: &str, passes: bool) {
         let answer = if passes { "complete" } else { "fail" };
-        self.ask(Method::POST, &format!("/sandbox/3ds/{intent}/{answer}"), None).await;
+        self.ask(
+            Method::POST,
+            &format!("/sandbox/3ds/{intent}/{answer}"),
+            None,
+        )
+        .await;
     }
 
     /// Somebody refunds in the dashboard.
     pub async fn refund_by_hand(&self, intent: &str, minor: i64) {
-        let url = format!("{}/sandbox/intents/{intent}/refund", self.sandbox.base_url());
+        let url = format!(
+            "{}/sandbox/intents/{intent}/refund",
+            self.sandbox.base_url()
+        );
         let request = self.http.post(url).body(format!("amount={minor}"));
-        let answer = request.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+        let answer = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send()
+            .await
+            .unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap()
+        );
     }
 
     async fn ask(&self, method: Method, path: &str, body: Option<Value>) -> Value {
-        let mut request = self.http.request(method, format!("{}{path}", self.sandbox.base_url()));
+        let mut request = self
+            .http
+            .request(method, format!("{}{path}", self.sandbox.base_url()));
         if let Some(body) = body {
             request = request.json(&body);
         }
         let answer = request.send().await.unwrap();
         let status = answer.status();
         let text = answer.text().await.unwrap();
-        assert!(status.is_success(), "{path} of the sandbox answered {status}: {text}");
+        assert!(
+            status.is_success(),
+            "{path} of the sandbox answered {status}: {text}"
+        );
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 }

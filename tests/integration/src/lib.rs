@@ -5,8 +5,14 @@
 //! to rest, compares what every party believes ([`checks`]), stops the processes in order and takes all away
 //! again. A world that is dropped without it fails its test.
 
-#![allow(clippy::unwrap_used, reason = "a harness of tests: what fails here fails the test")]
-#![allow(clippy::print_stderr, reason = "the test runner shows it when a test fails")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a harness of tests: what fails here fails the test"
+)]
+#![allow(
+    clippy::print_stderr,
+    reason = "the test runner shows it when a test fails"
+)]
 
 pub mod books;
 pub mod broker;

@@ -41,11 +41,17 @@ impl Process {
         logs: &Path,
     ) -> Self {
         let internal = SocketAddr::from((Ipv4Addr::LOCALHOST, free_port()));
-        environment.insert("BOXOFFICE__API__INTERNAL_LISTEN".to_owned(), internal.to_string());
+        environment.insert(
+            "BOXOFFICE__API__INTERNAL_LISTEN".to_owned(),
+            internal.to_string(),
+        );
         Self {
             name: name.to_owned(),
             program: program.to_owned(),
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            arguments: arguments
+                .iter()
+                .map(|&argument| argument.to_owned())
+                .collect(),
             environment,
             log: logs.join(format!("{name}.log")),
             internal,
@@ -55,7 +61,11 @@ impl Process {
 
     pub fn start(&mut self) {
         assert!(self.child.is_none(), "{} runs already", self.name);
-        let log = OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
         let started = Command::new(&self.program)
             .args(&self.arguments)
             .envs(&self.environment)
@@ -65,7 +75,10 @@ impl Process {
             .spawn();
         match started {
             Ok(child) => self.child = Some(child),
-            Err(error) => panic!("{}: {error}; build it with `cargo build`", self.program.display()),
+            Err(error) => panic!(
+                "{}: {error}; build it with `cargo build`",
+                self.program.display()
+            ),
         }
     }
 
@@ -76,7 +89,10 @@ impl Process {
         let name = self.name.clone();
         eventually(&format!("{name} ready"), READY_MAX, async || {
             if let Some(status) = self.has_ended() {
-                panic!("{name} ended at its start ({status}):\n{}", last_lines(&self.log));
+                panic!(
+                    "{name} ended at its start ({status}):\n{}",
+                    last_lines(&self.log)
+                );
             }
             let answer = http.get(&url).timeout(Duration::from_secs(3)).send().await;
             match answer {
@@ -128,8 +144,15 @@ impl Process {
     pub async fn run_to_end(mut self) {
         self.start();
         let mut child = self.child.take().unwrap();
-        let status = tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap();
-        assert!(status.success(), "{}: {status}:\n{}", self.name, last_lines(&self.log));
+        let status = tokio::task::spawn_blocking(move || child.wait().unwrap())
+            .await
+            .unwrap();
+        assert!(
+            status.success(),
+            "{}: {status}:\n{}",
+            self.name,
+            last_lines(&self.log)
+        );
     }
 }
 
@@ -141,7 +164,10 @@ impl Drop for Process {
 
 /// Sends a signal by the system's own `kill`.
 pub fn signal(name: &str, pid: u32) {
-    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(sent.success(), "kill -{name} {pid}: {sent}");
 }
 

@@ -47,7 +47,11 @@ impl Proxy {
                 tokio::spawn(connect(client, target.clone(), modes.clone()));
             }
         });
-        Self { address, mode, accepting }
+        Self {
+            address,
+            mode,
+            accepting,
+        }
     }
 
     pub fn set(&self, mode: Mode) {
@@ -65,7 +69,9 @@ impl Drop for Proxy {
 async fn connect(client: TcpStream, target: String, mut modes: watch::Receiver<Mode>) {
     let serve = async {
         wait_for_passage(&mut modes.clone()).await;
-        let Ok(server) = TcpStream::connect(target).await else { return };
+        let Ok(server) = TcpStream::connect(target).await else {
+            return;
+        };
         let (client_reads, client_writes) = client.into_split();
         let (server_reads, server_writes) = server.into_split();
         let up = copy(client_reads, server_writes, modes.clone());

@@ -58,11 +58,21 @@ impl Place {
     /// Makes schema and vhost; MongoDB makes databases by itself.
     pub async fn create(services: &Services) -> Self {
         let name = format!("bx_{}", uuid::Uuid::new_v4().simple());
-        let place = Self { services: services.clone(), name };
-        place.sql(&format!("CREATE DATABASE {} CHARACTER SET utf8mb4", place.name)).await;
+        let place = Self {
+            services: services.clone(),
+            name,
+        };
+        place
+            .sql(&format!(
+                "CREATE DATABASE {} CHARACTER SET utf8mb4",
+                place.name
+            ))
+            .await;
         let user = Url::parse(&services.amqp).unwrap().username().to_owned();
         let name = &place.name;
-        place.manage(reqwest::Method::PUT, &format!("/api/vhosts/{name}"), "{}").await;
+        place
+            .manage(reqwest::Method::PUT, &format!("/api/vhosts/{name}"), "{}")
+            .await;
         let all = r#"{"configure":".*","write":".*","read":".*"}"#;
         let permissions = format!("/api/permissions/{name}/{user}");
         place.manage(reqwest::Method::PUT, &permissions, all).await;
@@ -95,13 +105,16 @@ impl Place {
     }
 
     pub async fn documents(&self) -> Database {
-        let client = mongodb::Client::with_uri_str(self.mongodb_url()).await.unwrap();
+        let client = mongodb::Client::with_uri_str(self.mongodb_url())
+            .await
+            .unwrap();
         client.database(&self.name)
     }
 
     /// Takes everything away again.
     pub async fn destroy(&self) {
-        self.sql(&format!("DROP DATABASE IF EXISTS {}", self.name)).await;
+        self.sql(&format!("DROP DATABASE IF EXISTS {}", self.name))
+            .await;
         let vhost = format!("/api/vhosts/{}", self.name);
         self.manage(reqwest::Method::DELETE, &vhost, "").await;
         self.documents().await.drop().await.unwrap();
@@ -125,7 +138,10 @@ impl Place {
         let status = answer.status();
         let text = answer.text().await.unwrap();
         let fine = status.is_success() || status == StatusCode::NOT_FOUND;
-        assert!(fine, "{path} of the management API answered {status}: {text}");
+        assert!(
+            fine,
+            "{path} of the management API answered {status}: {text}"
+        );
         text
     }
 }

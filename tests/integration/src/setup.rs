@@ -118,17 +118,26 @@ impl Setup {
     pub async fn start(self) -> World {
         install_tls();
         let place = Place::create(&self.services).await;
-        let folder = std::env::temp_dir().join("boxoffice-tests").join(&place.name);
+        let folder = std::env::temp_dir()
+            .join("boxoffice-tests")
+            .join(&place.name);
         fs::create_dir_all(&folder).unwrap();
         let api_port = free_port();
-        let gateway = Gateway::start(format!("http://127.0.0.1:{api_port}/v1/webhooks/stripe")).await;
-        let catcher = boxoffice_mail_catcher::spawn(Options::default()).await.unwrap();
+        let gateway =
+            Gateway::start(format!("http://127.0.0.1:{api_port}/v1/webhooks/stripe")).await;
+        let catcher = boxoffice_mail_catcher::spawn(Options::default())
+            .await
+            .unwrap();
         let proxies = self.proxies(&place, &gateway, &catcher).await;
         let environment = self.environment(&place, &gateway, &catcher, &proxies, &folder, api_port);
         let mut shows = self.shows;
         fixture::write(&folder.join("data"), &shows);
         let program = self.services.programs.join("boxoffice");
-        let ready = Prepared { program: &program, environment: &environment, folder: &folder };
+        let ready = Prepared {
+            program: &program,
+            environment: &environment,
+            folder: &folder,
+        };
         ready.prepare().await;
         let db = place.database().await;
         fixture::adjust(&db, &mut shows).await;
@@ -159,7 +168,12 @@ impl Setup {
         }
     }
 
-    async fn proxies(&self, place: &Place, gateway: &Gateway, catcher: &Catcher) -> BTreeMap<Link, Proxy> {
+    async fn proxies(
+        &self,
+        place: &Place,
+        gateway: &Gateway,
+        catcher: &Catcher,
+    ) -> BTreeMap<Link, Proxy> {
         let mut proxies = BTreeMap::new();
         for link in &self.links {
             let target = match link {
@@ -194,17 +208,32 @@ impl Setup {
         let smtp = format!("smtp+plain://{}", catcher.smtp());
         let mut environment: Environment = [
             ("BOXOFFICE_CONFIG", path("settings.toml")),
-            ("BOXOFFICE__MYSQL__URL", through(Link::Mysql, place.mysql_url())),
-            ("BOXOFFICE__AMQP__URL", through(Link::Amqp, place.amqp_url())),
+            (
+                "BOXOFFICE__MYSQL__URL",
+                through(Link::Mysql, place.mysql_url()),
+            ),
+            (
+                "BOXOFFICE__AMQP__URL",
+                through(Link::Amqp, place.amqp_url()),
+            ),
             ("BOXOFFICE__MONGODB__URL", through(Link::Mongodb, mongodb)),
             ("BOXOFFICE__MONGODB__DATABASE", place.name.clone()),
-            ("BOXOFFICE__MONGODB__INITIATE_REPLICA_SET", "true".to_owned()),
+            (
+                "BOXOFFICE__MONGODB__INITIATE_REPLICA_SET",
+                "true".to_owned(),
+            ),
             ("BOXOFFICE__GATEWAY__URL", through(Link::Gateway, gateway)),
             ("BOXOFFICE__GATEWAY__SECRET_KEY", SECRET_KEY.to_owned()),
             ("BOXOFFICE__SMTP__URL", through(Link::Smtp, smtp)),
             ("BOXOFFICE__API__LISTEN", format!("127.0.0.1:{api_port}")),
-            ("BOXOFFICE__API__PUBLIC_URL", format!("http://127.0.0.1:{api_port}")),
-            ("BOXOFFICE__API__WEBHOOK__SECRETS", WEBHOOK_SECRET.to_owned()),
+            (
+                "BOXOFFICE__API__PUBLIC_URL",
+                format!("http://127.0.0.1:{api_port}"),
+            ),
+            (
+                "BOXOFFICE__API__WEBHOOK__SECRETS",
+                WEBHOOK_SECRET.to_owned(),
+            ),
             ("BOXOFFICE__KEYS__FOLDER", path("keys")),
         ]
         .into_iter()
@@ -239,14 +268,19 @@ impl Prepared<'_> {
 
     fn processes(&self, roles: Roles) -> BTreeMap<String, Process> {
         let groups = match roles {
-            Roles::InOne => return BTreeMap::from([("all".to_owned(), self.process("all", &["all"]))]),
+            Roles::InOne => {
+                return BTreeMap::from([("all".to_owned(), self.process("all", &["all"]))]);
+            }
             Roles::Apart(groups) => groups,
         };
         let mut processes = BTreeMap::from([("api".to_owned(), self.process("api", &["api"]))]);
         let named: Vec<&str> = groups.concat();
         let known = self.roles();
         let rest: Vec<&str> = known.lines().filter(|role| !named.contains(role)).collect();
-        let all = groups.iter().map(|group| (group[0], group.to_vec())).chain([("rest", rest)]);
+        let all = groups
+            .iter()
+            .map(|group| (group[0], group.to_vec()))
+            .chain([("rest", rest)]);
         for (name, workers) in all.filter(|(_, workers)| !workers.is_empty()) {
             let arguments = [&["worker", "run"], workers.as_slice()].concat();
             processes.insert(name.to_owned(), self.process(name, &arguments));
@@ -257,12 +291,22 @@ impl Prepared<'_> {
     /// All that there are, one per line.
     fn roles(&self) -> String {
         let mut list = Command::new(self.program);
-        let list = list.args(["worker", "list"]).envs(self.environment).output().unwrap();
+        let list = list
+            .args(["worker", "list"])
+            .envs(self.environment)
+            .output()
+            .unwrap();
         String::from_utf8(list.stdout).unwrap()
     }
 
     fn process(&self, name: &str, arguments: &[&str]) -> Process {
-        Process::new(name, self.program, arguments, self.environment.clone(), self.folder)
+        Process::new(
+            name,
+            self.program,
+            arguments,
+            self.environment.clone(),
+            self.folder,
+        )
     }
 
     fn path(&self, name: &str) -> String {

@@ -13,7 +13,14 @@ pub const fn secs(secs: u64) -> Duration {
 
 /// Waits until the condition holds; fails the test with `what` when it doesn't in time.
 pub async fn wait_until(what: &str, within: Duration, mut condition: impl AsyncFnMut() -> bool) {
-    eventually(what, within, async || if condition().await { Ok(()) } else { Err("not yet") }).await;
+    eventually(what, within, async || {
+        if condition().await {
+            Ok(())
+        } else {
+            Err("not yet")
+        }
+    })
+    .await;
 }
 
 /// Waits until `look` finds what it looks for; fails the test with what it said last.

@@ -64,7 +64,11 @@ impl World {
 
     #[must_use]
     pub fn show(&self, slug: &str) -> Show {
-        self.shows.iter().find(|show| show.slug == slug).unwrap().clone()
+        self.shows
+            .iter()
+            .find(|show| show.slug == slug)
+            .unwrap()
+            .clone()
     }
 
     #[must_use]
@@ -74,7 +78,10 @@ impl World {
 
     #[must_use]
     pub fn someone(&self, subject: &str, role: Role) -> Customer {
-        let owner = Owner { tenant: TENANT_HOUSE.to_owned(), subject: subject.to_owned() };
+        let owner = Owner {
+            tenant: TENANT_HOUSE.to_owned(),
+            subject: subject.to_owned(),
+        };
         let grant = Grant {
             subject: owner.subject.clone(),
             tenant: owner.tenant.clone(),
@@ -87,7 +94,9 @@ impl World {
     }
 
     pub fn process(&mut self, name: &str) -> &mut Process {
-        self.processes.get_mut(name).unwrap_or_else(|| panic!("no process {name}"))
+        self.processes
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("no process {name}"))
     }
 
     pub fn set_link(&self, link: Link, mode: Mode) {
@@ -112,21 +121,38 @@ impl World {
     /// The mails about a booking, in the order of their arrival.
     #[must_use]
     pub fn mails_of(&self, booking: BookingId) -> Vec<boxoffice_mail_catcher::Summary> {
-        let all = boxoffice_mail_catcher::Query { limit: Some(usize::MAX), ..Default::default() };
+        let all = boxoffice_mail_catcher::Query {
+            limit: Some(usize::MAX),
+            ..Default::default()
+        };
         let mut found = self.catcher.store().list(&all);
         let prefix = format!("{booking}.");
-        found.retain(|mail| mail.message_id.as_ref().is_some_and(|id| id.starts_with(&prefix)));
+        found.retain(|mail| {
+            mail.message_id
+                .as_ref()
+                .is_some_and(|id| id.starts_with(&prefix))
+        });
         found.reverse();
         found
     }
 
     /// Waits for a mail and returns it: the newest of a template, or `template.revision`.
-    pub async fn mail(&self, booking: BookingId, template: &str) -> boxoffice_mail_catcher::Summary {
+    pub async fn mail(
+        &self,
+        booking: BookingId,
+        template: &str,
+    ) -> boxoffice_mail_catcher::Summary {
         let prefix = format!("{booking}.{template}");
         eventually(&format!("the mail {prefix}"), secs(20), async || {
             let mails = self.mails_of(booking);
-            let found = mails.iter().rev().find(|m| m.message_id.as_ref().is_some_and(|id| id.starts_with(&prefix)));
-            found.cloned().ok_or_else(|| format!("{} others", mails.len()))
+            let found = mails.iter().rev().find(|m| {
+                m.message_id
+                    .as_ref()
+                    .is_some_and(|id| id.starts_with(&prefix))
+            });
+            found
+                .cloned()
+                .ok_or_else(|| format!("{} others", mails.len()))
         })
         .await
     }
@@ -149,7 +175,10 @@ impl World {
         while seen < 2 {
             let unrest = self.unrest().await;
             seen = if unrest.is_empty() { seen + 1 } else { 0 };
-            assert!(Instant::now() < deadline, "not at rest within {SETTLE_MAX:?}: {unrest:#?}");
+            assert!(
+                Instant::now() < deadline,
+                "not at rest within {SETTLE_MAX:?}: {unrest:#?}"
+            );
             sleep(LOOK_AGAIN).await;
         }
     }
@@ -178,7 +207,11 @@ impl World {
             unrest.push(format!("{undelivered} webhooks"));
         }
         let waiting = self.vhost.waiting().await;
-        unrest.extend(waiting.iter().map(|(queue, count)| format!("{count} in {queue}")));
+        unrest.extend(
+            waiting
+                .iter()
+                .map(|(queue, count)| format!("{count} in {queue}")),
+        );
         unrest
     }
 
@@ -201,7 +234,11 @@ impl World {
             if wrong.is_empty() {
                 return;
             }
-            assert!(Instant::now() < deadline, "{} things are wrong: {wrong:#?}", wrong.len());
+            assert!(
+                Instant::now() < deadline,
+                "{} things are wrong: {wrong:#?}",
+                wrong.len()
+            );
             sleep(LOOK_AGAIN).await;
         }
     }
@@ -210,7 +247,11 @@ impl World {
     pub async fn finish(mut self) {
         self.settle().await;
         self.check().await;
-        for process in self.processes.values_mut().filter(|process| process.is_started()) {
+        for process in self
+            .processes
+            .values_mut()
+            .filter(|process| process.is_started())
+        {
             let status = process.stop().await;
             assert!(status.success(), "{} ended with {status}", process.name);
         }
@@ -232,12 +273,19 @@ impl Drop for World {
         for process in self.processes.values_mut() {
             process.kill();
         }
-        eprintln!("the world {} ended badly; its logs are in {}", self.place.name, self.folder.display());
+        eprintln!(
+            "the world {} ended badly; its logs are in {}",
+            self.place.name,
+            self.folder.display()
+        );
         tell_logs(&self.folder);
         let place = self.place.clone();
         // The test's own runtime may be the one that is unwinding.
         let cleaning = thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
             runtime.block_on(async {
                 tell_bookings(&place).await;
                 if env::var_os("BOXOFFICE_TEST_KEEP").is_none() {
@@ -259,7 +307,9 @@ fn tell_logs(folder: &Path) {
             continue;
         }
         let text = fs::read_to_string(&path).unwrap_or_default();
-        let loud = |line: &&str| line.contains("WARN") || line.contains("ERROR") || line.contains("panicked");
+        let loud = |line: &&str| {
+            line.contains("WARN") || line.contains("ERROR") || line.contains("panicked")
+        };
         let lines: Vec<&str> = text.lines().filter(loud).collect();
         for line in &lines[lines.len().saturating_sub(LINES_MAX)..] {
             eprintln!("{}: {line}", path.file_name().unwrap_or_default().display());

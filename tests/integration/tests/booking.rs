@@ -13,7 +13,9 @@ async fn two_seats_become_a_pdf_of_two_pages_and_a_mail_with_it() {
     let ada = world.customer("ada");
     let show = world.show("evening");
 
-    let booking = ada.book(Order::of(&show, &["A-1", "E-2"]).paid_with("pm_card_visa")).await;
+    let booking = ada
+        .book(Order::of(&show, &["A-1", "E-2"]).paid_with("pm_card_visa"))
+        .await;
     let done = booking.until("completed").await;
     assert_eq!(done.minor("total"), fixture::STANDARD + fixture::PREMIUM);
     assert_eq!(done.minor("captured"), done.minor("total"));
@@ -33,11 +35,28 @@ async fn two_seats_become_a_pdf_of_two_pages_and_a_mail_with_it() {
     let detail = world.catcher.store().detail(mail.id).unwrap().unwrap();
     assert!(detail.text.unwrap().contains("Low Tide at Noon"));
     assert!(detail.html.unwrap().contains("Low Tide at Noon"));
-    let kinds: Vec<_> = mail.attachments.iter().map(|part| part.content_type.as_str()).collect();
+    let kinds: Vec<_> = mail
+        .attachments
+        .iter()
+        .map(|part| part.content_type.as_str())
+        .collect();
     assert!(kinds.contains(&"application/pdf"), "{kinds:?}");
-    let index = mail.attachments.iter().position(|part| part.content_type == "application/pdf").unwrap();
-    let (_, attached) = world.catcher.store().attachment(mail.id, index).unwrap().unwrap();
-    assert_eq!(hash_of(&attached), hash_of(&pdf), "the mail has the tickets that are shown");
+    let index = mail
+        .attachments
+        .iter()
+        .position(|part| part.content_type == "application/pdf")
+        .unwrap();
+    let (_, attached) = world
+        .catcher
+        .store()
+        .attachment(mail.id, index)
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        hash_of(&attached),
+        hash_of(&pdf),
+        "the mail has the tickets that are shown"
+    );
     world.finish().await;
 }
 
@@ -51,7 +70,9 @@ async fn what_cannot_be_is_refused_with_a_reason_and_leaves_nothing() {
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
     let show = world.show("evening");
 
-    let first = ada.book(Order::of(&show, &["A-1", "A-2"]).paid_with("pm_card_visa")).await;
+    let first = ada
+        .book(Order::of(&show, &["A-1", "A-2"]).paid_with("pm_card_visa"))
+        .await;
     first.until("completed").await;
     // All or nothing: A-3 is free, A-2 is not.
     let second = bob.book(Order::of(&show, &["A-2", "A-3"])).await;
@@ -61,18 +82,35 @@ async fn what_cannot_be_is_refused_with_a_reason_and_leaves_nothing() {
     let unknown = bob.book(Order::of(&show, &["Z-9"])).await;
     assert_eq!(unknown.until("rejected").await.code(), "seat_unknown");
     let nowhere = Order::of(&show, &["A-3"]).with("show_id", json!(uuid::Uuid::new_v4()));
-    assert_eq!(bob.book(nowhere).await.until("rejected").await.code(), "show_not_found");
+    assert_eq!(
+        bob.book(nowhere).await.until("rejected").await.code(),
+        "show_not_found"
+    );
     let over = bob.book(Order::of(&world.show("over"), &["A-3"])).await;
     assert_eq!(over.until("rejected").await.code(), "sales_closed");
 
     // An HTTP "no": nothing of it reaches the broker.
-    let twice = bob.submit(&new_key(), Order::of(&show, &["A-3", "A-3"])).await.unwrap();
-    assert_eq!((twice.status.as_u16(), twice.code()), (422, "seat_repeated"));
+    let twice = bob
+        .submit(&new_key(), Order::of(&show, &["A-3", "A-3"]))
+        .await
+        .unwrap();
+    assert_eq!(
+        (twice.status.as_u16(), twice.code()),
+        (422, "seat_repeated")
+    );
     let extra = Order::of(&show, &["A-3"]).with("price", json!(1));
     let extra = bob.submit(&new_key(), extra).await.unwrap();
-    assert_eq!((extra.status.as_u16(), extra.code()), (422, "validation_failed"));
+    assert_eq!(
+        (extra.status.as_u16(), extra.code()),
+        (422, "validation_failed")
+    );
     assert_eq!(extra.body["errors"][0]["pointer"], "/price");
-    let bare = bob.request(reqwest::Method::POST, "/v1/bookings").json(&json!({})).send().await.unwrap();
+    let bare = bob
+        .request(reqwest::Method::POST, "/v1/bookings")
+        .json(&json!({}))
+        .send()
+        .await
+        .unwrap();
     assert_eq!(bare.status().as_u16(), 400);
     let problem: Value = bare.json().await.unwrap();
     assert_eq!(problem["code"], "idempotency_key_missing");
@@ -87,9 +125,15 @@ async fn what_cannot_be_is_refused_with_a_reason_and_leaves_nothing() {
     for link in [format!("/v1/bookings/{}", first.id), first.link.clone()] {
         assert_eq!(bob.get(&link).await.unwrap().status.as_u16(), 404);
     }
-    let taken = bob.post(&first.path("cancel"), &new_key(), &json!({})).await.unwrap();
+    let taken = bob
+        .post(&first.path("cancel"), &new_key(), &json!({}))
+        .await
+        .unwrap();
     assert_eq!(taken.status.as_u16(), 404);
-    let tickets = bob.get(&format!("/v1/bookings/{}/tickets.pdf", first.id)).await.unwrap();
+    let tickets = bob
+        .get(&format!("/v1/bookings/{}/tickets.pdf", first.id))
+        .await
+        .unwrap();
     assert_eq!(tickets.status.as_u16(), 404);
     world.finish().await;
 }
@@ -123,7 +167,10 @@ async fn one_key_is_one_booking_however_often_it_is_sent() {
         422 => assert_eq!(answer.code(), "idempotency_key_reused"),
         202 => {
             let state = State(ada.get(&answer.location()).await.unwrap().body);
-            assert_eq!((state.status(), state.code()), ("rejected", "idempotency_key_reused"));
+            assert_eq!(
+                (state.status(), state.code()),
+                ("rejected", "idempotency_key_reused")
+            );
         }
         _ => panic!("{} {}", answer.status, answer.body),
     }
@@ -131,15 +178,24 @@ async fn one_key_is_one_booking_however_often_it_is_sent() {
 
     // Two customers may choose the same key.
     let bob = world.customer("bob");
-    let another = bob.book_with(&key, Order::of(&show, &["B-4"]).paid_with("pm_card_visa")).await;
+    let another = bob
+        .book_with(&key, Order::of(&show, &["B-4"]).paid_with("pm_card_visa"))
+        .await;
     another.until("completed").await;
     assert_ne!(another.id, booking.id);
 
     // `Prefer: wait` answers with what became of it.
     let order = json!({"show_id": show.id, "positions": [{"seat_id": "C-1"}], "payment": {"method": "pm_card_visa"},
         "customer": {"email": ada.email, "name": ada.name, "locale": "de"}});
-    let request = ada.request(reqwest::Method::POST, "/v1/bookings").header("idempotency-key", new_key());
-    let answer = request.header("prefer", "wait=20").json(&order).send().await.unwrap();
+    let request = ada
+        .request(reqwest::Method::POST, "/v1/bookings")
+        .header("idempotency-key", new_key());
+    let answer = request
+        .header("prefer", "wait=20")
+        .json(&order)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status().as_u16(), 200);
     assert_eq!(answer.headers()["preference-applied"], "wait=20");
     let waited: Value = answer.json().await.unwrap();
@@ -149,12 +205,18 @@ async fn one_key_is_one_booking_however_often_it_is_sent() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_follows_its_booking_while_workers_come_and_go() {
-    let mut world = World::setup().show(Show::named("evening")).roles(Roles::Apart(&[])).start().await;
+    let mut world = World::setup()
+        .show(Show::named("evening"))
+        .roles(Roles::Apart(&[]))
+        .start()
+        .await;
     let ada = world.customer("ada");
     let show = world.show("evening");
 
     // Events in order of their versions, to the end.
-    let booking = ada.book(Order::of(&show, &["D-1"]).paid_with("pm_card_visa")).await;
+    let booking = ada
+        .book(Order::of(&show, &["D-1"]).paid_with("pm_card_visa"))
+        .await;
     let seen = follow(&booking, None, "completed").await;
     let versions: Vec<u32> = seen.iter().map(|(version, _)| *version).collect();
     assert!(versions.is_sorted_by(|a, b| a < b), "{versions:?}");
@@ -169,8 +231,12 @@ async fn a_client_follows_its_booking_while_workers_come_and_go() {
 
     // Nobody decides: the booking is queued, and a made-up one is not there (F11).
     world.process("rest").kill();
-    let late = ada.book(Order::of(&show, &["D-2"]).with("deadline", deadline_in(2))).await;
-    let patient = ada.book(Order::of(&show, &["D-3"]).paid_with("pm_card_visa")).await;
+    let late = ada
+        .book(Order::of(&show, &["D-2"]).with("deadline", deadline_in(2)))
+        .await;
+    let patient = ada
+        .book(Order::of(&show, &["D-3"]).paid_with("pm_card_visa"))
+        .await;
     let cancelled = patient.cancel(None).await;
     assert_eq!(late.state().await.status(), "queued");
     let without_proof = ada.get(&format!("/v1/bookings/{}", late.id)).await.unwrap();
@@ -212,13 +278,17 @@ fn deadline_in(secs: i64) -> Value {
 }
 
 fn hash_of(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// What is stored beside the newest document.
 async fn stored_hash(world: &World, booking: &Booking) -> String {
     eventually("the document", secs(10), async || {
-        let found = boxoffice_store::mongo::documents::find_ticket_pdf(&world.documents, booking.id).await;
+        let found =
+            boxoffice_store::mongo::documents::find_ticket_pdf(&world.documents, booking.id).await;
         found.unwrap().map(|pdf| pdf.sha256).ok_or("none yet")
     })
     .await

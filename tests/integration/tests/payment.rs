@@ -19,12 +19,18 @@ async fn a_declined_card_may_be_followed_by_another_but_not_for_ever() {
     let show = world.show("evening");
 
     let second = async {
-        let booking = ada.book(Order::of(&show, &["A-1"]).paid_with(DECLINED)).await;
+        let booking = ada
+            .book(Order::of(&show, &["A-1"]).paid_with(DECLINED))
+            .await;
         declined(&booking).await;
         let paying = booking.pay(VISA).await;
         booking.until("completed").await;
         assert_eq!(booking.outcome(paying).await, "done");
-        assert_eq!(world.gateway.intent(booking.id).await.attempts, 2, "one intent, two confirms");
+        assert_eq!(
+            world.gateway.intent(booking.id).await.attempts,
+            2,
+            "one intent, two confirms"
+        );
         // Nothing is paid twice.
         let again = booking.pay(VISA).await;
         assert_eq!(booking.outcome(again).await, "already_paid");
@@ -38,7 +44,10 @@ async fn a_declined_card_may_be_followed_by_another_but_not_for_ever() {
             declined(&booking).await;
         }
         booking.pay(DECLINED).await;
-        assert_eq!(booking.until("payment_failed").await.code(), "card_declined");
+        assert_eq!(
+            booking.until("payment_failed").await.code(),
+            "card_declined"
+        );
         wait_until("the seats are free", secs(5), async || {
             let free = ada.free_seats(&show).await;
             free.contains(&"A-2".to_owned()) && free.contains(&"A-3".to_owned())
@@ -63,29 +72,50 @@ async fn three_d_secure_is_passed_failed_or_forgotten() {
     let (evening, brief) = (world.show("evening"), world.show("brief"));
 
     let passed = async {
-        let booking = ada.book(Order::of(&evening, &["A-1"]).paid_with(THREE_D_SECURE)).await;
+        let booking = ada
+            .book(Order::of(&evening, &["A-1"]).paid_with(THREE_D_SECURE))
+            .await;
         let asked = action_required(&booking).await;
-        assert!(asked.0["payment"]["client_secret"].is_string(), "{}", asked.0);
+        assert!(
+            asked.0["payment"]["client_secret"].is_string(),
+            "{}",
+            asked.0
+        );
         let intent = world.gateway.intent(booking.id).await.id;
-        assert!(asked.0["payment"]["action_url"].as_str().unwrap().contains(&intent));
+        assert!(
+            asked.0["payment"]["action_url"]
+                .as_str()
+                .unwrap()
+                .contains(&intent)
+        );
         // Nobody but the owner sees the door.
         let support = world.someone("sam", Role::Support);
-        let seen = support.get(&format!("/v1/bookings/{}", booking.id)).await.unwrap();
+        let seen = support
+            .get(&format!("/v1/bookings/{}", booking.id))
+            .await
+            .unwrap();
         assert_eq!(seen.body["phase"], "action_required");
         assert!(seen.body["payment"].is_null(), "{}", seen.body);
         world.gateway.authenticate(&intent, true).await;
         booking.until("completed").await;
     };
     let failed = async {
-        let booking = ada.book(Order::of(&evening, &["A-2"]).paid_with(THREE_D_SECURE)).await;
+        let booking = ada
+            .book(Order::of(&evening, &["A-2"]).paid_with(THREE_D_SECURE))
+            .await;
         action_required(&booking).await;
-        world.gateway.authenticate(&world.gateway.intent(booking.id).await.id, false).await;
+        world
+            .gateway
+            .authenticate(&world.gateway.intent(booking.id).await.id, false)
+            .await;
         declined(&booking).await;
         booking.pay(VISA).await;
         booking.until("completed").await;
     };
     let forgotten = async {
-        let booking = ada.book(Order::of(&brief, &["A-3"]).paid_with(THREE_D_SECURE)).await;
+        let booking = ada
+            .book(Order::of(&brief, &["A-3"]).paid_with(THREE_D_SECURE))
+            .await;
         action_required(&booking).await;
         booking.until("expired").await;
         wait_until("the intent is canceled", secs(10), async || {
@@ -96,7 +126,9 @@ async fn three_d_secure_is_passed_failed_or_forgotten() {
     let in_the_browser = async {
         let booking = ada.book(Order::of(&evening, &["A-4"])).await;
         booking.until("held").await;
-        let begun = ada.insist(&booking.path("payment"), &new_key(), &json!({})).await;
+        let begun = ada
+            .insist(&booking.path("payment"), &new_key(), &json!({}))
+            .await;
         assert_eq!(begun.status.as_u16(), 202);
         action_required(&booking).await;
         confirm_in_the_browser(&world, &booking, DECLINED).await;
@@ -110,7 +142,10 @@ async fn three_d_secure_is_passed_failed_or_forgotten() {
 /// F56: nothing reminds anybody of a hold's end; it is seen.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hold_that_nobody_pays_lapses_in_time_and_its_seats_are_sold_to_others() {
-    let world = World::setup().show(Show::named("brief").hold(2, 1, 60)).start().await;
+    let world = World::setup()
+        .show(Show::named("brief").hold(2, 1, 60))
+        .start()
+        .await;
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
     let show = world.show("brief");
 
@@ -126,14 +161,22 @@ async fn a_hold_that_nobody_pays_lapses_in_time_and_its_seats_are_sold_to_others
     assert_eq!(booking.outcome(late).await, "hold_expired");
     booking.until("expired").await;
     let lasted = begun.elapsed();
-    assert!(lasted > secs(3) && lasted < secs(5), "shown 2 s and hidden 1 s: {lasted:?}");
+    assert!(
+        lasted > secs(3) && lasted < secs(5),
+        "shown 2 s and hidden 1 s: {lasted:?}"
+    );
 
-    let next = bob.book(Order::of(&show, &["A-1", "A-2"]).paid_with(VISA)).await;
+    let next = bob
+        .book(Order::of(&show, &["A-1", "A-2"]).paid_with(VISA))
+        .await;
     next.until("completed").await;
     world.mail(booking.id, "expired").await;
     let never = booking.pay(VISA).await;
     assert_eq!(booking.outcome(never).await, "booking_ended");
-    assert!(world.gateway.of(booking.id).await.is_empty(), "no money was ever asked for");
+    assert!(
+        world.gateway.of(booking.id).await.is_empty(),
+        "no money was ever asked for"
+    );
     world.finish().await;
 }
 
@@ -155,7 +198,10 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
         let some = booking.cancel(Some(&[1])).await;
         assert_eq!(booking.outcome(some).await, "done");
         assert_eq!(booking.state().await.minor("total"), fixture::STANDARD);
-        assert_eq!(booking.outcome(booking.cancel(Some(&[1])).await).await, "position_unknown");
+        assert_eq!(
+            booking.outcome(booking.cancel(Some(&[1])).await).await,
+            "position_unknown"
+        );
         let all = booking.cancel(None).await;
         booking.until("cancelled").await;
         assert_eq!(booking.outcome(all).await, "done");
@@ -166,10 +212,16 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
         let key = new_key();
         let slow = json!({"op": "confirm", "kind": "delay", "ms": 2500});
         world.gateway.fault_for(ada.booking_of(&key), slow).await;
-        let booking = ada.book_with(&key, Order::of(&evening, &["A-3"]).paid_with(VISA)).await;
+        let booking = ada
+            .book_with(&key, Order::of(&evening, &["A-3"]).paid_with(VISA))
+            .await;
         booking.until("authorizing").await;
         let cancel = booking.cancel(None).await;
-        let pending = |state: &State| state.operation(cancel).is_some_and(|word| word == "pending");
+        let pending = |state: &State| {
+            state
+                .operation(cancel)
+                .is_some_and(|word| word == "pending")
+        };
         booking.wait_for("pending", secs(2), pending).await;
         let second = booking.cancel(None).await;
         assert_eq!(booking.outcome(second).await, "cancel_in_progress");
@@ -179,17 +231,24 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
         assert_eq!((intent.status.as_str(), intent.captured), ("canceled", 0));
     };
     let after = async {
-        let booking = ada.book(Order::of(&evening, &["A-4"]).paid_with(VISA)).await;
+        let booking = ada
+            .book(Order::of(&evening, &["A-4"]).paid_with(VISA))
+            .await;
         booking.until("completed").await;
         booking.cancel(None).await;
         let refunded = booking.until("refunded").await;
         assert_eq!(refunded.minor("refunded"), fixture::STANDARD);
         world.mail(booking.id, "refunded").await;
-        let tickets = ada.get(&format!("/v1/bookings/{}/tickets.pdf", booking.id)).await.unwrap();
+        let tickets = ada
+            .get(&format!("/v1/bookings/{}/tickets.pdf", booking.id))
+            .await
+            .unwrap();
         assert_eq!(tickets.code(), "booking_ended");
     };
     let one_of_two = async {
-        let booking = ada.book(Order::of(&evening, &["B-1", "E-1"]).paid_with(VISA)).await;
+        let booking = ada
+            .book(Order::of(&evening, &["B-1", "E-1"]).paid_with(VISA))
+            .await;
         booking.until("completed").await;
         world.mail(booking.id, "confirmation.1").await;
         let some = booking.cancel(Some(&[1])).await;
@@ -198,7 +257,10 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
         assert_eq!(stands.minor("refunded"), fixture::STANDARD);
         let mail = world.mail(booking.id, "confirmation.2").await;
         assert!(!mail.attachments.is_empty());
-        let pages = lopdf::Document::load_mem(&booking.tickets_pdf().await).unwrap().get_pages().len();
+        let pages = lopdf::Document::load_mem(&booking.tickets_pdf().await)
+            .unwrap()
+            .get_pages()
+            .len();
         assert_eq!(pages, 1, "the seat that is left");
         booking.cancel(None).await;
         booking.until("refunded").await;
@@ -206,7 +268,9 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
         assert_eq!(refunds, 2, "one line per order");
     };
     let with_a_fee = async {
-        let booking = ada.book(Order::of(&strict, &["C-1", "C-2"]).paid_with(VISA)).await;
+        let booking = ada
+            .book(Order::of(&strict, &["C-1", "C-2"]).paid_with(VISA))
+            .await;
         booking.until("completed").await;
         booking.cancel(None).await;
         let refunded = booking.until("refunded").await;
@@ -219,12 +283,22 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
         let key = new_key();
         let path = format!("/v1/bookings/{}/cancel", booking.id);
         for _ in 0..3 {
-            let answer = support.insist(&path, &key, &json!({"reason": "the heating failed"})).await;
+            let answer = support
+                .insist(&path, &key, &json!({"reason": "the heating failed"}))
+                .await;
             assert_eq!(answer.status.as_u16(), 202, "{}", answer.body);
         }
         let refunded = booking.until("refunded").await;
-        assert_eq!(refunded.minor("refunded"), fixture::STANDARD, "fees are for the customer's own wish");
-        assert_eq!(world.gateway.intent(booking.id).await.refunds.len(), 1, "one key, one refund");
+        assert_eq!(
+            refunded.minor("refunded"),
+            fixture::STANDARD,
+            "fees are for the customer's own wish"
+        );
+        assert_eq!(
+            world.gateway.intent(booking.id).await.refunds.len(),
+            1,
+            "one key, one refund"
+        );
     };
     tokio::join!(before, during, after, one_of_two, with_a_fee, by_staff);
     world.finish().await;
@@ -233,14 +307,23 @@ async fn a_booking_is_cancelled_before_during_and_after_its_payment() {
 /// F65: the gateway's answer comes after the hold's cap.
 #[tokio::test(flavor = "multi_thread")]
 async fn late_money_is_honoured_while_the_seats_are_free_and_goes_back_when_not() {
-    let world = World::setup().show(Show::named("brief").hold(3, 1, 4)).start().await;
+    let world = World::setup()
+        .show(Show::named("brief").hold(3, 1, 4))
+        .start()
+        .await;
     let (ada, bob) = (world.customer("ada"), world.customer("bob"));
     let show = world.show("brief");
 
     let silent = async |key: &str| {
         let booking = ada.booking_of(key);
-        world.gateway.fault_for(booking, json!({"op": "confirm", "kind": "hang_after"})).await;
-        world.gateway.fault_for(booking, json!({"op": "retrieve", "kind": "hang"})).await;
+        world
+            .gateway
+            .fault_for(booking, json!({"op": "confirm", "kind": "hang_after"}))
+            .await;
+        world
+            .gateway
+            .fault_for(booking, json!({"op": "retrieve", "kind": "hang"}))
+            .await;
     };
     let (free, taken, unwanted) = (new_key(), new_key(), new_key());
     for key in [&free, &taken, &unwanted] {
@@ -249,14 +332,21 @@ async fn late_money_is_honoured_while_the_seats_are_free_and_goes_back_when_not(
     let order = |seat: &str| Order::of(&show, &[seat]).paid_with(VISA);
     let honoured = ada.book_with(&free, order("A-1")).await;
     let refused = ada.book_with(&taken, order("A-2")).await;
-    let unwanted = ada.book_with(&unwanted, order("A-3").with("late_policy", json!("refuse"))).await;
+    let unwanted = ada
+        .book_with(&unwanted, order("A-3").with("late_policy", json!("refuse")))
+        .await;
     for booking in [&honoured, &refused, &unwanted] {
-        booking.wait_for("unknown", secs(10), |state| state.phase() == "unknown").await;
+        booking
+            .wait_for("unknown", secs(10), |state| state.phase() == "unknown")
+            .await;
     }
     for booking in [&honoured, &refused, &unwanted] {
         booking.until("expired").await;
         let intent = world.gateway.intent(booking.id).await;
-        assert_eq!(intent.status, "requires_capture", "nothing is compensated on a guess");
+        assert_eq!(
+            intent.status, "requires_capture",
+            "nothing is compensated on a guess"
+        );
     }
     let other = bob.book(order("A-2")).await;
     other.until("completed").await;
@@ -300,7 +390,10 @@ async fn no_lost_answer_takes_money_twice_or_leaves_it() {
         let (ada, world, show) = (&ada, &world, &show);
         async move {
             let key = new_key();
-            world.gateway.fault_for(ada.booking_of(&key), trouble.clone()).await;
+            world
+                .gateway
+                .fault_for(ada.booking_of(&key), trouble.clone())
+                .await;
             let order = Order::of(show, &[seat.as_str()]).paid_with(VISA);
             let booking = ada.book_with(&key, order).await;
             booking.until("completed").await;
@@ -309,7 +402,11 @@ async fn no_lost_answer_takes_money_twice_or_leaves_it() {
                 booking.until("refunded").await;
             }
             let intent = world.gateway.intent(booking.id).await;
-            assert_eq!((intent.captures, intent.attempts), (1, 1), "{trouble}: {intent:?}");
+            assert_eq!(
+                (intent.captures, intent.attempts),
+                (1, 1),
+                "{trouble}: {intent:?}"
+            );
         }
     });
     futures::future::join_all(stories).await;
@@ -318,15 +415,25 @@ async fn no_lost_answer_takes_money_twice_or_leaves_it() {
     let key = new_key();
     let lost = json!({"op": "cancel", "kind": "reset_after", "times": 1});
     world.gateway.fault_for(ada.booking_of(&key), lost).await;
-    let booking = ada.book_with(&key, Order::of(&show, &["D-1"]).paid_with(THREE_D_SECURE)).await;
+    let booking = ada
+        .book_with(&key, Order::of(&show, &["D-1"]).paid_with(THREE_D_SECURE))
+        .await;
     action_required(&booking).await;
     booking.cancel(None).await;
     booking.until("cancelled").await;
 
     // Another amount than was agreed: nobody is charged, and a person is told.
-    let booking = ada.book(Order::of(&show, &["D-2"]).paid_with("pm_card_amountDiffers")).await;
-    assert_eq!(booking.until("payment_failed").await.code(), "amount_mismatch");
-    assert_eq!(world.attention(booking.id).await.as_deref(), Some("amount_mismatch"));
+    let booking = ada
+        .book(Order::of(&show, &["D-2"]).paid_with("pm_card_amountDiffers"))
+        .await;
+    assert_eq!(
+        booking.until("payment_failed").await.code(),
+        "amount_mismatch"
+    );
+    assert_eq!(
+        world.attention(booking.id).await.as_deref(),
+        Some("amount_mismatch")
+    );
     wait_until("the intent is canceled", secs(10), async || {
         world.gateway.intent(booking.id).await.status == "canceled"
     })
@@ -341,26 +448,49 @@ async fn a_failed_capture_may_be_paid_again_for_a_while() {
     let ada = world.customer("ada");
     let show = world.show("evening");
     let capture_failed = async |booking: &Booking| {
-        booking.wait_for("capture_failed", secs(20), |state| state.phase() == "capture_failed").await;
-        assert_eq!(world.attention(booking.id).await.as_deref(), Some("capture_failed"));
+        booking
+            .wait_for("capture_failed", secs(20), |state| {
+                state.phase() == "capture_failed"
+            })
+            .await;
+        assert_eq!(
+            world.attention(booking.id).await.as_deref(),
+            Some("capture_failed")
+        );
     };
     let paid_again = async {
-        let booking = ada.book(Order::of(&show, &["A-1"]).paid_with("pm_card_captureFails")).await;
+        let booking = ada
+            .book(Order::of(&show, &["A-1"]).paid_with("pm_card_captureFails"))
+            .await;
         capture_failed(&booking).await;
         world.mail(booking.id, "pay_again").await;
         booking.pay(VISA).await;
         booking.until("completed").await;
         assert_eq!(world.attention(booking.id).await, None);
-        assert_eq!(world.gateway.of(booking.id).await.len(), 2, "the first intent is closed");
+        assert_eq!(
+            world.gateway.of(booking.id).await.len(),
+            2,
+            "the first intent is closed"
+        );
     };
     let given_up = async {
-        let booking = ada.book(Order::of(&show, &["A-2"]).paid_with("pm_card_captureFails")).await;
+        let booking = ada
+            .book(Order::of(&show, &["A-2"]).paid_with("pm_card_captureFails"))
+            .await;
         capture_failed(&booking).await;
-        assert!(!ada.free_seats(&show).await.contains(&"A-2".to_owned()), "sold while they may pay");
-        assert_eq!(booking.until("payment_failed").await.code(), "capture_failed");
+        assert!(
+            !ada.free_seats(&show).await.contains(&"A-2".to_owned()),
+            "sold while they may pay"
+        );
+        assert_eq!(
+            booking.until("payment_failed").await.code(),
+            "capture_failed"
+        );
     };
     let cancelled = async {
-        let booking = ada.book(Order::of(&show, &["A-3"]).paid_with("pm_card_captureFails")).await;
+        let booking = ada
+            .book(Order::of(&show, &["A-3"]).paid_with("pm_card_captureFails"))
+            .await;
         capture_failed(&booking).await;
         booking.cancel(None).await;
         booking.until("cancelled").await;
@@ -379,24 +509,45 @@ async fn webhooks_come_early_often_shuffled_forged_or_never() {
         .await;
     let ada = world.customer("ada");
     let show = world.show("evening");
-    world.gateway.fault(json!({"op": "webhook", "kind": "early"})).await;
-    world.gateway.fault(json!({"op": "webhook", "kind": "duplicate", "n": 3})).await;
-    world.gateway.fault(json!({"op": "webhook", "kind": "shuffle", "ms": 2000})).await;
+    world
+        .gateway
+        .fault(json!({"op": "webhook", "kind": "early"}))
+        .await;
+    world
+        .gateway
+        .fault(json!({"op": "webhook", "kind": "duplicate", "n": 3}))
+        .await;
+    world
+        .gateway
+        .fault(json!({"op": "webhook", "kind": "shuffle", "ms": 2000}))
+        .await;
     world.allow_lost_webhooks();
     let world = world;
     let key = new_key();
     let lost = ada.booking_of(&key);
-    world.gateway.fault_for(lost, json!({"op": "webhook", "kind": "drop"})).await;
+    world
+        .gateway
+        .fault_for(lost, json!({"op": "webhook", "kind": "drop"}))
+        .await;
 
     let seats = fixture::seats();
     let paid = seats[..10].iter().zip(0..).map(|(seat, number)| {
         let (ada, world, show) = (&ada, &world, &show);
         async move {
-            let card = if number % 3 == 0 { THREE_D_SECURE } else { VISA };
-            let booking = ada.book(Order::of(show, &[seat.as_str()]).paid_with(card)).await;
+            let card = if number % 3 == 0 {
+                THREE_D_SECURE
+            } else {
+                VISA
+            };
+            let booking = ada
+                .book(Order::of(show, &[seat.as_str()]).paid_with(card))
+                .await;
             if card == THREE_D_SECURE {
                 action_required(&booking).await;
-                world.gateway.authenticate(&world.gateway.intent(booking.id).await.id, true).await;
+                world
+                    .gateway
+                    .authenticate(&world.gateway.intent(booking.id).await.id, true)
+                    .await;
             }
             booking.until("completed").await;
             if number % 4 == 0 {
@@ -410,7 +561,10 @@ async fn webhooks_come_early_often_shuffled_forged_or_never() {
         let order = Order::of(&world.show("brief"), &["A-1"]).paid_with(THREE_D_SECURE);
         let booking = ada.book_with(&key, order).await;
         action_required(&booking).await;
-        world.gateway.authenticate(&world.gateway.intent(lost).await.id, true).await;
+        world
+            .gateway
+            .authenticate(&world.gateway.intent(lost).await.id, true)
+            .await;
         booking.until("completed").await;
     };
     tokio::join!(futures::future::join_all(paid), never_told);
@@ -418,7 +572,10 @@ async fn webhooks_come_early_often_shuffled_forged_or_never() {
     // What nobody has invented yet is kept; what nobody has signed is not.
     let event = json!({"id": "evt_made_up", "object": "event", "type": "moon.rose", "livemode": false,
         "data": {"object": {"id": "moon_1", "object": "moon"}}});
-    assert_eq!(deliver(&ada, &event, boxoffice_integration::gateway::WEBHOOK_SECRET).await, 200);
+    assert_eq!(
+        deliver(&ada, &event, boxoffice_integration::gateway::WEBHOOK_SECRET).await,
+        200
+    );
     assert_eq!(kept(&world, "evt_made_up").await, 1);
     let event = json!({"id": "evt_forged", "object": "event", "type": "payment_intent.succeeded",
         "livemode": false, "data": {"object": {"id": "pi_1", "object": "payment_intent"}}});
@@ -452,14 +609,23 @@ async fn refunds_wait_fail_and_are_made_behind_our_back() {
         })
         .await;
         assert_eq!(booking.state().await.status(), "refunding");
-        assert!(ada.free_seats(&show).await.contains(&"A-2".to_owned()), "the seat is free all the same");
+        assert!(
+            ada.free_seats(&show).await.contains(&"A-2".to_owned()),
+            "the seat is free all the same"
+        );
     };
     let all_by_hand = async {
         let booking = completed(&["A-3"], VISA).await;
         let intent = world.gateway.intent(booking.id).await;
-        world.gateway.refund_by_hand(&intent.id, intent.captured).await;
+        world
+            .gateway
+            .refund_by_hand(&intent.id, intent.captured)
+            .await;
         booking.until("refunded").await;
-        assert_eq!(world.attention(booking.id).await.as_deref(), Some("refunded_outside"));
+        assert_eq!(
+            world.attention(booking.id).await.as_deref(),
+            Some("refunded_outside")
+        );
     };
     let some_by_hand = async {
         let booking = completed(&["A-4", "A-5"], VISA).await;
@@ -469,7 +635,11 @@ async fn refunds_wait_fail_and_are_made_behind_our_back() {
             world.attention(booking.id).await.as_deref() == Some("refunded_outside")
         })
         .await;
-        assert_eq!(booking.state().await.status(), "completed", "the tickets stand");
+        assert_eq!(
+            booking.state().await.status(),
+            "completed",
+            "the tickets stand"
+        );
     };
     tokio::join!(waits, fails, all_by_hand, some_by_hand);
     world.finish().await;
@@ -482,16 +652,29 @@ async fn declined(booking: &Booking) -> State {
 }
 
 async fn action_required(booking: &Booking) -> State {
-    booking.wait_for("action_required", secs(20), |state| state.phase() == "action_required").await
+    booking
+        .wait_for("action_required", secs(20), |state| {
+            state.phase() == "action_required"
+        })
+        .await
 }
 
 /// What the gateway's script does in the customer's browser.
 async fn confirm_in_the_browser(world: &World, booking: &Booking, card: &str) {
     let intent = world.gateway.intent(booking.id).await.id;
-    let url = format!("http://{}/v1/payment_intents/{intent}/confirm", world.gateway.address());
-    let request = reqwest::Client::new().post(url).basic_auth("sk_test_boxoffice", Some(""));
+    let url = format!(
+        "http://{}/v1/payment_intents/{intent}/confirm",
+        world.gateway.address()
+    );
+    let request = reqwest::Client::new()
+        .post(url)
+        .basic_auth("sk_test_boxoffice", Some(""));
     let request = request.header("content-type", "application/x-www-form-urlencoded");
-    request.body(format!("payment_method={card}")).send().await.unwrap();
+    request
+        .body(format!("payment_method={card}"))
+        .send()
+        .await
+        .unwrap();
 }
 
 /// Sends an event as the gateway does; returns the status.

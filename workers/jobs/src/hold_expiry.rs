@@ -29,7 +29,11 @@ impl Sweep for HoldExpiry {
         let due = bookings::lock_due(tx.db(), BATCH).await?;
         let ticks: Vec<Happening<'_>> = due
             .iter()
-            .map(|booking| Happening { booking: booking.id, cause: tick(booking), what: What::Tick })
+            .map(|booking| Happening {
+                booking: booking.id,
+                cause: tick(booking),
+                what: What::Tick,
+            })
             .collect();
         if !ticks.is_empty() {
             advance(tx, &self.policy, &self.layouts, &ticks).await?;
@@ -40,7 +44,8 @@ impl Sweep for HoldExpiry {
 
 /// The envelope of a due row: the same row at the same version is the same cause.
 fn tick(booking: &Booking) -> Envelope {
-    let message_id = MessageId::of_outside_event(&format!("tick:{}:{}", booking.id, booking.version));
+    let message_id =
+        MessageId::of_outside_event(&format!("tick:{}:{}", booking.id, booking.version));
     Envelope {
         message_id,
         kind: "tick".to_owned(),

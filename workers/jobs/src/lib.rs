@@ -3,12 +3,12 @@
 //! A worker is a struct, its constants and one shape of the runtime. Everything around it — connections,
 //! batches, inbox, outbox, retries, parking — is the runtime's.
 
+pub mod gateway;
 pub mod hold_expiry;
-pub mod reservations;
 pub mod mail;
 pub mod parked;
-pub mod tickets;
-pub mod timeline;
-pub mod gateway;
 pub mod payments;
 pub mod registry;
+pub mod reservations;
+pub mod tickets;
+pub mod timeline;

@@ -35,21 +35,49 @@ pub struct Context {
 /// # Errors
 /// When the mail's configuration can't be.
 pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigError> {
-    let Context { db, documents, gateway, gateway_timeout, saga, payments, signer, tickets, mail } = context;
+    let Context {
+        db,
+        documents,
+        gateway,
+        gateway_timeout,
+        saga,
+        payments,
+        signer,
+        tickets,
+        mail,
+    } = context;
     let layouts = Layouts::default();
     Ok(Workers::new(broker, &db)
-        .sweep(HoldExpiry { policy: saga.clone(), layouts: layouts.clone() })
+        .sweep(HoldExpiry {
+            policy: saga.clone(),
+            layouts: layouts.clone(),
+        })
         .call(SendMail::new(documents.clone(), mail)?)
         .file_parked()
-        .call(Payments::new(db.clone(), gateway, gateway_timeout, payments))
-        .decide(Reservations { policy: saga, layouts })
+        .call(Payments::new(
+            db.clone(),
+            gateway,
+            gateway_timeout,
+            payments,
+        ))
+        .decide(Reservations {
+            policy: saga,
+            layouts,
+        })
         .call(RenderTickets::new(documents.clone(), signer, tickets))
         .decide(WriteTimeline::new(documents)))
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 7] =
-    ["hold-expiry", "mail", "parked", "payments", "reservations", "tickets", "timeline"];
+pub const ROLES: [&str; 7] = [
+    "hold-expiry",
+    "mail",
+    "parked",
+    "payments",
+    "reservations",
+    "tickets",
+    "timeline",
+];
 
 #[cfg(test)]
 mod tests {

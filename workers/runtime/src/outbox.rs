@@ -1,7 +1,7 @@
 //! Messages that are to leave: written in the transaction that decides them, published after its commit,
 //! deleted when confirmed. Whoever dies in between leaves a row, and [`crate::relay`] sends it.
 
-use crate::{Failure, Outgoing, publish::Wire, sql, stored};
+use crate::{Failure, Outgoing, publish::Wire, relay::SWEEP_AFTER_SECS, sql, stored};
 use boxoffice_contracts::MessageId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Statement};
 
@@ -71,7 +71,11 @@ fn values(message: &Outgoing) -> String {
     )
 }
 
-/// What is unsent of these messages' effects. A repeated message sends it before it is acknowledged.
+/// What is unsent of these messages' effects, and has no owner any more. A repeated message sends it before it
+/// is acknowledged.
+///
+/// A younger row is being published by whoever wrote it, or waits confirmed for its deletion: sending it
+/// again would only make copies. Should its owner die, the relay takes it by its age.
 pub(crate) async fn unsent_of(
     tx: &DatabaseTransaction,
     causes: &[MessageId],
@@ -80,7 +84,7 @@ pub(crate) async fn unsent_of(
         return Ok(Vec::new());
     }
     let condition = format!(
-        "cause_id IN ({}) ORDER BY id",
+        "cause_id IN ({}) AND created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND ORDER BY id",
         sql::list(causes, |id| sql::id(*id))
     );
     Ok(select(tx, &condition)

@@ -30,12 +30,20 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .build()
             .into();
-        Self { agent, api: api.to_owned(), token: format!("Bearer {token}") }
+        Self {
+            agent,
+            api: api.to_owned(),
+            token: format!("Bearer {token}"),
+        }
     }
 
     pub(crate) fn get(&self, path: &str) -> Result<Answer> {
         let url = format!("{}{path}", self.api);
-        let answer = self.agent.get(&url).header("authorization", &self.token).call();
+        let answer = self
+            .agent
+            .get(&url)
+            .header("authorization", &self.token)
+            .call();
         read(answer.with_context(|| format!("GET {path}"))?)
     }
 
@@ -62,7 +70,11 @@ impl Client {
 
     pub(crate) fn download(&self, path: &str) -> Result<Vec<u8>> {
         let url = format!("{}{path}", self.api);
-        let mut answer = self.agent.get(&url).header("authorization", &self.token).call()?;
+        let mut answer = self
+            .agent
+            .get(&url)
+            .header("authorization", &self.token)
+            .call()?;
         if answer.status() != 200 {
             bail!("GET {path} answered {}", answer.status());
         }
@@ -90,7 +102,9 @@ impl Client {
         let mut seen = String::new();
         for line in BufReader::new(answer.into_body().into_reader()).lines() {
             let line = line.context("the event stream broke off")?;
-            let Some(data) = line.strip_prefix("data:") else { continue };
+            let Some(data) = line.strip_prefix("data:") else {
+                continue;
+            };
             let state: Value = serde_json::from_str(data.trim())?;
             let now = label(&state);
             if now != seen {
@@ -116,12 +130,19 @@ pub(crate) fn label(state: &Value) -> String {
 }
 
 fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Answer> {
-    let location =
-        answer.headers().get("location").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let location = answer
+        .headers()
+        .get("location")
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned);
     let status = answer.status().as_u16();
     let text = answer.body_mut().read_to_string()?;
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
-    Ok(Answer { status, location, body })
+    Ok(Answer {
+        status,
+        location,
+        body,
+    })
 }
 
 impl Answer {

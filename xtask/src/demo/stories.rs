@@ -3,7 +3,11 @@
 use anyhow::{Context as _, Result, bail};
 use serde_json::{Value, json};
 
-use super::{Place, client::{Client, label}, headline};
+use super::{
+    Place,
+    client::{Client, label},
+    headline,
+};
 use crate::ui;
 
 /// Who all the tickets are for.
@@ -12,11 +16,18 @@ const CUSTOMER: &str = "ada@example.org";
 pub(crate) fn tell(place: &Place) -> Result<()> {
     let token = place.tokens(&format!("demo-{}", uuid::Uuid::new_v4().simple()), 1)?;
     let client = Client::new(&place.api, token.first().context("no token")?);
-    let evening = show(&client, |show| show["hall"] == "Astor 1" && seats(&client, show) >= 20)
-        .context("no show in the cinema is on sale; `cargo xtask up` loads them")?;
+    let evening = show(&client, |show| {
+        show["hall"] == "Astor 1" && seats(&client, show) >= 20
+    })
+    .context("no show in the cinema is on sale; `cargo xtask up` loads them")?;
 
     headline("Two seats, paid by card");
-    let location = submit(&client, &evening, &pair(&client, &evening, 0)?, Some("pm_card_visa"))?;
+    let location = submit(
+        &client,
+        &evening,
+        &pair(&client, &evening, 0)?,
+        Some("pm_card_visa"),
+    )?;
     let paid = follow(&client, &location, "completed")?;
     ui::line(&format!("  {}", total(&paid)));
     tickets(place, &client, &paid)?;
@@ -25,31 +36,54 @@ pub(crate) fn tell(place: &Place) -> Result<()> {
     headline("A declined card, then another");
     let seats = pair(&client, &evening, 1)?;
     let location = submit(&client, &evening, &seats, Some("pm_card_chargeDeclined"))?;
-    let held = reach(&client, &location, |state| state["status"] == "held" && state["code"].is_string())?;
+    let held = reach(&client, &location, |state| {
+        state["status"] == "held" && state["code"].is_string()
+    })?;
     pay(&client, &held, "pm_card_visa")?;
     follow(&client, &location, "completed")?;
 
     headline("A card that wants 3-D Secure");
     let seats = pair(&client, &evening, 2)?;
-    let location = submit(&client, &evening, &seats, Some("pm_card_authenticationRequired"))?;
-    let asked = reach(&client, &location, |state| state["payment"]["action_url"].is_string())?;
-    let url = asked["payment"]["action_url"].as_str().context("no action_url")?;
+    let location = submit(
+        &client,
+        &evening,
+        &seats,
+        Some("pm_card_authenticationRequired"),
+    )?;
+    let asked = reach(&client, &location, |state| {
+        state["payment"]["action_url"].is_string()
+    })?;
+    let url = asked["payment"]["action_url"]
+        .as_str()
+        .context("no action_url")?;
     ui::line(&format!("  the customer is sent to {url}"));
     let page = url.split('?').next().unwrap_or(url);
-    ureq::post(&format!("{page}/complete")).send_empty().context("the 3-D Secure page")?;
+    ureq::post(&format!("{page}/complete"))
+        .send_empty()
+        .context("the 3-D Secure page")?;
     ui::line("  and passes");
     follow(&client, &location, "completed")?;
 
     headline("A hold that is forgotten");
-    let brief = show(&client, |show| show["slug"].as_str().is_some_and(|slug| slug.starts_with("brief-hold")))
-        .context("no show `brief-hold`")?;
+    let brief = show(&client, |show| {
+        show["slug"]
+            .as_str()
+            .is_some_and(|slug| slug.starts_with("brief-hold"))
+    })
+    .context("no show `brief-hold`")?;
     let location = submit(&client, &brief, &pair(&client, &brief, 0)?[..1], None)?;
     follow(&client, &location, "expired")?;
 
     headline("A cancellation with refund");
     let key = key();
     let id = paid["id"].as_str().context("no id")?;
-    client.post(&format!("/v1/bookings/{id}/cancel"), &key, &json!({"reason": "ill"}))?.accepted()?;
+    client
+        .post(
+            &format!("/v1/bookings/{id}/cancel"),
+            &key,
+            &json!({"reason": "ill"}),
+        )?
+        .accepted()?;
     let refunded = follow(&client, &format!("/v1/bookings/{id}"), "refunded")?;
     ui::line(&format!("  {} went back", money(&refunded["refunded"])));
     Ok(())
@@ -63,9 +97,17 @@ fn key() -> String {
 pub(crate) fn show(client: &Client, fits: impl Fn(&Value) -> bool) -> Option<Value> {
     let mut cursor = String::new();
     loop {
-        let page = client.get(&format!("/v1/shows?limit=100{cursor}")).ok()?.body;
+        let page = client
+            .get(&format!("/v1/shows?limit=100{cursor}"))
+            .ok()?
+            .body;
         let on_sale = |show: &&Value| show["sales"]["open"] == true;
-        if let Some(show) = page["shows"].as_array()?.iter().filter(on_sale).find(|show| fits(show)) {
+        if let Some(show) = page["shows"]
+            .as_array()?
+            .iter()
+            .filter(on_sale)
+            .find(|show| fits(show))
+        {
             return Some(show.clone());
         }
         cursor = format!("&cursor={}", page["next_cursor"].as_str()?);
@@ -78,7 +120,9 @@ pub(crate) fn free_seats(client: &Client, show: &Value) -> Result<Vec<String>> {
     let map = client.get(&format!("/v1/shows/{id}/seats"))?.body;
     let seats = map["seats"].as_array().context("no seat map")?;
     let free = seats.iter().filter(|seat| seat["state"] == "free");
-    Ok(free.filter_map(|seat| seat["seat_id"].as_str().map(str::to_owned)).collect())
+    Ok(free
+        .filter_map(|seat| seat["seat_id"].as_str().map(str::to_owned))
+        .collect())
 }
 
 fn seats(client: &Client, show: &Value) -> usize {
@@ -98,7 +142,10 @@ fn pair(client: &Client, show: &Value, customer: usize) -> Result<Vec<String>> {
 
 /// The body of a submit.
 pub(crate) fn order(show: &Value, seats: &[impl AsRef<str>], method: Option<&str>) -> Value {
-    let positions: Vec<Value> = seats.iter().map(|seat| json!({"seat_id": seat.as_ref()})).collect();
+    let positions: Vec<Value> = seats
+        .iter()
+        .map(|seat| json!({"seat_id": seat.as_ref()}))
+        .collect();
     let mut order = json!({
         "show_id": show,
         "positions": positions,
@@ -112,7 +159,11 @@ pub(crate) fn order(show: &Value, seats: &[impl AsRef<str>], method: Option<&str
 
 fn submit(client: &Client, show: &Value, seats: &[String], method: Option<&str>) -> Result<String> {
     let film = show["film"]["title"].as_str().unwrap_or("?");
-    ui::line(&format!("  {film}, {}: {}", show["starts_at_local"].as_str().unwrap_or("?"), seats.join(" and ")));
+    ui::line(&format!(
+        "  {film}, {}: {}",
+        show["starts_at_local"].as_str().unwrap_or("?"),
+        seats.join(" and ")
+    ));
     let answer = client.post("/v1/bookings", &key(), &order(&show["id"], seats, method))?;
     ui::line(&format!("  {} {}", answer.status, label(&answer.body)));
     answer.accepted()
@@ -120,7 +171,11 @@ fn submit(client: &Client, show: &Value, seats: &[String], method: Option<&str>)
 
 fn pay(client: &Client, booking: &Value, method: &str) -> Result<()> {
     let id = booking["id"].as_str().context("no id")?;
-    let answer = client.post(&format!("/v1/bookings/{id}/payment"), &key(), &json!({ "method": method }))?;
+    let answer = client.post(
+        &format!("/v1/bookings/{id}/payment"),
+        &key(),
+        &json!({ "method": method }),
+    )?;
     if answer.status != 202 && answer.status != 200 {
         bail!("the API answered {}: {}", answer.status, answer.body);
     }
@@ -135,7 +190,14 @@ fn follow(client: &Client, location: &str, until: &str) -> Result<Value> {
 fn reach(client: &Client, location: &str, expected: impl Fn(&Value) -> bool) -> Result<Value> {
     let ended = |state: &Value| {
         let status = state["status"].as_str().unwrap_or_default();
-        ["rejected", "expired", "payment_failed", "cancelled", "refunded"].contains(&status)
+        [
+            "rejected",
+            "expired",
+            "payment_failed",
+            "cancelled",
+            "refunded",
+        ]
+        .contains(&status)
     };
     let state = client.follow(location, say, |state| expected(state) || ended(state))?;
     if !expected(&state) {
@@ -150,7 +212,11 @@ fn say(state: &Value) {
 
 fn total(booking: &Value) -> String {
     let seats = booking["positions"].as_array().map_or(0, Vec::len);
-    format!("booking {}: {seats} seats, {}", booking["reference"].as_str().unwrap_or("?"), money(&booking["captured"]))
+    format!(
+        "booking {}: {seats} seats, {}",
+        booking["reference"].as_str().unwrap_or("?"),
+        money(&booking["captured"])
+    )
 }
 
 fn money(money: &Value) -> String {
@@ -163,13 +229,19 @@ fn tickets(place: &Place, client: &Client, booking: &Value) -> Result<()> {
     let pdf = client.download(&format!("/v1/bookings/{id}/tickets.pdf"))?;
     let path = place.folder.join(format!("tickets-{id}.pdf"));
     std::fs::write(&path, &pdf)?;
-    ui::line(&format!("  tickets: {} ({} bytes)", path.display(), pdf.len()));
+    ui::line(&format!(
+        "  tickets: {} ({} bytes)",
+        path.display(),
+        pdf.len()
+    ));
     Ok(())
 }
 
 /// The mail is sent after the tickets are made: it is waited for, with a deadline.
 fn mail(place: &Place, booking: &Value) -> Result<()> {
-    let Some(catcher) = &place.mail else { return Ok(()) };
+    let Some(catcher) = &place.mail else {
+        return Ok(());
+    };
     let id = booking["id"].as_str().context("no id")?;
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while std::time::Instant::now() < deadline {
@@ -178,7 +250,11 @@ fn mail(place: &Place, booking: &Value) -> Result<()> {
             .body_mut()
             .read_json()?;
         // The id of a mail begins with that of its booking.
-        let ours = |message: &&Value| message["message_id"].as_str().is_some_and(|of| of.starts_with(id));
+        let ours = |message: &&Value| {
+            message["message_id"]
+                .as_str()
+                .is_some_and(|of| of.starts_with(id))
+        };
         if let Some(message) = found.as_array().into_iter().flatten().find(ours) {
             let (number, subject) = (message["id"].as_str(), message["subject"].as_str());
             ui::line(&format!("  mail: {catcher}/mail/{}", number.unwrap_or("?")));

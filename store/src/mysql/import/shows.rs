@@ -118,7 +118,8 @@ pub(super) fn read(file: &[u8]) -> Result<Vec<ShowEntry>, ImportError> {
             "1 to 30 minutes",
         );
         check.that(
-            show.hold_secs.is_none_or(|secs| (1..=1_800).contains(&secs)),
+            show.hold_secs
+                .is_none_or(|secs| (1..=1_800).contains(&secs)),
             at("hold_secs"),
             "number_out_of_range",
             "1 to 1800 seconds",

@@ -11,12 +11,17 @@ pub(super) fn no_seat_twice(books: &Books) -> Vec<String> {
     for (id, entry) in &books.bookings {
         if holds_seats(entry.status()) {
             for position in entry.live().filter(|position| position.seat_id.is_some()) {
-                owners.entry((position.show_id, position.seat_id.clone())).or_default().push(*id);
+                owners
+                    .entry((position.show_id, position.seat_id.clone()))
+                    .or_default()
+                    .push(*id);
             }
         }
     }
     let twice = owners.into_iter().filter(|(_, ids)| ids.len() > 1);
-    twice.map(|((show, seat), ids)| format!("{seat:?} of {show}: {ids:?}")).collect()
+    twice
+        .map(|((show, seat), ids)| format!("{seat:?} of {show}: {ids:?}"))
+        .collect()
 }
 
 pub(super) fn claims_have_bookings(books: &Books) -> Vec<String> {
@@ -32,17 +37,30 @@ pub(super) fn claims_have_bookings(books: &Books) -> Vec<String> {
         if !holds_seats(status) {
             Some(format!("of a booking that is {status}"))
         } else if !fits {
-            Some(format!("of position {}, which is another seat or not live", claim.position))
+            Some(format!(
+                "of position {}, which is another seat or not live",
+                claim.position
+            ))
         } else if claim.state != state || claim.epoch != entry.saga.epoch {
             let (epoch, wanted) = (claim.epoch, entry.saga.epoch);
-            Some(format!("is {} of epoch {epoch}, its booking is {status} of epoch {wanted}", claim.state))
+            Some(format!(
+                "is {} of epoch {epoch}, its booking is {status} of epoch {wanted}",
+                claim.state
+            ))
         } else {
             None
         }
     };
     let claims = books.claims.iter();
     claims
-        .filter_map(|claim| Some(format!("{} of {}: {}", claim.seat_id, claim.booking_id, wrong(claim)?)))
+        .filter_map(|claim| {
+            Some(format!(
+                "{} of {}: {}",
+                claim.seat_id,
+                claim.booking_id,
+                wrong(claim)?
+            ))
+        })
         .collect()
 }
 
@@ -50,14 +68,29 @@ pub(super) fn bookings_have_claims(books: &Books) -> Vec<String> {
     let claimed: BTreeSet<_> = books
         .claims
         .iter()
-        .map(|claim| (claim.show_id, claim.seat_id.as_str(), BookingId(claim.booking_id)))
+        .map(|claim| {
+            (
+                claim.show_id,
+                claim.seat_id.as_str(),
+                BookingId(claim.booking_id),
+            )
+        })
         .collect();
     let mut missing = Vec::new();
-    for (id, entry) in books.bookings.iter().filter(|(_, entry)| holds_seats(entry.status())) {
+    for (id, entry) in books
+        .bookings
+        .iter()
+        .filter(|(_, entry)| holds_seats(entry.status()))
+    {
         for position in entry.live() {
-            let Some(seat) = position.seat_id.as_deref() else { continue };
+            let Some(seat) = position.seat_id.as_deref() else {
+                continue;
+            };
             if !claimed.contains(&(position.show_id, seat, *id)) {
-                missing.push(format!("{id} is {} without a claim on {seat}", entry.status()));
+                missing.push(format!(
+                    "{id} is {} without a claim on {seat}",
+                    entry.status()
+                ));
             }
         }
     }

@@ -10,7 +10,10 @@ use std::collections::BTreeMap;
 pub(super) fn balanced(books: &Books) -> Vec<String> {
     let wrong = |entry: &Entry| {
         let (row, saga) = (&entry.row, &entry.saga);
-        let open = saga.refunds.iter().filter(|line| line.state != RefundState::Succeeded);
+        let open = saga
+            .refunds
+            .iter()
+            .filter(|line| line.state != RefundState::Succeeded);
         let ordered: i64 = open.map(|line| line.amount_minor).sum();
         let outside = saga.payment.refunded_outside_minor;
         let kept = row.captured_minor - row.refunded_minor - outside - ordered;
@@ -19,7 +22,11 @@ pub(super) fn balanced(books: &Books) -> Vec<String> {
         } else {
             0
         };
-        let retained: i64 = entry.positions.iter().map(|position| position.retained_minor).sum();
+        let retained: i64 = entry
+            .positions
+            .iter()
+            .map(|position| position.retained_minor)
+            .sum();
         // Somebody gave a part back by hand: a person is told, and the tickets stand.
         let by_hand = outside > 0 && row.attention.as_deref() == Some("refunded_outside");
         (kept != valid + retained && !by_hand).then(|| {
@@ -30,7 +37,9 @@ pub(super) fn balanced(books: &Books) -> Vec<String> {
         })
     };
     let bookings = books.bookings.iter();
-    bookings.filter_map(|(id, entry)| Some(format!("{id} {}", wrong(entry)?))).collect()
+    bookings
+        .filter_map(|(id, entry)| Some(format!("{id} {}", wrong(entry)?)))
+        .collect()
 }
 
 pub(super) fn captured_once(books: &Books) -> Vec<String> {
@@ -39,7 +48,9 @@ pub(super) fn captured_once(books: &Books) -> Vec<String> {
         *captures.entry(judged.booking()).or_default() += judged.captures;
     }
     let twice = captures.into_iter().filter(|(_, count)| *count > 1);
-    twice.map(|(booking, count)| format!("{booking:?} was captured {count} times")).collect()
+    twice
+        .map(|(booking, count)| format!("{booking:?} was captured {count} times"))
+        .collect()
 }
 
 /// Intent by intent and to the cent.
@@ -54,19 +65,29 @@ pub(super) fn judged(books: &Books) -> Vec<String> {
             row.intent_id.as_deref() == Some(&judged.id) && row.booking_id == entry.saga.id.0
         };
         if !books.intents.iter().any(known) {
-            wrong.push(format!("{} of {} is unknown to us", judged.id, entry.saga.id));
+            wrong.push(format!(
+                "{} of {} is unknown to us",
+                judged.id, entry.saga.id
+            ));
         }
         if judged.captured > 0 && judged.currency != entry.row.currency.to_lowercase() {
             wrong.push(format!("{} is in {}", judged.id, judged.currency));
         }
     }
     for row in books.intents.iter().filter(|row| row.intent_id.is_some()) {
-        if !books.judged.iter().any(|judged| row.intent_id.as_deref() == Some(&judged.id)) {
+        if !books
+            .judged
+            .iter()
+            .any(|judged| row.intent_id.as_deref() == Some(&judged.id))
+        {
             wrong.push(format!("{:?} is unknown to the gateway", row.intent_id));
         }
     }
     for (id, entry) in &books.bookings {
-        wrong.extend(judged_booking(books, *id, entry).map(|why| format!("{id} is {} and {why}", entry.row.status)));
+        wrong.extend(
+            judged_booking(books, *id, entry)
+                .map(|why| format!("{id} is {} and {why}", entry.row.status)),
+        );
     }
     wrong
 }
@@ -75,16 +96,27 @@ fn judged_booking(books: &Books, id: BookingId, entry: &Entry) -> Option<String>
     let captured: i64 = books.judged_of(id).map(|judged| judged.captured).sum();
     let refunded: i64 = books.judged_of(id).map(|judged| judged.refunded).sum();
     let payment = &entry.saga.payment;
-    let ours = (entry.row.captured_minor, entry.row.refunded_minor + payment.refunded_outside_minor);
+    let ours = (
+        entry.row.captured_minor,
+        entry.row.refunded_minor + payment.refunded_outside_minor,
+    );
     if (captured, refunded) != ours {
-        return Some(format!("the gateway took and gave back {captured}, {refunded}; we say {ours:?}"));
+        return Some(format!(
+            "the gateway took and gave back {captured}, {refunded}; we say {ours:?}"
+        ));
     }
     let open = |status: &str| !matches!(status, "succeeded" | "canceled");
-    let reserved: Vec<&str> =
-        books.judged_of(id).map(|judged| judged.status.as_str()).filter(|status| open(status)).collect();
+    let reserved: Vec<&str> = books
+        .judged_of(id)
+        .map(|judged| judged.status.as_str())
+        .filter(|status| open(status))
+        .collect();
     let may = matches!(payment.intent, IntentState::Open);
     if !reserved.is_empty() && !may {
-        return Some(format!("its intent is {:?} here and {reserved:?} there", payment.intent));
+        return Some(format!(
+            "its intent is {:?} here and {reserved:?} there",
+            payment.intent
+        ));
     }
     None
 }
@@ -99,7 +131,9 @@ pub(super) fn posted(books: &Books) -> Vec<String> {
         }
     }
     let uneven = operations.into_iter().filter(|(_, sum)| *sum != 0);
-    let mut wrong: Vec<String> = uneven.map(|(key, sum)| format!("{key} sums to {sum}")).collect();
+    let mut wrong: Vec<String> = uneven
+        .map(|(key, sum)| format!("{key} sums to {sum}"))
+        .collect();
     for (id, entry) in &books.bookings {
         let posted = bookings.get(id).copied().unwrap_or(0);
         let outside = entry.saga.payment.refunded_outside_minor;

@@ -21,7 +21,10 @@ pub(super) fn tickets(books: &Books) -> Vec<String> {
             live.clear();
         }
         if admitting != live {
-            wrong.push(format!("{id} is {}: positions {live:?}, tickets {admitting:?}", entry.status()));
+            wrong.push(format!(
+                "{id} is {}: positions {live:?}, tickets {admitting:?}",
+                entry.status()
+            ));
         }
     }
     wrong
@@ -29,8 +32,9 @@ pub(super) fn tickets(books: &Books) -> Vec<String> {
 
 pub(super) fn documents(books: &Books) -> Vec<String> {
     let broken = books.documents.iter().filter(|document| !document.sound);
-    let mut wrong: Vec<String> =
-        broken.map(|document| format!("{}: the hash differs", document.booking)).collect();
+    let mut wrong: Vec<String> = broken
+        .map(|document| format!("{}: the hash differs", document.booking))
+        .collect();
     for (id, entry) in &books.bookings {
         let revisions: Vec<i32> = books
             .documents
@@ -40,11 +44,21 @@ pub(super) fn documents(books: &Books) -> Vec<String> {
             .collect();
         let newest = i32::from(entry.saga.ticket_revision);
         let wanted = is_ticketed(entry.status()) && entry.live().next().is_some();
-        if wanted && revisions.iter().filter(|revision| **revision == newest).count() != 1 {
-            wrong.push(format!("{id} has documents {revisions:?}, its tickets are of revision {newest}"));
+        if wanted
+            && revisions
+                .iter()
+                .filter(|revision| **revision == newest)
+                .count()
+                != 1
+        {
+            wrong.push(format!(
+                "{id} has documents {revisions:?}, its tickets are of revision {newest}"
+            ));
         }
         if revisions.iter().any(|revision| *revision > newest) {
-            wrong.push(format!("{id} has a document of tickets that never were: {revisions:?}"));
+            wrong.push(format!(
+                "{id} has a document of tickets that never were: {revisions:?}"
+            ));
         }
     }
     wrong
@@ -67,7 +81,10 @@ fn was_true(entry: &Entry, template: &str) -> bool {
     match template {
         "confirmation" => entry.was("paid"),
         "apology" => entry.was("expired"),
-        "pay_again" => entry.events.iter().any(|event| event.to_phase.as_deref() == Some("capture_failed")),
+        "pay_again" => entry
+            .events
+            .iter()
+            .any(|event| event.to_phase.as_deref() == Some("capture_failed")),
         status => entry.was(status),
     }
 }
@@ -75,7 +92,11 @@ fn was_true(entry: &Entry, template: &str) -> bool {
 pub(super) fn mails(books: &Books) -> Vec<String> {
     let mut wrong = Vec::new();
     for (id, entry) in &books.bookings {
-        let mails: Vec<_> = books.mails.iter().filter(|mail| BookingId(mail.booking_id) == *id).collect();
+        let mails: Vec<_> = books
+            .mails
+            .iter()
+            .filter(|mail| BookingId(mail.booking_id) == *id)
+            .collect();
         for mail in &mails {
             let name = format!("{} {} of {id}", mail.template, mail.revision);
             if mail.state == "sending" {
@@ -105,7 +126,10 @@ pub(super) fn arrived(books: &Books) -> Vec<String> {
     for mail in books.mails.iter().filter(|mail| mail.state == "sent") {
         sent.insert(mail.message_id.as_str());
         let id = BookingId(mail.booking_id);
-        let email = books.bookings.get(&id).map(|entry| entry.row.customer_email.as_str());
+        let email = books
+            .bookings
+            .get(&id)
+            .map(|entry| entry.row.customer_email.as_str());
         match books.arrived.get(&mail.message_id) {
             None => wrong.push(format!("{} was sent and never came", mail.message_id)),
             Some((to, _)) if Some(to.as_str()) != email => {
@@ -114,7 +138,10 @@ pub(super) fn arrived(books: &Books) -> Vec<String> {
             Some(_) => {}
         }
     }
-    let strays = books.arrived.keys().filter(|id| !sent.contains(id.as_str()));
+    let strays = books
+        .arrived
+        .keys()
+        .filter(|id| !sent.contains(id.as_str()));
     wrong.extend(strays.map(|id| format!("{id} came and nobody sent it")));
     wrong
 }
@@ -130,7 +157,12 @@ pub(super) fn timelines(books: &Books) -> Vec<String> {
             }
         }
     }
-    let missing = announced.difference(&books.timelines).map(|line| format!("{line:?} is missing"));
-    let made_up = books.timelines.difference(&announced).map(|line| format!("{line:?} never happened"));
+    let missing = announced
+        .difference(&books.timelines)
+        .map(|line| format!("{line:?} is missing"));
+    let made_up = books
+        .timelines
+        .difference(&announced)
+        .map(|line| format!("{line:?} never happened"));
     missing.chain(made_up).collect()
 }

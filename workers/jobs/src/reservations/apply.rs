@@ -9,13 +9,8 @@ use boxoffice_contracts::{
 use boxoffice_runtime::{Failure, Tx};
 use boxoffice_saga::{Booking, Effect, Fact, Input, Outcome};
 use boxoffice_store::mysql::{
-    attempts::NewAttempt,
-    bookings::Event,
-    claims::Claim,
-    intents::NewIntent,
-    operations::Operation,
-    refunds::NewRefund,
-    ticket_states::NewTicket,
+    attempts::NewAttempt, bookings::Event, claims::Claim, intents::NewIntent,
+    operations::Operation, refunds::NewRefund, ticket_states::NewTicket,
 };
 
 /// What led to a decision.
@@ -48,7 +43,12 @@ pub(super) fn advance(
         code: code.map(Code::as_str),
         effects: effects.iter().map(effect_label).collect(),
     });
-    let mut out = Out { tx, step, next: &next, index: 0 };
+    let mut out = Out {
+        tx,
+        step,
+        next: &next,
+        index: 0,
+    };
     for effect in effects {
         one(&mut out, world, writes, effect, code)?;
     }
@@ -74,7 +74,14 @@ impl Out<'_> {
     fn send<M: Message>(&mut self, exchange: Exchange, message: &M) -> Result<(), Failure> {
         let id = MessageId::of_effect(self.next.id, self.next.version, self.index);
         self.index += 1;
-        self.tx.send(exchange, self.step.cause, id, self.next.id, message, self.step.now)
+        self.tx.send(
+            exchange,
+            self.step.cause,
+            id,
+            self.next.id,
+            message,
+            self.step.now,
+        )
     }
 }
 
@@ -91,7 +98,11 @@ fn one(
         Effect::Claim { epoch } => claim(world, next, *epoch),
         Effect::Sell { epoch } => sell(world, next, *epoch),
         Effect::Free { positions } => free(world, next, positions),
-        Effect::Authorize { attempt, generation, method } => {
+        Effect::Authorize {
+            attempt,
+            generation,
+            method,
+        } => {
             if !step_had_generation(out.step.before, *generation) {
                 writes.intents.push(NewIntent {
                     booking: booking_id,
@@ -105,19 +116,37 @@ fn one(
                 generation: *generation,
                 method: method.clone(),
             });
-            out.command(&payment::Authorize { booking_id, attempt: *attempt })?;
+            out.command(&payment::Authorize {
+                booking_id,
+                attempt: *attempt,
+            })?;
         }
-        Effect::Reconcile { attempt } => out.command(&payment::Reconcile { booking_id, attempt: *attempt })?,
+        Effect::Reconcile { attempt } => out.command(&payment::Reconcile {
+            booking_id,
+            attempt: *attempt,
+        })?,
         Effect::Capture { amount_minor } => {
             let amount = Money::new(*amount_minor, next.currency);
             let generation = next.payment.generation;
-            out.command(&payment::Capture { booking_id, generation, amount })?;
+            out.command(&payment::Capture {
+                booking_id,
+                generation,
+                amount,
+            })?;
         }
         Effect::CloseIntent => {
             writes.closing.push(booking_id);
-            out.command(&payment::Void { booking_id, generation: next.payment.generation })?;
+            out.command(&payment::Void {
+                booking_id,
+                generation: next.payment.generation,
+            })?;
         }
-        Effect::Refund { refund, operation, amount_minor, positions } => {
+        Effect::Refund {
+            refund,
+            operation,
+            amount_minor,
+            positions,
+        } => {
             let amount = Money::new(*amount_minor, next.currency);
             writes.refunds.push(NewRefund {
                 id: *refund,
@@ -126,20 +155,33 @@ fn one(
                 amount,
                 positions: positions.clone(),
             });
-            out.command(&payment::Refund { booking_id, refund_id: *refund, amount })?;
+            out.command(&payment::Refund {
+                booking_id,
+                refund_id: *refund,
+                amount,
+            })?;
         }
         Effect::IssueTickets { revision } => {
-            writes.tickets.extend(next.live_positions().into_iter().map(|position| NewTicket {
-                booking: booking_id,
-                position,
-                revision: *revision,
-                show: next.show_id,
-            }));
+            writes
+                .tickets
+                .extend(next.live_positions().into_iter().map(|position| NewTicket {
+                    booking: booking_id,
+                    position,
+                    revision: *revision,
+                    show: next.show_id,
+                }));
         }
         Effect::VoidTickets { positions } => writes.voided.push((booking_id, positions.clone())),
-        Effect::Render { revision } => out.command(&ticket::Render { booking_id, revision: *revision })?,
+        Effect::Render { revision } => out.command(&ticket::Render {
+            booking_id,
+            revision: *revision,
+        })?,
         Effect::Mail { template, revision } => {
-            out.command(&mail::Send { booking_id, template: *template, revision: *revision })?;
+            out.command(&mail::Send {
+                booking_id,
+                template: *template,
+                revision: *revision,
+            })?;
         }
         Effect::Settle { operation, outcome } => {
             let (outcome, code) = match outcome {
@@ -168,14 +210,28 @@ fn step_had_generation(before: Option<&Booking>, generation: u16) -> bool {
 }
 
 fn claim(world: &mut World, next: &Booking, epoch: u32) {
-    for place in world.places.get(&next.id).into_iter().flatten().filter(|place| place.live) {
+    for place in world
+        .places
+        .get(&next.id)
+        .into_iter()
+        .flatten()
+        .filter(|place| place.live)
+    {
         match &place.seat {
             Some(seat) => {
-                let claim = Claim { booking: next.id, position: place.no, epoch, sold: false };
+                let claim = Claim {
+                    booking: next.id,
+                    position: place.no,
+                    epoch,
+                    sold: false,
+                };
                 world.claims.insert((place.show, seat.clone()), claim);
             }
             None => {
-                if let Some(counter) = world.admissions.get_mut(&(place.show, place.category.clone())) {
+                if let Some(counter) = world
+                    .admissions
+                    .get_mut(&(place.show, place.category.clone()))
+                {
                     counter.taken += 1;
                 }
             }
@@ -184,7 +240,11 @@ fn claim(world: &mut World, next: &Booking, epoch: u32) {
 }
 
 fn sell(world: &mut World, next: &Booking, epoch: u32) {
-    for claim in world.claims.values_mut().filter(|claim| claim.booking == next.id && claim.epoch == epoch) {
+    for claim in world
+        .claims
+        .values_mut()
+        .filter(|claim| claim.booking == next.id && claim.epoch == epoch)
+    {
         claim.sold = true;
     }
 }
@@ -197,12 +257,19 @@ fn free(world: &mut World, next: &Booking, positions: &[u16]) {
         match &place.seat {
             Some(seat) => {
                 let key = (place.show, seat.clone());
-                if world.claims.get(&key).is_some_and(|claim| claim.booking == next.id) {
+                if world
+                    .claims
+                    .get(&key)
+                    .is_some_and(|claim| claim.booking == next.id)
+                {
                     world.claims.remove(&key);
                 }
             }
             None => {
-                if let Some(counter) = world.admissions.get_mut(&(place.show, place.category.clone())) {
+                if let Some(counter) = world
+                    .admissions
+                    .get_mut(&(place.show, place.category.clone()))
+                {
                     counter.taken = counter.taken.saturating_sub(1);
                 }
             }
@@ -212,7 +279,9 @@ fn free(world: &mut World, next: &Booking, positions: &[u16]) {
 
 /// Keeps the rows of positions equal to the saga's view of them.
 fn mirror_positions(world: &mut World, writes: &mut Writes, next: &Booking) {
-    let Some(places) = world.places.get_mut(&next.id) else { return };
+    let Some(places) = world.places.get_mut(&next.id) else {
+        return;
+    };
     for position in &next.positions {
         for place in places.iter_mut().filter(|place| place.no == position.no) {
             if place.live != position.live || place.retained_minor != position.retained_minor {
@@ -243,7 +312,10 @@ fn announce(out: &mut Out<'_>, fact: Fact, code: Option<Code>) -> Result<(), Fai
                 Input::Declined { code, .. } => Some(*code),
                 _ => body.code,
             };
-            out.send(events, &event::Declined(event::BookingFact { code, ..body }))
+            out.send(
+                events,
+                &event::Declined(event::BookingFact { code, ..body }),
+            )
         }
         Fact::Confirmed => out.send(events, &event::Confirmed(body)),
         Fact::Paid => out.send(events, &event::Paid(body)),

@@ -34,8 +34,17 @@ pub struct Layouts(Arc<Mutex<HashMap<Uuid, Categories>>>);
 const LAYOUTS_MAX: usize = 256;
 
 impl Layouts {
-    pub(super) async fn get(&self, db: &impl ConnectionTrait, layout: Uuid) -> Result<Categories, Failure> {
-        if let Some(there) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&layout) {
+    pub(super) async fn get(
+        &self,
+        db: &impl ConnectionTrait,
+        layout: Uuid,
+    ) -> Result<Categories, Failure> {
+        if let Some(there) = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&layout)
+        {
             return Ok(Arc::clone(there));
         }
         let categories: Categories = Arc::new(shows::layout_categories(db, layout).await?);
@@ -57,7 +66,9 @@ pub(super) fn input(
     happening: &Happening<'_>,
     now: Instant,
 ) -> (Input, Option<Newborn>) {
-    let What::Message(message) = happening.what else { return (Input::Tick, None) };
+    let What::Message(message) = happening.what else {
+        return (Input::Tick, None);
+    };
     let input = match message {
         Accepted::Submit(submit) => return newborn(world, submit),
         Accepted::Pay(pay) => Input::Pay {
@@ -71,24 +82,53 @@ pub(super) fn input(
             positions: cancel.positions.clone(),
             by: cancel.by,
             deadline: cancel.deadline,
-            scanned: world.scanned.get(&cancel.booking_id).cloned().unwrap_or_default(),
+            scanned: world
+                .scanned
+                .get(&cancel.booking_id)
+                .cloned()
+                .unwrap_or_default(),
         },
         Accepted::Authorized(answer) => Input::Authorized {
             attempt: answer.attempt,
             amount: answer.amount,
             late: late_facts(world, happening, now),
         },
-        Accepted::ActionRequired(answer) => Input::ActionRequired { attempt: answer.attempt },
-        Accepted::Declined(answer) => Input::Declined { attempt: answer.attempt, code: answer.code },
-        Accepted::Unknown(answer) => Input::Unknown { attempt: answer.attempt },
-        Accepted::Captured(answer) => Input::Captured { generation: answer.generation, amount: answer.amount },
-        Accepted::CaptureFailed(answer) => Input::CaptureFailed { generation: answer.generation, code: answer.code },
-        Accepted::Voided(answer) => Input::Voided { generation: answer.generation },
-        Accepted::Refunded(answer) => Input::Refunded { refund: answer.refund_id, amount: answer.amount },
-        Accepted::RefundFailed(answer) => Input::RefundFailed { refund: answer.refund_id, code: answer.code },
-        Accepted::RefundedOutside(answer) => Input::RefundedOutside { amount: answer.amount },
+        Accepted::ActionRequired(answer) => Input::ActionRequired {
+            attempt: answer.attempt,
+        },
+        Accepted::Declined(answer) => Input::Declined {
+            attempt: answer.attempt,
+            code: answer.code,
+        },
+        Accepted::Unknown(answer) => Input::Unknown {
+            attempt: answer.attempt,
+        },
+        Accepted::Captured(answer) => Input::Captured {
+            generation: answer.generation,
+            amount: answer.amount,
+        },
+        Accepted::CaptureFailed(answer) => Input::CaptureFailed {
+            generation: answer.generation,
+            code: answer.code,
+        },
+        Accepted::Voided(answer) => Input::Voided {
+            generation: answer.generation,
+        },
+        Accepted::Refunded(answer) => Input::Refunded {
+            refund: answer.refund_id,
+            amount: answer.amount,
+        },
+        Accepted::RefundFailed(answer) => Input::RefundFailed {
+            refund: answer.refund_id,
+            code: answer.code,
+        },
+        Accepted::RefundedOutside(answer) => Input::RefundedOutside {
+            amount: answer.amount,
+        },
         Accepted::Disputed(_) => Input::Disputed,
-        Accepted::Rendered(answer) => Input::Rendered { revision: answer.revision },
+        Accepted::Rendered(answer) => Input::Rendered {
+            revision: answer.revision,
+        },
     };
     (input, None)
 }
@@ -111,7 +151,10 @@ fn newborn(world: &World, submit: &message::Submit) -> (Input, Option<Newborn>) 
         show: submit.show_id,
         deadline: submit.deadline,
         late_policy: submit.late_policy,
-        method: submit.payment.as_ref().map(|payment| payment.method.clone()),
+        method: submit
+            .payment
+            .as_ref()
+            .map(|payment| payment.method.clone()),
         pays: submit.payment.is_some(),
         offer,
     });
@@ -120,8 +163,14 @@ fn newborn(world: &World, submit: &message::Submit) -> (Input, Option<Newborn>) 
 
 /// 32 bytes from 64 hex digits; anything else hashes to zeros, which no request has.
 fn unhex(text: &str) -> Vec<u8> {
-    let digit = |at: usize| text.get(at..at + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok());
-    (0..32).map(|i| digit(i * 2)).collect::<Option<Vec<u8>>>().unwrap_or_else(|| vec![0; 32])
+    let digit = |at: usize| {
+        text.get(at..at + 2)
+            .and_then(|pair| u8::from_str_radix(pair, 16).ok())
+    };
+    (0..32)
+        .map(|i| digit(i * 2))
+        .collect::<Option<Vec<u8>>>()
+        .unwrap_or_else(|| vec![0; 32])
 }
 
 /// What the show offers for the positions asked for.
@@ -130,7 +179,12 @@ fn offer(world: &World, submit: &message::Submit) -> Result<(Offer, Vec<Place>),
     let places = places(world, show, submit)?;
     let positions = places
         .iter()
-        .map(|place| Position { no: place.no, price_minor: place.price_minor, retained_minor: 0, live: true })
+        .map(|place| Position {
+            no: place.no,
+            price_minor: place.price_minor,
+            retained_minor: 0,
+            live: true,
+        })
         .collect();
     let offer = Offer {
         currency: show.currency,
@@ -142,13 +196,19 @@ fn offer(world: &World, submit: &message::Submit) -> Result<(Offer, Vec<Place>),
         sales_from: show.sales_from,
         sales_until: show.sales_until,
         cancelled: show.cancelled,
-        refund_policy: RefundPolicy { cancel_until: show.cancel_until, fee_minor: show.cancel_fee_minor },
+        refund_policy: RefundPolicy {
+            cancel_until: show.cancel_until,
+            fee_minor: show.cancel_fee_minor,
+        },
     };
     Ok((offer, places))
 }
 
 fn places(world: &World, show: &Show, submit: &message::Submit) -> Result<Vec<Place>, Code> {
-    let categories = world.layouts.get(&show.layout_id).ok_or(Code::ShowNotFound)?;
+    let categories = world
+        .layouts
+        .get(&show.layout_id)
+        .ok_or(Code::ShowNotFound)?;
     let mut wanted = Vec::new();
     let mut seen = HashSet::new();
     for position in &submit.positions {
@@ -161,7 +221,10 @@ fn places(world: &World, show: &Show, submit: &message::Submit) -> Result<Vec<Pl
                 wanted.push((Some(seat.seat_id.clone()), category));
             }
             PositionRequest::Admission(admission) => {
-                if !world.admissions.contains_key(&(show.id, admission.category.clone())) {
+                if !world
+                    .admissions
+                    .contains_key(&(show.id, admission.category.clone()))
+                {
                     return Err(Code::CategoryUnknown);
                 }
                 wanted.extend((0..admission.count).map(|_| (None, &admission.category)));
@@ -197,7 +260,11 @@ fn are_free(world: &World, places: &[Place]) -> bool {
         match &place.seat {
             Some(seat) if world.claims.contains_key(&(place.show, seat.clone())) => return false,
             Some(_) => {}
-            None => *admissions.entry((place.show, place.category.as_str())).or_default() += 1,
+            None => {
+                *admissions
+                    .entry((place.show, place.category.as_str()))
+                    .or_default() += 1
+            }
         }
     }
     admissions.into_iter().all(|((show, category), count)| {
@@ -210,14 +277,33 @@ fn are_free(world: &World, places: &[Place]) -> bool {
 
 /// Whether late money could still be honoured with the very same places at the very same price.
 fn late_facts(world: &World, happening: &Happening<'_>, now: Instant) -> LateFacts {
-    let no = LateFacts { seats_free: false, on_sale: false, price_unchanged: false };
-    let Some(booking) = world.bookings.get(&happening.booking) else { return no };
-    let Some(show) = world.shows.get(&booking.show_id) else { return no };
-    let places: Vec<Place> =
-        world.places.get(&booking.id).into_iter().flatten().filter(|p| p.live).cloned().collect();
-    let price_unchanged =
-        places.iter().all(|place| show.prices.get(&place.category) == Some(&place.price_minor));
-    LateFacts { seats_free: are_free(world, &places), on_sale: on_sale(show, now), price_unchanged }
+    let no = LateFacts {
+        seats_free: false,
+        on_sale: false,
+        price_unchanged: false,
+    };
+    let Some(booking) = world.bookings.get(&happening.booking) else {
+        return no;
+    };
+    let Some(show) = world.shows.get(&booking.show_id) else {
+        return no;
+    };
+    let places: Vec<Place> = world
+        .places
+        .get(&booking.id)
+        .into_iter()
+        .flatten()
+        .filter(|p| p.live)
+        .cloned()
+        .collect();
+    let price_unchanged = places
+        .iter()
+        .all(|place| show.prices.get(&place.category) == Some(&place.price_minor));
+    LateFacts {
+        seats_free: are_free(world, &places),
+        on_sale: on_sale(show, now),
+        price_unchanged,
+    }
 }
 
 fn on_sale(show: &Show, now: Instant) -> bool {

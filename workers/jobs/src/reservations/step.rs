@@ -64,18 +64,29 @@ fn one(
     let (input, birth) = facts::input(world, happening, now);
     let decision = decide(before.as_ref(), &input, now, policy);
     count(&input, &decision);
-    let step = Step { cause: &happening.cause, input: &input, before: before.as_ref(), now };
+    let step = Step {
+        cause: &happening.cause,
+        input: &input,
+        before: before.as_ref(),
+        now,
+    };
     match decision {
         Decision::Advance { next, effects } => {
             if let Some(birth) = birth.filter(|_| before.is_none()) {
                 world.born(happening.booking, birth);
             }
             let known = before.as_ref().and_then(|booking| booking.code);
-            let code = next.code.filter(|code| next.status.is_terminal() || known != Some(*code));
+            let code = next
+                .code
+                .filter(|code| next.status.is_terminal() || known != Some(*code));
             apply::advance(tx, world, writes, &step, *next, &effects, code)?;
             Ok(Verdict::Done)
         }
-        Decision::Reject { next, code, effects } => {
+        Decision::Reject {
+            next,
+            code,
+            effects,
+        } => {
             apply::advance(tx, world, writes, &step, *next, &effects, Some(code))?;
             Ok(Verdict::Done)
         }
@@ -106,7 +117,11 @@ fn one(
         Decision::Defer(why) => Ok(Verdict::Defer(Cause::new("too_early", why.as_str()))),
         Decision::Refuse(why) => {
             let status = before.as_ref().map_or("none", |b| b.status.as_str());
-            let detail = format!("{} cannot happen to a booking that is {status} ({})", apply::label(&input), why.as_str());
+            let detail = format!(
+                "{} cannot happen to a booking that is {status} ({})",
+                apply::label(&input),
+                why.as_str()
+            );
             Ok(Verdict::Park(Cause::new("saga_refused", detail)))
         }
     }

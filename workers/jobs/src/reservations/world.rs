@@ -51,7 +51,10 @@ impl World {
     ) -> Result<Self, Failure> {
         let ids: BTreeSet<BookingId> = happenings.iter().map(|h| h.booking).collect();
         let ids: Vec<BookingId> = ids.into_iter().collect();
-        let mut world = Self { bookings: bookings::lock(tx.db(), &ids).await?, ..Self::default() };
+        let mut world = Self {
+            bookings: bookings::lock(tx.db(), &ids).await?,
+            ..Self::default()
+        };
         world.known = world.bookings.keys().copied().collect();
 
         let known: Vec<BookingId> = world.known.iter().copied().collect();
@@ -86,9 +89,11 @@ impl World {
             .iter()
             .filter_map(|h| match h.what {
                 What::Message(Accepted::Submit(submit)) => Some(submit.show_id),
-                What::Message(Accepted::Authorized(_)) => {
-                    self.bookings.get(&h.booking).filter(|b| b.status.is_terminal()).map(|b| b.show_id)
-                }
+                What::Message(Accepted::Authorized(_)) => self
+                    .bookings
+                    .get(&h.booking)
+                    .filter(|b| b.status.is_terminal())
+                    .map(|b| b.show_id),
                 What::Message(_) | What::Tick => None,
             })
             .collect();
@@ -124,7 +129,13 @@ impl World {
             if !may_move_inventory(happening.what) {
                 continue;
             }
-            for place in self.places.get(&happening.booking).into_iter().flatten().filter(|p| p.live) {
+            for place in self
+                .places
+                .get(&happening.booking)
+                .into_iter()
+                .flatten()
+                .filter(|p| p.live)
+            {
                 match &place.seat {
                     Some(seat) => {
                         seats.insert((place.show, seat.clone()));
@@ -150,7 +161,10 @@ fn may_move_inventory(what: What<'_>) -> bool {
     match what {
         What::Tick => true,
         What::Message(message) => match message {
-            Accepted::Submit(_) | Accepted::Pay(_) | Accepted::Rendered(_) | Accepted::Disputed(_) => false,
+            Accepted::Submit(_)
+            | Accepted::Pay(_)
+            | Accepted::Rendered(_)
+            | Accepted::Disputed(_) => false,
             Accepted::Cancel(_)
             | Accepted::Authorized(_)
             | Accepted::ActionRequired(_)

@@ -47,7 +47,8 @@ impl Writes {
         // A command may be pending and done within one batch: its last word counts.
         let mut seen = BTreeSet::new();
         self.operations.reverse();
-        self.operations.retain(|operation| seen.insert(operation.id));
+        self.operations
+            .retain(|operation| seen.insert(operation.id));
         operations::save(tx.db(), &self.operations).await?;
         intents::insert_intents(tx.db(), &self.intents, now).await?;
         attempts::insert_attempts(tx.db(), &self.attempts, now).await?;
@@ -60,16 +61,32 @@ impl Writes {
         Ok(())
     }
 
-    async fn bookings(&self, tx: &Tx, policy: &Policy, world: &World, now: Instant) -> Result<(), Failure> {
-        let changed: Vec<&Booking> = self.changed.iter().filter_map(|id| world.bookings.get(id)).collect();
-        let (old, new): (Vec<&Booking>, Vec<&Booking>) =
-            changed.into_iter().partition(|booking| world.known.contains(&booking.id));
-        let born: Vec<_> =
-            new.into_iter().filter_map(|booking| Some((booking, world.births.get(&booking.id)?))).collect();
+    async fn bookings(
+        &self,
+        tx: &Tx,
+        policy: &Policy,
+        world: &World,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let changed: Vec<&Booking> = self
+            .changed
+            .iter()
+            .filter_map(|id| world.bookings.get(id))
+            .collect();
+        let (old, new): (Vec<&Booking>, Vec<&Booking>) = changed
+            .into_iter()
+            .partition(|booking| world.known.contains(&booking.id));
+        let born: Vec<_> = new
+            .into_iter()
+            .filter_map(|booking| Some((booking, world.births.get(&booking.id)?)))
+            .collect();
         bookings::insert(tx.db(), &born, policy, now).await?;
 
         // A due row that nothing came of is looked at again when its state says, or a little later.
-        let touched = self.touched.difference(&self.changed).filter_map(|id| world.bookings.get(id));
+        let touched = self
+            .touched
+            .difference(&self.changed)
+            .filter_map(|id| world.bookings.get(id));
         let mut update = old;
         for booking in touched {
             if booking.wake_at(policy).is_some_and(|at| at <= now) {
@@ -84,7 +101,11 @@ impl Writes {
         for (booking, _) in &born {
             places.extend(world.places.get(&booking.id).into_iter().flatten().cloned());
         }
-        for id in self.places_changed.iter().filter(|id| world.known.contains(id)) {
+        for id in self
+            .places_changed
+            .iter()
+            .filter(|id| world.known.contains(id))
+        {
             places.extend(world.places.get(id).into_iter().flatten().cloned());
         }
         positions::save(tx.db(), &places).await?;
@@ -119,17 +140,28 @@ async fn inventory(tx: &Tx, world: &World) -> Result<(), Failure> {
     claims::insert(tx.db(), &taken).await?;
 
     for (key, after) in &world.admissions {
-        let before = world.admissions_before.get(key).map_or(0, |admission| admission.taken);
+        let before = world
+            .admissions_before
+            .get(key)
+            .map_or(0, |admission| admission.taken);
         let change = i64::from(after.taken) - i64::from(before);
         if change != 0 && !claims::change_admission(tx.db(), key, change).await? {
-            return Err(Failure::Conflict(Cause::new("admission_moved", "a counter changed under its lock")));
+            return Err(Failure::Conflict(Cause::new(
+                "admission_moved",
+                "a counter changed under its lock",
+            )));
         }
     }
     Ok(())
 }
 
 fn sold_in_place(before: &Claim, after: &Claim) -> bool {
-    !before.sold && after.sold && Claim { sold: true, ..before.clone() } == *after
+    !before.sold
+        && after.sold
+        && Claim {
+            sold: true,
+            ..before.clone()
+        } == *after
 }
 
 fn sort(keys: &mut [SeatKey]) {
@@ -141,5 +173,8 @@ fn expect(found: u64, wanted: usize) -> Result<(), Failure> {
     if found == wanted as u64 {
         return Ok(());
     }
-    Err(Failure::Park(Cause::new("claims_differ", format!("{found} claims changed instead of {wanted}"))))
+    Err(Failure::Park(Cause::new(
+        "claims_differ",
+        format!("{found} claims changed instead of {wanted}"),
+    )))
 }

@@ -185,7 +185,13 @@ fn a_payment_accepted_in_time_is_honoured_within_the_grace_and_not_beyond() {
         Decision::Advance { next, .. } | Decision::Reject { next, .. } => next.status,
         other => panic!("{other:?}"),
     };
-    assert_eq!(status(&in_time, hold.grace_until), Status::Authorizing(boxoffice_saga::Phase::InFlight));
+    assert_eq!(
+        status(&in_time, hold.grace_until),
+        Status::Authorizing(boxoffice_saga::Phase::InFlight)
+    );
     assert_eq!(status(&in_time, hold.grace_until + second), Status::Held);
-    assert_eq!(status(&accepted(hold.expires_at + second), hold.grace_until), Status::Held);
+    assert_eq!(
+        status(&accepted(hold.expires_at + second), hold.grace_until),
+        Status::Held
+    );
 }
