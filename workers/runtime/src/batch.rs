@@ -115,10 +115,10 @@ async fn attempt<W: Decide>(
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
 
     let keys: Vec<_> = pairs.iter().map(|(delivered, _)| delivered.key()).collect();
-    let won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
+    let mut won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
     let (new, repeated): (Vec<_>, Vec<_>) = pairs
         .into_iter()
-        .partition(|(delivered, _)| won.contains(&delivered.key()));
+        .partition(|(delivered, _)| won.remove(&delivered.key()));
     let repeated: Vec<_> = repeated
         .into_iter()
         .map(|(delivered, _)| delivered)

@@ -8,6 +8,7 @@ use crate::{
     Call, Failure, Intended, Job,
     batch::{decode, unhandled},
     finish::{Stopped, fail, finish},
+    flight::{Flight, Flights},
     guard,
     hand::Delivered,
     inbox, outbox,
@@ -17,7 +18,7 @@ use crate::{
     telemetry, tx,
 };
 use boxoffice_contracts::topology::Queue;
-use std::{sync::Arc, time::Instant};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// A message that has been called for, with what came of it.
@@ -25,8 +26,8 @@ pub(crate) struct Called<W: Call> {
     pub(crate) delivered: Arc<Delivered>,
     pub(crate) job: Job<W::Message>,
     pub(crate) answer: Result<W::Answer, Failure>,
-    /// Held until the answer is recorded: it bounds how many messages are under way.
-    pub(crate) permit: OwnedSemaphorePermit,
+    /// Held until the answer is recorded.
+    pub(crate) flight: Flight,
 }
 
 /// Runs a worker until its process stops.
@@ -51,6 +52,7 @@ pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
         worker,
         answers,
         calls: Arc::new(Semaphore::new(usize::from(queue.calls_max))),
+        flights: Flights::new(&role.hand),
     };
     // The first permit is taken before the messages: a batch is as large as there is room for.
     while let Ok(first) = Arc::clone(&under_way).acquire_owned().await {
@@ -79,6 +81,7 @@ pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
         {
             permits.push(permit);
         }
+        // As many as there was room for; only this loop takes permits, so none is missing.
         intender.handle(batch, permits).await;
     }
     drop(intender);
@@ -102,6 +105,7 @@ struct Intender<W: Call> {
     worker: Arc<W>,
     answers: mpsc::UnboundedSender<Called<W>>,
     calls: Arc<Semaphore>,
+    flights: Arc<Flights>,
 }
 
 /// A message that is to be called for.
@@ -119,9 +123,16 @@ struct Intents<W: Call> {
 
 impl<W: Call> Intender<W> {
     /// Intends a batch to its end: each message is called for, done, or settled by its own failure.
-    async fn handle(&self, batch: Vec<Arc<Delivered>>, mut permits: Vec<OwnedSemaphorePermit>) {
+    async fn handle(&self, batch: Vec<Arc<Delivered>>, permits: Vec<OwnedSemaphorePermit>) {
         let role = &self.role;
-        let mut parts = vec![batch];
+        let (mut flights, mut begun) = (HashMap::new(), Vec::with_capacity(batch.len()));
+        for (delivered, permit) in batch.into_iter().zip(permits) {
+            if let Some(flight) = self.flights.begin(&delivered, permit) {
+                flights.insert(delivered.key(), flight);
+                begun.push(delivered);
+            }
+        }
+        let mut parts = vec![begun];
         let mut conflicts = 0;
         while let Some(mut part) = parts.pop() {
             part.retain(|delivered| delivered.usable());
@@ -138,8 +149,8 @@ impl<W: Call> Intender<W> {
                     role.progressed();
                     role.settler.settle(intents.settlement).await;
                     for (delivered, job, intent) in intents.calls {
-                        match permits.pop() {
-                            Some(permit) => self.call(delivered, job, intent, permit),
+                        match flights.remove(&delivered.key()) {
+                            Some(flight) => self.call(delivered, job, intent, flight),
                             // There is one for each; should it be missing, the message begins again.
                             None => role.hand.put_back(vec![delivered]),
                         }
@@ -198,7 +209,7 @@ impl<W: Call> Intender<W> {
         delivered: Arc<Delivered>,
         job: Job<W::Message>,
         intent: W::Intent,
-        permit: OwnedSemaphorePermit,
+        flight: Flight,
     ) {
         use tracing::Instrument;
         let (worker, answers) = (Arc::clone(&self.worker), self.answers.clone());
@@ -228,7 +239,7 @@ impl<W: Call> Intender<W> {
                 delivered,
                 job,
                 answer,
-                permit,
+                flight,
             });
         });
     }

@@ -61,7 +61,11 @@ impl Flights {
 
 impl Drop for Flight {
     fn drop(&mut self) {
-        let mut waiting = self.flights.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self
+            .flights
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let others = waiting.remove(&self.key).unwrap_or_default();
         drop(waiting);
         if !others.is_empty() {

@@ -17,6 +17,7 @@ pub mod events;
 pub mod failure;
 mod filing;
 mod finish;
+mod flight;
 mod guard;
 mod hand;
 pub mod health;

@@ -5,6 +5,7 @@ use crate::{
     Call, Cause, Failure, Job, Service,
     call::Called,
     finish::{Stopped, fail, resolved},
+    flight::Flight,
     guard,
     hand::Delivered,
     inbox, outbox, parked,
@@ -13,7 +14,7 @@ use crate::{
     telemetry, tx,
 };
 use std::{sync::Arc, time::Instant};
-use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
 pub(crate) struct Recorder<W: Call> {
@@ -26,7 +27,7 @@ struct Answered<W: Call> {
     delivered: Arc<Delivered>,
     job: Arc<Job<W::Message>>,
     answer: W::Answer,
-    _permit: OwnedSemaphorePermit,
+    _flight: Flight,
 }
 
 /// What one run of the transaction needs of an answer.
@@ -48,12 +49,12 @@ impl<W: Call> Recorder<W> {
                         delivered: called.delivered,
                         job: Arc::new(called.job),
                         answer,
-                        _permit: called.permit,
+                        _flight: called.flight,
                     }),
                     Err(Failure::Down(service, cause)) => {
-                        self.again(called.delivered, called.permit, service, cause);
+                        self.again(called.delivered, called.flight, service, cause);
                     }
-                    Err(failure) => self.failed(called.delivered, called.permit, failure),
+                    Err(failure) => self.failed(called.delivered, called.flight, failure),
                 }
             }
             self.record(good).await;
@@ -61,28 +62,22 @@ impl<W: Call> Recorder<W> {
     }
 
     /// Pauses for the outside, then begins the message again. On a task of its own: what other calls were
-    /// answered is recorded meanwhile. The permit is held, so that no other call begins in its place.
-    fn again(
-        &self,
-        delivered: Arc<Delivered>,
-        permit: OwnedSemaphorePermit,
-        service: Service,
-        cause: Cause,
-    ) {
+    /// answered is recorded meanwhile. It stays under way meanwhile, so that no other call begins in its place.
+    fn again(&self, delivered: Arc<Delivered>, flight: Flight, service: Service, cause: Cause) {
         let role = Arc::clone(&self.role);
         self.role.env.tasks.spawn(async move {
             if role.pause(service, cause).await {
                 role.hand.put_back(vec![delivered]);
             }
-            drop(permit);
+            drop(flight);
         });
     }
 
-    fn failed(&self, delivered: Arc<Delivered>, permit: OwnedSemaphorePermit, failure: Failure) {
+    fn failed(&self, delivered: Arc<Delivered>, flight: Flight, failure: Failure) {
         let role = Arc::clone(&self.role);
         self.role.env.tasks.spawn(async move {
             fail(&role, &delivered, failure).await;
-            drop(permit);
+            drop(flight);
         });
     }
 
@@ -169,10 +164,11 @@ async fn attempt<W: Call>(
         .iter()
         .map(|(delivered, ..)| delivered.key())
         .collect();
-    let won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
+    let mut won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
     let (mut done, mut repeated) = (Vec::new(), Vec::new());
     for (at, (delivered, job, answer)) in answers.into_iter().enumerate() {
-        if !won.contains(&delivered.key()) {
+        // Taken, so that a second answer to the same message is not recorded as well.
+        if !won.remove(&delivered.key()) {
             repeated.push(delivered);
             continue;
         }

@@ -439,6 +439,39 @@ async fn calls_run_side_by_side_and_are_recorded_once() {
     world.end().await;
 }
 
+/// The inbox row of a call comes only with its answer: what tells two deliveries apart until then?
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_delivered_twice_at_once_is_called_once() {
+    let world = World::new().await;
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let call = move |_| {
+        let counted = Arc::clone(&counted);
+        async move {
+            counted.fetch_add(1, SeqCst);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            Ok(1)
+        }
+    };
+    let worker = ToyCall {
+        call,
+        there: Box::new(|| true),
+    };
+    let wires: Vec<_> = (0..10)
+        .flat_map(|n| [letter(n), letter(n), letter(n)])
+        .collect();
+    world.publish(&wires).await;
+    let running = world.run(world.workers().call(worker));
+    until("acknowledged", async || {
+        world.depth(MAIL.name).await == (0, 0)
+    })
+    .await;
+    assert_eq!(world.effects().await, 10);
+    assert_eq!(calls.load(SeqCst), 10);
+    running.stop().await;
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_panics_or_finds_nobody_is_settled() {
     let world = World::new().await;

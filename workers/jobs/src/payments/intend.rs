@@ -13,7 +13,7 @@ use boxoffice_store::mysql::{
     attempts::{self, Attempt},
     calls,
     intents::{self, IntentState, Lease},
-    refunds::{self, RefundState},
+    refunds::{self, Refund, RefundState},
 };
 
 impl Payments {
@@ -202,7 +202,7 @@ impl Payments {
             );
             return Err(park("amount_mismatch", text));
         }
-        if matches!(refund.state, RefundState::Succeeded | RefundState::Failed) {
+        if refund.state == RefundState::Succeeded {
             tell_refund(tx, job, refund, locked.now)?;
             return Ok(None);
         }
@@ -211,7 +211,7 @@ impl Payments {
         }
         let ordered: i64 = all
             .iter()
-            .filter(|refund| refund.state != RefundState::Failed)
+            .filter(|each| each.id == refund.id || each.state != RefundState::Failed)
             .map(|refund| refund.amount.minor)
             .sum();
         if ordered > locked.intent.captured_minor {
@@ -220,7 +220,18 @@ impl Payments {
             let text = format!("{} of {captured}", Money::new(ordered, currency));
             return Err(park("refunds_exceed_capture", text));
         }
-        let refund = refund.clone();
+        let mut refund = refund.clone();
+        if refund.state == RefundState::Failed {
+            // The gateway said that nothing went back, and the saga orders it once more: under the next key.
+            refund = Refund {
+                state: RefundState::Requested,
+                code: None,
+                r#try: refund.r#try + 1,
+                gateway_id: None,
+                ..refund
+            };
+            refunds::save(tx.db(), &refund, locked.now).await?;
+        }
         let mut calls = vec![];
         if refund.gateway_id.is_none() {
             calls.push((keys::refund(refund.id, refund.r#try), "refund"));

@@ -1,7 +1,7 @@
 //! Giving money back: at most once per refund id, found again by its metadata when an answer was lost.
 
 use super::{Endings, Learned, Payments, Plan, keys, without_effect};
-use crate::gateway::{GatewayError, NewRefund, RefundView};
+use crate::gateway::{GatewayError, NewRefund, RefundStatus, RefundView};
 use boxoffice_runtime::{Cause, Failure};
 use boxoffice_store::mysql::{calls::CallOutcome, intents, refunds, refunds::Refund};
 use sea_orm::TransactionTrait;
@@ -86,9 +86,10 @@ impl Payments {
         refund: &Refund,
     ) -> Result<Option<RefundView>, Failure> {
         match self.gateway.list_refunds(intent).await {
-            Ok(views) => Ok(views
-                .into_iter()
-                .find(|view| view.refund == Some(refund.id))),
+            Ok(views) => {
+                let views = views.into_iter().filter(|view| view.refund == Some(refund.id));
+                Ok(of_this_try(views.collect(), refund.r#try))
+            }
             Err(error) => Err(self.unanswered(error).await),
         }
     }
@@ -108,5 +109,37 @@ impl Payments {
         }
         let text = "the refund had no effect; another key follows";
         Ok(Failure::Retry(Cause::new("gateway_without_effect", text)))
+    }
+}
+
+/// Which of the gateway's refunds under one of our ids belongs to this try. Each earlier try has failed there.
+fn of_this_try(mut views: Vec<RefundView>, r#try: u16) -> Option<RefundView> {
+    let standing = views.iter().position(|view| view.status != RefundStatus::Failed);
+    match standing {
+        Some(at) => Some(views.swap_remove(at)),
+        None if views.len() >= usize::from(r#try) => views.pop(),
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_refund_is_of_its_own_try_and_not_of_the_next() {
+        let view = |id: &str, status| RefundView {
+            id: id.to_owned(),
+            status,
+            minor: 500,
+            failure: None,
+            refund: None,
+        };
+        let failed = || view("re_1", RefundStatus::Failed);
+        assert_eq!(of_this_try(vec![], 1), None);
+        assert_eq!(of_this_try(vec![failed()], 1), Some(failed()));
+        assert_eq!(of_this_try(vec![failed()], 2), None);
+        let second = view("re_2", RefundStatus::Pending);
+        assert_eq!(of_this_try(vec![failed(), second.clone()], 2), Some(second));
     }
 }
