@@ -213,12 +213,19 @@ fn flatten(key: String, value: &config::Value, lines: &mut Vec<Line>) {
         }
         return;
     }
+    let text = match &value.kind {
+        config::ValueKind::Array(items) => {
+            let items: Vec<String> = items.iter().map(ToString::to_string).collect();
+            format!("[{}]", items.join(", "))
+        }
+        _ => value.to_string(),
+    };
     let origin = match value.origin() {
         Some(origin) => origin.to_owned(),
         None => "default".to_owned(),
     };
     lines.push(Line {
-        value: shown(&key, &value.to_string()),
+        value: shown(&key, &text),
         key,
         origin,
     });

@@ -113,7 +113,7 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
             findings.push(Advice(format!("mysql: cannot read {}", variable.name)));
             continue;
         };
-        let number = value.parse::<f64>().ok();
+        let number = number(&value);
         if number.is_some() && number == variable.tested.parse::<f64>().ok() {
             findings.push(Fine(format!("mysql: {} = {value}", variable.name)));
         } else {
@@ -128,6 +128,15 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
     findings.push(clock(&db).await);
     findings.push(schema(&db).await);
     findings
+}
+
+/// A variable's value; switches are written as words.
+fn number(value: &str) -> Option<f64> {
+    match value {
+        "ON" => Some(1.0),
+        "OFF" => Some(0.0),
+        number => number.parse().ok(),
+    }
 }
 
 /// The first column of the first row, as text.

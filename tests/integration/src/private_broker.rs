@@ -1,1 +1,177 @@
-//! placeholder
+//! A RabbitMQ of one test's own, for what nobody would do to the one that all tests share: kill -9.
+//!
+//! Debian's wrapper switches user and loses the environment, so the script behind it is called; told that it
+//! runs under systemd, it becomes the Erlang VM itself: one process, and killing it is killing the broker.
+
+use crate::{process::free_port, wait::eventually};
+use std::{
+    env, fs,
+    io::Write as _,
+    net::{Ipv4Addr, TcpStream},
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const USER: &str = "boxoffice";
+const PASSWORD: &str = "of-a-test";
+const READY_MAX: Duration = Duration::from_secs(60);
+
+pub struct PrivateBroker {
+    folder: PathBuf,
+    name: String,
+    amqp: u16,
+    management: u16,
+    distribution: u16,
+    epmd_port: u16,
+    epmd: Child,
+    server: Option<Child>,
+}
+
+impl PrivateBroker {
+    pub async fn start() -> Self {
+        assert!(Path::new(SERVER).exists(), "no {SERVER}: install rabbitmq-server (`cargo xtask up` does)");
+        let id = uuid::Uuid::new_v4().simple().to_string();
+        let folder = env::temp_dir().join("boxoffice-tests").join(format!("rabbit-{id}"));
+        fs::create_dir_all(&folder).unwrap();
+        let epmd_port = free_port();
+        let epmd = command("epmd")
+            .args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut broker = Self {
+            name: format!("bx{}@localhost", &id[..8]),
+            amqp: free_port(),
+            management: free_port(),
+            distribution: free_port(),
+            folder,
+            epmd_port,
+            epmd,
+            server: None,
+        };
+        broker.write_configuration();
+        eventually("epmd", Duration::from_secs(10), async || {
+            TcpStream::connect((Ipv4Addr::LOCALHOST, epmd_port)).map(drop)
+        })
+        .await;
+        broker.start_again().await;
+        broker
+    }
+
+    #[must_use]
+    pub fn amqp_url(&self) -> String {
+        format!("amqp://{USER}:{PASSWORD}@127.0.0.1:{}", self.amqp)
+    }
+
+    #[must_use]
+    pub fn management_url(&self) -> String {
+        format!("http://{USER}:{PASSWORD}@127.0.0.1:{}", self.management)
+    }
+
+    /// kill -9.
+    pub fn kill(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            server.kill().unwrap();
+            server.wait().unwrap();
+        }
+    }
+
+    /// Starts it on the data that is there, and waits until it serves.
+    pub async fn start_again(&mut self) {
+        assert!(self.server.is_none(), "it runs already");
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("rabbitmq.log")).unwrap();
+        let server = command(SERVER)
+            .current_dir(&self.folder)
+            .env("HOME", &self.folder)
+            .env("RUNNING_UNDER_SYSTEMD", "true")
+            .env("RABBITMQ_NODENAME", &self.name)
+            .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
+            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERL_EPMD_ADDRESS", "127.0.0.1")
+            .env("ERL_CRASH_DUMP", self.path("erl_crash.dump"))
+            .env("RABBITMQ_MNESIA_BASE", self.path("mnesia"))
+            .env("RABBITMQ_LOG_BASE", self.path("logs"))
+            .env("RABBITMQ_CONFIG_FILE", self.path("rabbitmq"))
+            .env("RABBITMQ_CONF_ENV_FILE", self.path("rabbitmq-env.conf"))
+            .env("RABBITMQ_ADVANCED_CONFIG_FILE", self.path("advanced.config"))
+            .env("RABBITMQ_GENERATED_CONFIG_DIR", self.path("generated"))
+            .env("RABBITMQ_ENABLED_PLUGINS_FILE", self.path("enabled_plugins"))
+            .env("RABBITMQ_PID_FILE", self.path("rabbitmq.pid"))
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
+            )
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.server = Some(server);
+        let overview = format!("{}/api/overview", self.management_url());
+        let log = self.path("rabbitmq.log");
+        eventually("the private broker", READY_MAX, async || {
+            if let Some(status) = self.server.as_mut().and_then(|server| server.try_wait().unwrap()) {
+                panic!("the broker ended ({status}):\n{}", crate::process::last_lines(&log));
+            }
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.amqp)).map_err(|error| error.to_string())?;
+            let answer = reqwest::get(&overview).await.map_err(|error| error.to_string())?;
+            if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
+        })
+        .await;
+    }
+
+    fn write_configuration(&self) {
+        let (amqp, management) = (self.amqp, self.management);
+        let configuration = format!(
+            "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
+             management.tcp.ip = 127.0.0.1\n\
+             management.tcp.port = {management}\n\
+             default_user = {USER}\n\
+             default_pass = {PASSWORD}\n\
+             default_user_tags.administrator = true\n\
+             heartbeat = 10\n\
+             log.console = true\n\
+             log.console.level = info\n\
+             log.file = false\n"
+        );
+        fs::write(self.path("rabbitmq.conf"), configuration).unwrap();
+        fs::write(self.path("enabled_plugins"), "[rabbitmq_management].\n").unwrap();
+        // There, so that the machine's own is not read.
+        fs::write(self.path("rabbitmq-env.conf"), "").unwrap();
+        let cookie = fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(self.path(".erlang.cookie"));
+        cookie.unwrap().write_all(b"OF-A-TEST").unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for PrivateBroker {
+    fn drop(&mut self) {
+        self.kill();
+        let _ = self.epmd.kill();
+        let _ = self.epmd.wait();
+        if std::thread::panicking() {
+            eprintln!("the private broker's log is in {}", self.folder.display());
+        } else {
+            let _ = fs::remove_dir_all(&self.folder);
+        }
+    }
+}
+
+/// A program without the settings of anybody else's broker.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("RABBITMQ_") || text.starts_with("ERL_") || text == "NOTIFY_SOCKET" {
+            command.env_remove(&name);
+        }
+    }
+    command.stdin(Stdio::null());
+    command
+}

@@ -103,6 +103,21 @@ impl World {
         self.proxies[&link].set(mode);
     }
 
+    #[must_use]
+    pub fn vhost_name(&self) -> &str {
+        &self.place.name
+    }
+
+    /// Asks the broker's management API.
+    pub async fn manage(&self, method: reqwest::Method, path: &str, body: &str) -> String {
+        self.place.manage(method, path, body).await
+    }
+
+    /// After the broker itself was away.
+    pub async fn reconnect_broker(&mut self) {
+        self.vhost = Vhost::connect(&self.place.amqp_url()).await;
+    }
+
     /// So many messages will wait for a person; more or fewer fail the test.
     pub fn expect_parked(&mut self, count: usize) {
         self.allowed.parked = count;

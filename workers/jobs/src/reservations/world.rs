@@ -100,10 +100,8 @@ impl World {
         let wanted: Vec<ShowId> = wanted.into_iter().collect();
         self.shows = shows::find(tx.db(), &wanted).await?;
         for show in self.shows.values() {
-            if !self.layouts.contains_key(&show.layout_id) {
-                let categories = layouts.get(tx.db(), show.layout_id).await?;
-                self.layouts.insert(show.layout_id, categories);
-            }
+            let categories = layouts.get(tx.db(), show.layout_id).await?;
+            self.layouts.insert(show.layout_id, categories);
         }
         Ok(())
     }
