@@ -17,12 +17,16 @@ pub(crate) enum Format {
     Json,
 }
 
+/// Libraries that log what they work on, whatever the operator asks for: names of customers in templates,
+/// bodies of messages.
+const NEVER: &str = "handlebars=off,lapin::returned_messages=off";
+
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// When the filter can't be read.
 pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&settings.filter)
+    let filter = EnvFilter::try_new(format!("{},{NEVER}", settings.filter))
         .map_err(|error| anyhow::anyhow!("log.filter: {error}; try `info` or `boxoffice=debug`"))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -341,7 +341,7 @@ impl Booking {
         let mut text = String::new();
         let chunks = answer.bytes_stream();
         chunks.flat_map(move |chunk| {
-            text.push_str(&String::from_utf8(chunk.unwrap_or_default().to_vec()).unwrap());
+            text.push_str(std::str::from_utf8(&chunk.unwrap_or_default()).unwrap());
             let mut events = Vec::new();
             while let Some(end) = text.find("\n\n") {
                 let event: String = text.drain(..end + 2).collect();

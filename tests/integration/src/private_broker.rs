@@ -32,9 +32,14 @@ pub struct PrivateBroker {
 
 impl PrivateBroker {
     pub async fn start() -> Self {
-        assert!(Path::new(SERVER).exists(), "no {SERVER}: install rabbitmq-server (`cargo xtask up` does)");
+        assert!(
+            Path::new(SERVER).exists(),
+            "no {SERVER}: install rabbitmq-server (`cargo xtask up` does)"
+        );
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let folder = env::temp_dir().join("boxoffice-tests").join(format!("rabbit-{id}"));
+        let folder = env::temp_dir()
+            .join("boxoffice-tests")
+            .join(format!("rabbit-{id}"));
         fs::create_dir_all(&folder).unwrap();
         let epmd_port = free_port();
         let epmd = command("epmd")
@@ -83,7 +88,11 @@ impl PrivateBroker {
     /// Starts it on the data that is there, and waits until it serves.
     pub async fn start_again(&mut self) {
         assert!(self.server.is_none(), "it runs already");
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("rabbitmq.log")).unwrap();
+        let log = fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.path("rabbitmq.log"))
+            .unwrap();
         let server = command(SERVER)
             .current_dir(&self.folder)
             .env("HOME", &self.folder)
@@ -113,12 +122,26 @@ impl PrivateBroker {
         let overview = format!("{}/api/overview", self.management_url());
         let log = self.path("rabbitmq.log");
         eventually("the private broker", READY_MAX, async || {
-            if let Some(status) = self.server.as_mut().and_then(|server| server.try_wait().unwrap()) {
-                panic!("the broker ended ({status}):\n{}", crate::process::last_lines(&log));
+            if let Some(status) = self
+                .server
+                .as_mut()
+                .and_then(|server| server.try_wait().unwrap())
+            {
+                panic!(
+                    "the broker ended ({status}):\n{}",
+                    crate::process::last_lines(&log)
+                );
             }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.amqp)).map_err(|error| error.to_string())?;
-            let answer = reqwest::get(&overview).await.map_err(|error| error.to_string())?;
-            if answer.status().is_success() { Ok(()) } else { Err(answer.status().to_string()) }
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.amqp))
+                .map_err(|error| error.to_string())?;
+            let answer = reqwest::get(&overview)
+                .await
+                .map_err(|error| error.to_string())?;
+            if answer.status().is_success() {
+                Ok(())
+            } else {
+                Err(answer.status().to_string())
+            }
         })
         .await;
     }
@@ -141,7 +164,11 @@ impl PrivateBroker {
         fs::write(self.path("enabled_plugins"), "[rabbitmq_management].\n").unwrap();
         // There, so that the machine's own is not read.
         fs::write(self.path("rabbitmq-env.conf"), "").unwrap();
-        let cookie = fs::OpenOptions::new().write(true).create_new(true).mode(0o400).open(self.path(".erlang.cookie"));
+        let cookie = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o400)
+            .open(self.path(".erlang.cookie"));
         cookie.unwrap().write_all(b"OF-A-TEST").unwrap();
     }
 

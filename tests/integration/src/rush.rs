@@ -76,7 +76,13 @@ impl Wish {
         let first = number % seats.len();
         if crowd.simple {
             let seats = vec![seats[first].clone()];
-            return Self { comes_after, seats, card: Some("pm_card_visa"), persistent: false, cancels: false };
+            return Self {
+                comes_after,
+                seats,
+                card: Some("pm_card_visa"),
+                persistent: false,
+                cancels: false,
+            };
         }
         // Pairs in either order: whoever locks seats as they are named would deadlock.
         let mut wanted = vec![seats[first].clone()];
@@ -92,7 +98,13 @@ impl Wish {
             20..30 => Some("pm_card_authenticationRequired"),
             _ => Some("pm_card_visa"),
         };
-        Self { comes_after, seats: wanted, card, persistent: dice.random_bool(0.5), cancels: dice.random_bool(0.15) }
+        Self {
+            comes_after,
+            seats: wanted,
+            card,
+            persistent: dice.random_bool(0.5),
+            cancels: dice.random_bool(0.15),
+        }
     }
 }
 
@@ -111,10 +123,16 @@ async fn visit(customer: Customer, show: Show, wish: Wish, gateway: String) -> S
             ended(&booking).await
         }
         ("authorizing", "action_required") => {
-            let url = state.0["payment"]["action_url"].as_str().unwrap_or_default().to_owned();
+            let url = state.0["payment"]["action_url"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             let page = url.split('?').next().unwrap_or_default();
             assert!(page.contains(&gateway), "a door of the gateway: {url}");
-            let passed = reqwest::Client::new().post(format!("{page}/complete")).send().await;
+            let passed = reqwest::Client::new()
+                .post(format!("{page}/complete"))
+                .send()
+                .await;
             passed.unwrap();
             ended(&booking).await
         }
@@ -124,10 +142,14 @@ async fn visit(customer: Customer, show: Show, wish: Wish, gateway: String) -> S
     if state.status() == "completed" && wish.cancels {
         let operation = booking.cancel(None).await;
         let outcome = booking.wait_for("an outcome", FOLLOW_MAX, |state| {
-            state.operation(operation).is_some_and(|word| word != "pending")
+            state
+                .operation(operation)
+                .is_some_and(|word| word != "pending")
         });
         outcome.await;
-        return booking.wait_for("refunded", FOLLOW_MAX, |state| state.status() == "refunded").await;
+        return booking
+            .wait_for("refunded", FOLLOW_MAX, |state| state.status() == "refunded")
+            .await;
     }
     state
 }
@@ -142,5 +164,7 @@ async fn follow(booking: &Booking) -> State {
 }
 
 async fn ended(booking: &Booking) -> State {
-    booking.wait_for("an end", FOLLOW_MAX, State::has_ended).await
+    booking
+        .wait_for("an end", FOLLOW_MAX, State::has_ended)
+        .await
 }

@@ -104,6 +104,11 @@ impl World {
     }
 
     #[must_use]
+    pub fn amqp_url(&self) -> String {
+        self.place.amqp_url()
+    }
+
+    #[must_use]
     pub fn vhost_name(&self) -> &str {
         &self.place.name
     }

@@ -83,11 +83,20 @@ async fn the_broker_dies_and_comes_back() {
 
 async fn world(victims: &'static [&'static [&'static str]]) -> World {
     let show = Show::named("premiere").hold(5, 1, 9);
-    World::setup().show(show).roles(Roles::Apart(victims)).start().await
+    World::setup()
+        .show(show)
+        .roles(Roles::Apart(victims))
+        .start()
+        .await
 }
 
 fn crowd(seed: u64) -> Crowd {
-    Crowd { clients: 100, during: secs(5), simple: false, seed }
+    Crowd {
+        clients: 100,
+        during: secs(5),
+        simple: false,
+        seed,
+    }
 }
 
 async fn kill_during_a_rush(mut world: World, victim: &str, seed: u64) {
@@ -113,17 +122,38 @@ async fn pause(dice: &mut StdRng, millis: std::ops::Range<u64>) {
 /// Closes every connection of the product; returns how many there were.
 async fn close_connections(world: &World) -> usize {
     let ours = eventually("connections", secs(10), async || {
-        let list = world.manage(Method::GET, &format!("/api/vhosts/{}/connections", world.vhost_name()), "").await;
+        let list = world
+            .manage(
+                Method::GET,
+                &format!("/api/vhosts/{}/connections", world.vhost_name()),
+                "",
+            )
+            .await;
         let list: Vec<Value> = serde_json::from_str(&list).unwrap();
         // The harness has one too; it has no name.
         let named = |connection: &Value| connection["user_provided_name"].is_string();
         let names = list.iter().filter(|connection| named(connection));
-        let names: Vec<String> = names.filter_map(|one| Some(one["name"].as_str()?.to_owned())).collect();
-        if names.is_empty() { Err(list) } else { Ok(names) }
+        let names: Vec<String> = names
+            .filter_map(|one| Some(one["name"].as_str()?.to_owned()))
+            .collect();
+        if names.is_empty() {
+            Err(list)
+        } else {
+            Ok(names)
+        }
     })
     .await;
     for name in &ours {
-        world.manage(Method::DELETE, &format!("/api/connections/{}", name.replace(' ', "%20").replace('>', "%3E")), "").await;
+        world
+            .manage(
+                Method::DELETE,
+                &format!(
+                    "/api/connections/{}",
+                    name.replace(' ', "%20").replace('>', "%3E")
+                ),
+                "",
+            )
+            .await;
     }
     ours.len()
 }

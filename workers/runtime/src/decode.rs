@@ -16,7 +16,7 @@ pub trait Decode: Sized + Send + Sync + 'static {
 pub enum DecodeError {
     #[error("kind {0:?} is not accepted here")]
     UnknownKind(String),
-    #[error("{kind}: {error}")]
+    #[error("{kind}: {}", without_content(.error))]
     Body {
         kind: &'static str,
         error: serde_json::Error,
@@ -31,6 +31,28 @@ impl DecodeError {
             Self::UnknownKind(_) => "unknown_kind",
             Self::Body { .. } => "undecodable",
         }
+    }
+}
+
+/// What is wrong with a body, without quoting it: serde writes names and values as they came, and causes are
+/// logged and kept where personal data must not be.
+fn without_content(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    if text.starts_with("missing field") {
+        return text;
+    }
+    // What is expected is our own text, and comes last.
+    let expected = text
+        .rsplit_once(", expected ")
+        .map(|(_, expected)| expected);
+    match expected {
+        Some(expected) => format!("not as declared: expected {expected}"),
+        None => format!(
+            "{:?} error at line {} column {}",
+            error.classify(),
+            error.line(),
+            error.column()
+        ),
     }
 }
 
@@ -74,4 +96,31 @@ pub fn from_json<M: serde::de::DeserializeOwned>(
     body: &[u8],
 ) -> Result<M, DecodeError> {
     serde_json::from_slice(body).map_err(|error| DecodeError::Body { kind, error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boxoffice_contracts::message::mail;
+
+    #[test]
+    fn a_broken_body_is_described_and_not_quoted() {
+        let told = |body: &str| {
+            from_json::<mail::Send>("mail.send.v1", body.as_bytes())
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(told("{}").contains("missing field `booking_id`"));
+        for body in [
+            r#"{"Ada Byron, expected ada": 1}"#,
+            r#"{"template": "Ada Byron"}"#,
+            r#"{"revision": "Ada Byron"}"#,
+            r#"{"booking_id": "Ada Byron"}"#,
+            "Ada Byron",
+        ] {
+            let told = told(body);
+            assert!(!told.contains("Ada") && !told.contains("ada"), "{told}");
+            assert!(told.contains("line") || told.contains("expected"), "{told}");
+        }
+    }
 }

@@ -7,7 +7,7 @@ mod common;
 use boxoffice_contracts::topology::{MAIL, TICKETS};
 use boxoffice_runtime::{Cause, Failure, Service, Verdict, Wire};
 use common::{Toy, ToyCall, World, letter, render, until};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use std::{
     sync::{
         Arc,
@@ -82,11 +82,15 @@ async fn what_was_committed_but_never_published_is_sent_when_the_message_comes_a
     let json = boxoffice_runtime::stored::envelope_to_json(&caused);
     let insert = format!(
         "INSERT INTO outbox (message_id, cause_id, exchange, kind, envelope, body, created_at) VALUES \
-         (x'{}', x'{}', 'boxoffice.commands', 'mail.send.v1', '{json}', '{{}}', UTC_TIMESTAMP(6) + INTERVAL 1 HOUR)",
+         (x'{}', x'{}', 'boxoffice.commands', 'mail.send.v1', '{json}', '{{}}', UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE)",
         follow.0.simple(),
         envelope.message_id.0.simple(),
     );
     world.db.execute_unprepared(&insert).await.unwrap();
+    // The relay passes a locked row over: only the message itself can send it now.
+    let lock = world.db.begin().await.unwrap();
+    let locked = "SELECT id FROM outbox FOR UPDATE";
+    lock.execute_unprepared(locked).await.unwrap();
     let running = world.run(world.workers().decide(Toy::plain()));
     world
         .publish(&[Wire::new(
@@ -99,6 +103,7 @@ async fn what_was_committed_but_never_published_is_sent_when_the_message_comes_a
         world.depth(MAIL.name).await.0 == 2
     })
     .await;
+    lock.rollback().await.unwrap();
     until("outbox empty", async || {
         world.count("SELECT COUNT(*) FROM outbox").await == 0
     })

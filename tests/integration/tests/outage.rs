@@ -1,0 +1,180 @@
+//! A service is away for a while: first silent, then refusing. Nothing is parked, nothing is lost, and when it
+//! is back everything ends by itself.
+
+use boxoffice_integration::{
+    Booking, Customer, Link, Mode, Order, Show, World, books, customer::new_key, fixture, secs,
+    wait_until,
+};
+use futures::future::join_all;
+use std::time::{Duration, Instant};
+use tokio::time::sleep;
+
+const SILENT: Duration = secs(4);
+const REFUSING: Duration = secs(4);
+const VISA: &str = "pm_card_visa";
+
+/// F32, F48, F51.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_away_and_bookings_are_accepted_all_the_same() {
+    let world = world(Link::Mysql).await;
+    let ada = world.customer("ada");
+    let before = submit_some(&world, &ada, 0..4).await;
+    world.set_link(Link::Mysql, Mode::Blackhole);
+    // The intake needs the broker alone.
+    let begun = Instant::now();
+    let during = submit_some(&world, &ada, 4..8).await;
+    assert!(
+        begun.elapsed() < secs(3),
+        "accepted at once: {:?}",
+        begun.elapsed()
+    );
+    sleep(SILENT).await;
+    world.set_link(Link::Mysql, Mode::Cut);
+    let status = ada.get(&during[0].link).await.unwrap();
+    assert_eq!(status.status.as_u16(), 503, "{}", status.body);
+    sleep(REFUSING).await;
+    heal(world, Link::Mysql, before, during).await;
+}
+
+/// F80: the documents wait, the booking doesn't.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documents_are_away_and_bookings_complete_without_them() {
+    let world = world(Link::Mongodb).await;
+    let ada = world.customer("ada");
+    let before = submit_some(&world, &ada, 0..4).await;
+    world.set_link(Link::Mongodb, Mode::Blackhole);
+    let during = submit_some(&world, &ada, 4..8).await;
+    sleep(SILENT).await;
+    world.set_link(Link::Mongodb, Mode::Cut);
+    for booking in &during {
+        booking.until("completed").await;
+    }
+    let tickets = format!("/v1/bookings/{}/tickets.pdf", during[0].id);
+    let answer = ada.get(&tickets).await.unwrap();
+    assert!(
+        [409, 503].contains(&answer.status.as_u16()),
+        "{}",
+        answer.body
+    );
+    heal(world, Link::Mongodb, before, during).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_mail_server_is_away_and_mails_come_later() {
+    let mut world = world(Link::Smtp).await;
+    // Silence after the last byte: the server may have taken the mail.
+    world.allow_mail_copies();
+    let ada = world.customer("ada");
+    let before = submit_some(&world, &ada, 0..4).await;
+    world.set_link(Link::Smtp, Mode::Blackhole);
+    let during = submit_some(&world, &ada, 4..8).await;
+    for booking in &during {
+        booking.until("completed").await;
+    }
+    sleep(SILENT).await;
+    world.set_link(Link::Smtp, Mode::Cut);
+    sleep(REFUSING).await;
+    heal(world, Link::Smtp, before, during).await;
+}
+
+/// F60: nobody knows what became of the payments, and nobody guesses.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_gateway_is_away_and_payments_go_on_where_they_were() {
+    let world = world(Link::Gateway).await;
+    let ada = world.customer("ada");
+    let before = submit_some(&world, &ada, 0..4).await;
+    world.set_link(Link::Gateway, Mode::Blackhole);
+    let during = submit_some(&world, &ada, 4..8).await;
+    for booking in &during {
+        booking
+            .wait_for("unknown", secs(15), |state| state.phase() == "unknown")
+            .await;
+    }
+    sleep(SILENT).await;
+    world.set_link(Link::Gateway, Mode::Cut);
+    sleep(REFUSING).await;
+    heal(world, Link::Gateway, before, during).await;
+}
+
+/// F3, I8: without a confirm there is no 202.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_broker_is_away_and_nothing_is_accepted_that_is_not_kept() {
+    let world = world(Link::Amqp).await;
+    let ada = world.customer("ada");
+    let before = submit_some(&world, &ada, 0..4).await;
+    for booking in &before {
+        booking.until("completed").await;
+    }
+    let show = world.show("evening");
+    let mut keys = Vec::new();
+    for (mode, how_long) in [(Mode::Blackhole, SILENT), (Mode::Cut, REFUSING)] {
+        world.set_link(Link::Amqp, mode);
+        let until = Instant::now() + how_long;
+        while Instant::now() < until {
+            let key = new_key();
+            let seats = fixture::seats();
+            let order = Order::of(&show, &[seats[8 + keys.len()].as_str()]).paid_with(VISA);
+            let begun = Instant::now();
+            let answer = ada.submit(&key, order.clone()).await.unwrap();
+            assert_eq!(
+                (answer.status.as_u16(), answer.code()),
+                (503, "overloaded"),
+                "{}",
+                answer.body
+            );
+            assert!(
+                begun.elapsed() < secs(4),
+                "an answer in time: {:?}",
+                begun.elapsed()
+            );
+            keys.push((key, order));
+            sleep(Duration::from_millis(500)).await;
+        }
+        // What is known is still shown.
+        assert_eq!(before[0].state().await.status(), "completed");
+    }
+    world.set_link(Link::Amqp, Mode::Pass);
+    // The same keys again: whatever the silence swallowed is carried out once.
+    let during = join_all(
+        keys.iter()
+            .map(|(key, order)| ada.book_with(key, order.clone())),
+    )
+    .await;
+    heal(world, Link::Amqp, before, during).await;
+}
+
+async fn world(link: Link) -> World {
+    World::setup()
+        .show(Show::named("evening"))
+        .through(link)
+        .start()
+        .await
+}
+
+/// One seat each, paid at once.
+async fn submit_some(
+    world: &World,
+    customer: &Customer,
+    seats: std::ops::Range<usize>,
+) -> Vec<Booking> {
+    let (show, all) = (world.show("evening"), fixture::seats());
+    join_all(seats.map(|seat| {
+        let order = Order::of(&show, &[all[seat].as_str()]).paid_with(VISA);
+        customer.book(order)
+    }))
+    .await
+}
+
+/// Lets everything flow again: all of it ends well, and nothing waits for a person.
+async fn heal(world: World, link: Link, before: Vec<Booking>, during: Vec<Booking>) {
+    world.set_link(link, Mode::Pass);
+    for booking in before.iter().chain(&during) {
+        booking.until("completed").await;
+        world.mail(booking.id, "confirmation").await;
+    }
+    wait_until("no message is parked", secs(1), async || {
+        books::count(&world.db, "parked_messages").await == 0
+    })
+    .await;
+    world.finish().await;
+}
