@@ -103,6 +103,13 @@ fn run_tests(
         "BOXOFFICE_TEST_BIN_DIR".to_owned(),
         programs.folder().display().to_string(),
     );
+    if given.amqp.is_none() {
+        let ctl = servers::rabbitmqctl(stack)?;
+        environment.insert(
+            "BOXOFFICE_TEST_RABBITMQCTL".to_owned(),
+            ctl.display().to_string(),
+        );
+    }
     stack.remember_env(&environment)?;
     if given.mongodb.is_none() {
         product::initiate_replica_set(stack, programs, &servers.mongodb)?;

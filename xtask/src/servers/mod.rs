@@ -111,3 +111,8 @@ pub(crate) fn start(stack: &Stack, given: &Given, scope: Scope) -> anyhow::Resul
 fn join<T>(thread: thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().ok().context("a start-up thread panicked")?
 }
+
+/// The script that calls `rabbitmqctl` for the stack's own broker.
+pub(crate) fn rabbitmqctl(stack: &Stack) -> anyhow::Result<std::path::PathBuf> {
+    rabbitmq::ctl(stack)
+}

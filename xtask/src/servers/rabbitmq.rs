@@ -7,8 +7,8 @@
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use crate::ui;
 
 const READY_MAX: Duration = Duration::from_secs(120);
 const EPMD_READY_MAX: Duration = Duration::from_secs(20);
+const RABBITMQCTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const PLUGINS: &str = "[rabbitmq_management,rabbitmq_prometheus].\n";
 /// Bound to this machine; schedulers sleep instead of spinning, because the cores are shared.
 const ERLANG_ARGUMENTS: &str =
@@ -45,6 +46,7 @@ pub(super) fn start(stack: &Stack) -> anyhow::Result<Broker> {
     // Exists, so that the machine's own /etc/rabbitmq/rabbitmq-env.conf is not read.
     fs::write(conf.join("rabbitmq-env.conf"), "")?;
 
+    write_ctl(stack, &conf, &data)?;
     start_epmd(stack)?;
     let mut command = command(stack, &conf, &data);
     stack.start(
@@ -65,6 +67,27 @@ pub(super) fn start(stack: &Stack) -> anyhow::Result<Broker> {
         amqp: format!("amqp://{credentials}@{}", stack.address(Port::Amqp)),
         management,
     })
+}
+
+/// Where the script lies that calls `rabbitmqctl` for the stack's broker.
+pub(crate) fn ctl(stack: &Stack) -> anyhow::Result<PathBuf> {
+    Ok(stack.folder.conf("rabbitmq")?.join("rabbitmqctl"))
+}
+
+/// `rabbitmqctl` finds a private broker only with its settings around it.
+fn write_ctl(stack: &Stack, conf: &Path, data: &Path) -> anyhow::Result<()> {
+    let mut script = String::from("#!/bin/sh\n");
+    for (name, value) in command(stack, conf, data).get_envs() {
+        if let Some(value) = value {
+            let value = value.to_string_lossy().replace('\'', "'\\''");
+            script.push_str(&format!("export {}='{value}'\n", name.to_string_lossy()));
+        }
+    }
+    script.push_str(&format!("exec {RABBITMQCTL} \"$@\"\n"));
+    let path = ctl(stack)?;
+    write_private(&path, &script)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+    Ok(())
 }
 
 fn command(stack: &Stack, conf: &Path, data: &Path) -> Command {
