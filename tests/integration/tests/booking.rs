@@ -1,5 +1,10 @@
 //! From a click to tickets in the mailbox, and every polite "no" on the way.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_integration::{
     Booking, Order, Roles, Show, State, World, customer::new_key, eventually, fixture, secs,
 };

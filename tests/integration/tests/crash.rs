@@ -1,6 +1,11 @@
 //! kill -9, at random moments of a rush. Whatever was accepted ends, no seat is sold twice, and every cent is
 //! where the books say.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_integration::{
     Crowd, Roles, Show, World, eventually, private_broker::PrivateBroker, secs,
 };

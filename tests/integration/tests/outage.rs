@@ -1,6 +1,11 @@
 //! A service is away for a while: first silent, then refusing. Nothing is parked, nothing is lost, and when it
 //! is back everything ends by itself.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_integration::{
     Booking, Customer, Link, Mode, Order, Show, World, books, customer::new_key, fixture, secs,
     wait_until,

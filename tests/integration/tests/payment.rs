@@ -1,5 +1,10 @@
 //! Money: every way in which a payment goes well, badly, late, or nobody knows how.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_contracts::Role;
 use boxoffice_integration::{
     Booking, Customer, Order, Show, State, World, customer::new_key, fixture, secs, wait_until,

@@ -1,5 +1,10 @@
 //! Messages that nobody of ours sends: each is kept with its reason, and its neighbours don't notice.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_contracts::{BookingId, MessageId};
 use boxoffice_integration::{Order, Show, World, books, fixture, secs, wait_until};
 use boxoffice_runtime::parked;

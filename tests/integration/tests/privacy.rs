@@ -1,5 +1,10 @@
 //! Who a customer is stays where it is needed: in the booking, in the mail and on the ticket.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_integration::{Order, Show, World, books, customer::new_key, eventually, secs};
 use boxoffice_mail_catcher::{Fault, FaultKind};
 use futures::TryStreamExt;

@@ -1,5 +1,10 @@
 //! The on-sale.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests: what fails here fails the test"
+)]
+
 use boxoffice_integration::{Crowd, Show, World, fixture, secs};
 
 #[tokio::test(flavor = "multi_thread")]

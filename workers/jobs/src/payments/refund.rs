@@ -87,7 +87,9 @@ impl Payments {
     ) -> Result<Option<RefundView>, Failure> {
         match self.gateway.list_refunds(intent).await {
             Ok(views) => {
-                let views = views.into_iter().filter(|view| view.refund == Some(refund.id));
+                let views = views
+                    .into_iter()
+                    .filter(|view| view.refund == Some(refund.id));
                 Ok(of_this_try(views.collect(), refund.r#try))
             }
             Err(error) => Err(self.unanswered(error).await),
@@ -114,7 +116,9 @@ impl Payments {
 
 /// Which of the gateway's refunds under one of our ids belongs to this try. Each earlier try has failed there.
 fn of_this_try(mut views: Vec<RefundView>, r#try: u16) -> Option<RefundView> {
-    let standing = views.iter().position(|view| view.status != RefundStatus::Failed);
+    let standing = views
+        .iter()
+        .position(|view| view.status != RefundStatus::Failed);
     match standing {
         Some(at) => Some(views.swap_remove(at)),
         None if views.len() >= usize::from(r#try) => views.pop(),
