@@ -7,6 +7,7 @@ mod import;
 mod keys;
 mod migrate;
 mod mongo;
+mod parked;
 mod process;
 mod token;
 mod topology;
@@ -27,6 +28,7 @@ pub(crate) enum Command {
     All(worker::All),
     Migrate(migrate::Arguments),
     Topology(topology::Arguments),
+    Parked(parked::Arguments),
     Mongo(mongo::Arguments),
     Import(import::Arguments),
     Token(token::Arguments),
@@ -43,6 +45,7 @@ pub(crate) async fn run(command: Command, settings: Settings) -> Result<ExitCode
         Command::All(arguments) => worker::all(arguments, settings).await,
         Command::Migrate(arguments) => migrate::run(arguments, settings).await,
         Command::Topology(arguments) => topology::run(arguments, settings).await,
+        Command::Parked(arguments) => parked::run(arguments, settings).await,
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Token(arguments) => token::run(arguments, &settings),
