@@ -23,7 +23,11 @@ use url::Url;
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Lists are separated by commas in the environment.
-const LISTS: [&str; 2] = ["api.webhook.secrets", "api.token.public_keys"];
+const LISTS: [&str; 3] = [
+    "amqp.retry_delays_ms",
+    "api.token.public_keys",
+    "api.webhook.secrets",
+];
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
