@@ -53,6 +53,14 @@ impl Services {
         let documents = mongo::connect(&settings.mongodb.url, &settings.mongodb.database, name)
             .await
             .context("mongodb.url")?;
+        // Bookings go on without their documents, so this is no reason not to start; but it has a name.
+        if !mongo::is_up(&documents).await {
+            let url = boxoffice_runtime::config::redacted(&settings.mongodb.url);
+            tracing::warn!(
+                mongodb.url = url,
+                "mongodb has no primary: documents wait for it"
+            );
+        }
         Ok(Self {
             settings,
             db,

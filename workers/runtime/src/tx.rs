@@ -6,6 +6,7 @@ use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
     TransactionTrait,
 };
+use std::sync::OnceLock;
 use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,7 @@ pub struct Outgoing {
 pub struct Tx {
     inner: DatabaseTransaction,
     outbox: Vec<Outgoing>,
+    now: OnceLock<Instant>,
 }
 
 impl Tx {
@@ -31,6 +33,7 @@ impl Tx {
         Self {
             inner,
             outbox: Vec::new(),
+            now: OnceLock::new(),
         }
     }
 
@@ -40,16 +43,21 @@ impl Tx {
         &self.inner
     }
 
-    /// The database's clock, in UTC. Read it after the locks are taken: it decides what is due.
+    /// The database's clock, in UTC. Ask for it after the locks are taken: it decides what is due.
+    ///
+    /// It is read once: all that is committed together happens at one instant.
     ///
     /// # Errors
     /// When the database can't be asked.
     pub async fn now(&self) -> Result<Instant, Failure> {
+        if let Some(now) = self.now.get() {
+            return Ok(*now);
+        }
         let ask = Statement::from_string(DbBackend::MySql, "SELECT UTC_TIMESTAMP(6)");
         let row = self.inner.query_one_raw(ask).await?;
         let row = row.ok_or_else(|| sea_orm::DbErr::RecordNotFound("UTC_TIMESTAMP".to_owned()))?;
         let naive: chrono::NaiveDateTime = row.try_get_by_index(0)?;
-        Ok(naive.and_utc())
+        Ok(*self.now.get_or_init(|| naive.and_utc()))
     }
 
     /// Sends `message`, caused by the delivery with the envelope `cause`, when the transaction has committed.
