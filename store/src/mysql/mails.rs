@@ -92,6 +92,9 @@ impl MailState {
     }
 }
 
+/// Ends the detail of a superseded mail that was attempted before: whether it was sent is not known.
+pub const MAYBE_SENT: &str = "may have been sent";
+
 /// Who sends a mail, and until when that is believed. The message that orders it is the holder: its own
 /// redelivery goes on at once, another order for the same mail waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +108,8 @@ pub struct Lease {
 pub struct Mail {
     /// Another order is about to send it.
     pub busy: bool,
+    /// Somebody began to send it before and left no word: a server may have it.
+    pub attempted: bool,
     pub state: MailState,
     /// As it was first given; a changed domain does not change it.
     pub message_id: String,
@@ -162,6 +167,7 @@ pub async fn begin(
     }
     Ok(Mail {
         busy,
+        attempted: row.lease_id.is_some(),
         state: MailState::from_text(&row.state)?,
         message_id: row.message_id,
         created_at: row.created_at,

@@ -154,7 +154,12 @@ impl Call for SendMail {
         };
         if !still_true(order.template, order.revision, &facts.booking, now) {
             let status = facts.booking.status.as_str();
-            mails::settle(tx.db(), key, MailState::Superseded, Some(status), now).await?;
+            let detail = if mail.attempted {
+                format!("{status}, {}", mails::MAYBE_SENT)
+            } else {
+                status.to_owned()
+            };
+            mails::settle(tx.db(), key, MailState::Superseded, Some(&detail), now).await?;
             return Ok(Intended::Done);
         }
         let (message_id, ordered_at) = (mail.message_id, mail.created_at);
