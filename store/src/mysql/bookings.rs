@@ -148,16 +148,19 @@ pub async fn insert(
     if born.is_empty() {
         return Ok(());
     }
-    let rows = born.iter().map(|(booking, birth)| row::ActiveModel {
-        tenant: Set(birth.owner.tenant.clone()),
-        subject: Set(birth.owner.subject.clone()),
-        request_hash: Set(birth.request_hash.clone()),
-        customer_email: Set(birth.email.clone()),
-        customer_name: Set(birth.name.clone()),
-        customer_locale: Set(birth.locale.clone()),
-        created_at: Set(now),
-        ..state_of(booking, policy, now)
+    let rows = born.iter().map(|(booking, birth)| {
+        Ok(row::ActiveModel {
+            tenant: Set(birth.owner.tenant.clone()),
+            subject: Set(birth.owner.subject.clone()),
+            request_hash: Set(birth.request_hash.clone()),
+            customer_email: Set(birth.email.clone()),
+            customer_name: Set(birth.name.clone()),
+            customer_locale: Set(birth.locale.clone()),
+            created_at: Set(now),
+            ..state_of(booking, policy, now)?
+        })
     });
+    let rows: Vec<row::ActiveModel> = rows.collect::<Result<_, DbErr>>()?;
     row::Entity::insert_many(rows)
         .exec_without_returning(db)
         .await?;
@@ -179,16 +182,19 @@ pub async fn update(
     }
     // One statement for all: the rows exist, so only the update half ever runs. What is written at birth
     // has no default and gets a filler that the update half does not touch.
-    let rows = bookings.iter().map(|booking| row::ActiveModel {
-        tenant: Set(String::new()),
-        subject: Set(String::new()),
-        request_hash: Set(vec![0; 32]),
-        customer_email: Set(String::new()),
-        customer_name: Set(String::new()),
-        customer_locale: Set(String::new()),
-        created_at: Set(now),
-        ..state_of(booking, policy, now)
+    let rows = bookings.iter().map(|booking| {
+        Ok(row::ActiveModel {
+            tenant: Set(String::new()),
+            subject: Set(String::new()),
+            request_hash: Set(vec![0; 32]),
+            customer_email: Set(String::new()),
+            customer_name: Set(String::new()),
+            customer_locale: Set(String::new()),
+            created_at: Set(now),
+            ..state_of(booking, policy, now)?
+        })
     });
+    let rows: Vec<row::ActiveModel> = rows.collect::<Result<_, DbErr>>()?;
     let changes = OnConflict::column(row::Column::Id)
         .update_columns([
             row::Column::Status,
@@ -230,12 +236,14 @@ pub async fn postpone(
 }
 
 /// The columns that are derived from the saga's state, in one place.
-fn state_of(booking: &Booking, policy: &Policy, now: Instant) -> row::ActiveModel {
+fn state_of(booking: &Booking, policy: &Policy, now: Instant) -> Result<row::ActiveModel, DbErr> {
     let held = matches!(
         booking.status,
         boxoffice_saga::Status::Held | boxoffice_saga::Status::Authorizing(_)
     );
-    row::ActiveModel {
+    let saga = serde_json::to_value(booking)
+        .map_err(|error| DbErr::Type(format!("bookings.saga: {error}")))?;
+    Ok(row::ActiveModel {
         id: Set(booking.id.0),
         show_id: Set(booking.show_id.0),
         status: Set(booking.status.as_str().to_owned()),
@@ -253,10 +261,10 @@ fn state_of(booking: &Booking, policy: &Policy, now: Instant) -> row::ActiveMode
             .filter(|_| held)
             .map(|hold| hold.expires_at)),
         wake_at: Set(booking.wake_at(policy)),
-        saga: Set(serde_json::to_value(booking).unwrap_or_default()),
+        saga: Set(saga),
         updated_at: Set(now),
         ..Default::default()
-    }
+    })
 }
 
 /// One decision, as it is kept for ever.

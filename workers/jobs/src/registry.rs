@@ -4,6 +4,7 @@ use crate::{
     gateway::Gateway,
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
+    parked,
     payments::{Payments, PaymentsPolicy},
     reservations::{Layouts, Reservations},
     tickets::{RenderTickets, TicketsConfig},
@@ -47,13 +48,13 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         mail,
     } = context;
     let layouts = Layouts::default();
-    Ok(Workers::new(broker, &db)
+    let workers = Workers::new(broker, &db)
         .sweep(HoldExpiry {
             policy: saga.clone(),
             layouts: layouts.clone(),
         })
-        .call(SendMail::new(documents.clone(), mail)?)
-        .file_parked()
+        .call(SendMail::new(documents.clone(), mail)?);
+    Ok(parked::register(workers)
         .call(Payments::new(
             db.clone(),
             gateway,
