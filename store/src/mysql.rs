@@ -12,6 +12,7 @@ pub mod mails;
 pub mod operations;
 pub mod positions;
 pub mod refunds;
+pub(crate) mod rows;
 pub mod show_facts;
 pub mod shows;
 pub mod status;

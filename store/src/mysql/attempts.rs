@@ -1,10 +1,9 @@
 //! Attempts to pay: successive confirms of an intent. Guarded by the lock of their intent.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Currency, Instant, Money};
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, QueryOrder, QuerySelect, Set,
-    entity::prelude::*,
-    sea_query::{Expr, OnConflict},
+    ConnectionTrait, DbErr, EntityTrait, Set, entity::prelude::*, sea_query::OnConflict,
 };
 use std::fmt;
 
@@ -68,6 +67,15 @@ impl AttemptState {
             Self::Declined => "declined",
             Self::Authorized => "authorized",
             Self::Voided => "voided",
+        }
+    }
+
+    /// Whether an answer of the gateway is still to come.
+    #[must_use]
+    pub const fn is_unfinished(self) -> bool {
+        match self {
+            Self::Ordered | Self::Unknown | Self::ActionRequired => true,
+            Self::Declined | Self::Authorized | Self::Voided => false,
         }
     }
 }
@@ -138,101 +146,65 @@ pub async fn insert_attempts(
     let keep = OnConflict::new()
         .update_column(row::Column::BookingId)
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(keep)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(keep)).await
 }
 
-/// One attempt. Locks nothing; it changes only under the lock of its intent.
+/// All attempts of these bookings. Locks nothing; they change only under the locks of their intents.
 ///
 /// # Errors
 /// When the database refuses or holds what was never written.
-pub async fn find(
+pub async fn of_bookings(
     db: &impl ConnectionTrait,
-    booking: BookingId,
-    attempt: u16,
-) -> Result<Option<Attempt>, DbErr> {
-    row::Entity::find_by_id((booking.0, attempt))
-        .one(db)
-        .await?
-        .map(from_row)
-        .transpose()
-}
-
-/// The booking's last attempt. Locks nothing; it changes only under the lock of its intent.
-///
-/// # Errors
-/// When the database refuses or holds what was never written.
-pub async fn find_last(
-    db: &impl ConnectionTrait,
-    booking: BookingId,
-) -> Result<Option<Attempt>, DbErr> {
+    bookings: &[BookingId],
+) -> Result<Vec<Attempt>, DbErr> {
+    if bookings.is_empty() {
+        return Ok(Vec::new());
+    }
     row::Entity::find()
-        .filter(row::Column::BookingId.eq(booking.0))
-        .order_by_desc(row::Column::Attempt)
-        .limit(1)
-        .one(db)
+        .filter(row::Column::BookingId.is_in(rows::padded(bookings.iter().map(|id| id.0))))
+        .all(db)
         .await?
+        .into_iter()
         .map(from_row)
-        .transpose()
+        .collect()
 }
 
-/// Writes what was learned of an attempt. The caller holds the lock of its intent.
+/// Writes what was learned of attempts. The caller holds the locks of their intents.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn save(db: &impl ConnectionTrait, attempt: &Attempt, now: Instant) -> Result<(), DbErr> {
-    let changes = row::ActiveModel {
+pub async fn save(
+    db: &impl ConnectionTrait,
+    attempts: &[Attempt],
+    now: Instant,
+) -> Result<(), DbErr> {
+    // The rows exist, so only the update half ever runs; what it doesn't touch is repeated or a filler.
+    let rows = attempts.iter().map(|attempt| row::ActiveModel {
+        booking_id: Set(attempt.booking.0),
+        attempt: Set(attempt.number),
+        generation: Set(attempt.generation),
+        method: Set(attempt.method.clone()),
         state: Set(attempt.state.as_str().to_owned()),
         code: Set(attempt.code.clone()),
         authorized_minor: Set(attempt.authorized.map(|money| money.minor)),
         authorized_currency: Set(attempt.authorized.map(|m| m.currency.as_str().to_owned())),
         client_secret: Set(attempt.client_secret.clone()),
         action_url: Set(attempt.action_url.clone()),
+        created_at: Set(now),
         updated_at: Set(now),
-        ..Default::default()
-    };
-    row::Entity::update_many()
-        .set(changes)
-        .filter(row::Column::BookingId.eq(attempt.booking.0))
-        .filter(row::Column::Attempt.eq(attempt.number))
-        .exec(db)
-        .await?;
-    Ok(())
-}
-
-/// Ends the unfinished attempts of an intent that was closed, and forgets how they could have been finished.
-/// The caller holds the lock of that intent.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn void_unfinished(
-    db: &impl ConnectionTrait,
-    booking: BookingId,
-    generation: u16,
-    now: Instant,
-) -> Result<(), DbErr> {
-    let unfinished = [
-        AttemptState::Ordered,
-        AttemptState::Unknown,
-        AttemptState::ActionRequired,
-    ];
-    row::Entity::update_many()
-        .col_expr(
+    });
+    let changes = OnConflict::new()
+        .update_columns([
             row::Column::State,
-            Expr::value(AttemptState::Voided.as_str()),
-        )
-        .col_expr(row::Column::ClientSecret, Expr::value(None::<String>))
-        .col_expr(row::Column::ActionUrl, Expr::value(None::<String>))
-        .col_expr(row::Column::UpdatedAt, Expr::value(now))
-        .filter(row::Column::BookingId.eq(booking.0))
-        .filter(row::Column::Generation.eq(generation))
-        .filter(row::Column::State.is_in(unfinished.map(AttemptState::as_str)))
-        .exec(db)
-        .await?;
-    Ok(())
+            row::Column::Code,
+            row::Column::AuthorizedMinor,
+            row::Column::AuthorizedCurrency,
+            row::Column::ClientSecret,
+            row::Column::ActionUrl,
+            row::Column::UpdatedAt,
+        ])
+        .to_owned();
+    rows::insert(db, rows, Some(changes)).await
 }
 
 fn from_row(row: row::Model) -> Result<Attempt, DbErr> {

@@ -1,5 +1,6 @@
 //! Bookings and the log of every decision about them.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Instant, Owner};
 use boxoffice_saga::{Booking, Policy};
 use sea_orm::{
@@ -102,7 +103,7 @@ pub async fn lock(
     let rows: Vec<(Uuid, Json)> = row::Entity::find()
         .select_only()
         .columns([row::Column::Id, row::Column::Saga])
-        .filter(row::Column::Id.is_in(ids.iter().map(|id| id.0)))
+        .filter(row::Column::Id.is_in(rows::padded(ids.iter().map(|id| id.0))))
         .order_by_asc(row::Column::Id)
         .lock_exclusive()
         .into_tuple()
@@ -161,10 +162,7 @@ pub async fn insert(
         })
     });
     let rows: Vec<row::ActiveModel> = rows.collect::<Result<_, DbErr>>()?;
-    row::Entity::insert_many(rows)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, None).await
 }
 
 /// Writes the state of bookings that exist and are locked by this transaction.
@@ -211,11 +209,7 @@ pub async fn update(
             row::Column::UpdatedAt,
         ])
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(changes)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(changes)).await
 }
 
 /// Moves the time of a row that is due and whose state says nothing new.
@@ -302,8 +296,5 @@ pub async fn append_events(db: &impl ConnectionTrait, events: &[Event]) -> Resul
         code: Set(event.code.map(str::to_owned)),
         effects: Set(serde_json::json!(event.effects)),
     });
-    event_row::Entity::insert_many(rows)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, None).await
 }

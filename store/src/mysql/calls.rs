@@ -1,5 +1,6 @@
 //! Keys of calls to the gateway: each is committed before the call that carries it.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Instant};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, ExprTrait, Set,
@@ -73,38 +74,47 @@ pub struct KeyUse {
     pub outcome: CallOutcome,
 }
 
-/// All keys of a booking. Locks nothing; they change only under the lock of the booking's intent.
+/// All keys of these bookings. Locks nothing; they change only under the locks of the bookings' intents.
 ///
 /// # Errors
 /// When the database refuses or holds what was never written.
-pub async fn of_booking(
+pub async fn of_bookings(
     db: &impl ConnectionTrait,
-    booking: BookingId,
-) -> Result<Vec<KeyUse>, DbErr> {
-    let rows = row::Entity::find()
-        .filter(row::Column::BookingId.eq(booking.0))
+    bookings: &[BookingId],
+) -> Result<Vec<(BookingId, KeyUse)>, DbErr> {
+    if bookings.is_empty() {
+        return Ok(Vec::new());
+    }
+    row::Entity::find()
+        .filter(row::Column::BookingId.is_in(rows::padded(bookings.iter().map(|id| id.0))))
         .all(db)
-        .await?;
-    rows.into_iter().map(from_row).collect()
+        .await?
+        .into_iter()
+        .map(|row| Ok((BookingId(row.booking_id), from_row(row)?)))
+        .collect()
 }
 
-/// Announces calls, each a key with its operation. A key that was used keeps its age and last outcome.
+/// A call that is going to be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Announced {
+    pub booking: BookingId,
+    pub key: String,
+    pub operation: &'static str,
+}
+
+/// Announces calls. A key that was used keeps its age and last outcome.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn announce(
     db: &impl ConnectionTrait,
-    booking: BookingId,
-    keys: &[(&str, &'static str)],
+    calls: &[Announced],
     now: Instant,
 ) -> Result<(), DbErr> {
-    if keys.is_empty() {
-        return Ok(());
-    }
-    let rows = keys.iter().map(|(key, operation)| row::ActiveModel {
-        idempotency_key: Set((*key).to_owned()),
-        booking_id: Set(booking.0),
-        operation: Set((*operation).to_owned()),
+    let rows = calls.iter().map(|call| row::ActiveModel {
+        idempotency_key: Set(call.key.clone()),
+        booking_id: Set(call.booking.0),
+        operation: Set(call.operation.to_owned()),
         first_called_at: Set(now),
         last_called_at: Set(now),
         calls: Set(1),
@@ -114,11 +124,7 @@ pub async fn announce(
         .update_column(row::Column::LastCalledAt)
         .value(row::Column::Calls, Expr::col(row::Column::Calls).add(1))
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(again)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(again)).await
 }
 
 /// Records how calls ended: one statement per kind of ending.
@@ -140,7 +146,7 @@ pub async fn conclude(
         }
         row::Entity::update_many()
             .col_expr(row::Column::Outcome, Expr::value(outcome.as_str()))
-            .filter(row::Column::IdempotencyKey.is_in(keys))
+            .filter(row::Column::IdempotencyKey.is_in(rows::padded(keys)))
             .exec(db)
             .await?;
     }

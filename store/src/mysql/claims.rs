@@ -1,5 +1,6 @@
 //! Claims on seats and counters of admissions. A free seat has no row; the primary key decides.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, SeatId, ShowId};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -91,7 +92,7 @@ fn among(seats: &[SeatKey]) -> Condition {
             any.add(
                 row::Column::ShowId
                     .eq(show.0)
-                    .and(row::Column::SeatId.is_in(seats)),
+                    .and(row::Column::SeatId.is_in(rows::padded(seats))),
             )
         })
 }
@@ -112,10 +113,7 @@ pub async fn insert(db: &impl ConnectionTrait, claims: &[(SeatKey, Claim)]) -> R
         epoch: Set(claim.epoch),
         state: Set(if claim.sold { SOLD } else { HELD }.to_owned()),
     });
-    row::Entity::insert_many(rows)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, None).await
 }
 
 /// Turns claims into sold ones and returns how many rows that were.

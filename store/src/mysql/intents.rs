@@ -2,11 +2,12 @@
 //!
 //! The saga inserts them and marks them `closing`; every other change is the payments worker's.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Currency, Instant, MessageId, Money};
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, QueryOrder, QuerySelect, Set,
+    Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryOrder, QuerySelect, Set,
     entity::prelude::*,
-    sea_query::{Expr, OnConflict},
+    sea_query::{CaseStatement, Expr, OnConflict},
 };
 
 pub mod row {
@@ -144,11 +145,7 @@ pub async fn insert_intents(
     let keep = OnConflict::new()
         .update_column(row::Column::BookingId)
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(keep)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(keep)).await
 }
 
 /// Marks the open intents of these bookings as closing. Locks their rows.
@@ -169,30 +166,34 @@ pub async fn mark_closing(
             Expr::value(IntentState::Closing.as_str()),
         )
         .col_expr(row::Column::UpdatedAt, Expr::value(now))
-        .filter(row::Column::BookingId.is_in(bookings.iter().map(|id| id.0)))
+        .filter(row::Column::BookingId.is_in(rows::padded(bookings.iter().map(|id| id.0))))
         .filter(row::Column::State.eq(IntentState::Open.as_str()))
         .exec(db)
         .await?;
     Ok(())
 }
 
-/// The booking's intent of the last generation. Locks its row until the transaction ends.
+/// All intents of these bookings. Locks their rows, in the order of their keys, until the transaction ends.
 ///
 /// # Errors
 /// When the database refuses or holds what was never written.
-pub async fn lock_current(
+pub async fn lock_of_bookings(
     db: &impl ConnectionTrait,
-    booking: BookingId,
-) -> Result<Option<Intent>, DbErr> {
+    bookings: &[BookingId],
+) -> Result<Vec<Intent>, DbErr> {
+    if bookings.is_empty() {
+        return Ok(Vec::new());
+    }
     row::Entity::find()
-        .filter(row::Column::BookingId.eq(booking.0))
-        .order_by_desc(row::Column::Generation)
-        .limit(1)
+        .filter(row::Column::BookingId.is_in(rows::padded(bookings.iter().map(|id| id.0))))
+        .order_by_asc(row::Column::BookingId)
+        .order_by_asc(row::Column::Generation)
         .lock_exclusive()
-        .one(db)
+        .all(db)
         .await?
+        .into_iter()
         .map(from_row)
-        .transpose()
+        .collect()
 }
 
 /// The intent of this generation. Locks its row until the transaction ends.
@@ -228,46 +229,84 @@ pub async fn find_by_gateway_id(
         .transpose()
 }
 
-/// Writes everything of an intent that may change. The caller holds its lock.
+/// Writes everything of these intents that may change. The caller holds their locks.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn save(db: &impl ConnectionTrait, intent: &Intent, now: Instant) -> Result<(), DbErr> {
-    let changes = row::ActiveModel {
+pub async fn save(
+    db: &impl ConnectionTrait,
+    intents: &[Intent],
+    now: Instant,
+) -> Result<(), DbErr> {
+    // The rows exist, so only the update half ever runs; what it doesn't touch is repeated or a filler.
+    let rows = intents.iter().map(|intent| row::ActiveModel {
+        booking_id: Set(intent.booking.0),
+        generation: Set(intent.generation),
         intent_id: Set(intent.gateway_id.clone()),
         state: Set(intent.state.as_str().to_owned()),
+        amount_minor: Set(intent.amount.minor),
+        currency: Set(intent.amount.currency.as_str().to_owned()),
         captured_minor: Set(intent.captured_minor),
         refunded_outside_minor: Set(intent.refunded_outside_minor),
         capture_try: Set(intent.capture_try),
         cancel_try: Set(intent.cancel_try),
         lease_id: Set(intent.lease.map(|lease| lease.holder.0)),
         leased_until: Set(intent.lease.map(|lease| lease.until)),
+        created_at: Set(now),
         updated_at: Set(now),
-        ..Default::default()
-    };
-    row::Entity::update_many()
-        .set(changes)
-        .filter(row::Column::BookingId.eq(intent.booking.0))
-        .filter(row::Column::Generation.eq(intent.generation))
-        .exec(db)
-        .await?;
-    Ok(())
+    });
+    let changes = OnConflict::new()
+        .update_columns([
+            row::Column::IntentId,
+            row::Column::State,
+            row::Column::CapturedMinor,
+            row::Column::RefundedOutsideMinor,
+            row::Column::CaptureTry,
+            row::Column::CancelTry,
+            row::Column::LeaseId,
+            row::Column::LeasedUntil,
+            row::Column::UpdatedAt,
+        ])
+        .to_owned();
+    rows::insert(db, rows, Some(changes)).await
 }
 
-/// Keeps the gateway's id of an intent that has none yet. Locks its row.
+/// The gateway's id of an intent that has none yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGatewayId {
+    pub booking: BookingId,
+    pub generation: u16,
+    pub gateway_id: String,
+}
+
+/// Keeps the gateway's ids of intents that have none yet. Locks their rows, in the order of their keys.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn keep_gateway_id(
+pub async fn keep_gateway_ids(
     db: &impl ConnectionTrait,
-    booking: BookingId,
-    generation: u16,
-    gateway_id: &str,
+    mut ids: Vec<NewGatewayId>,
 ) -> Result<(), DbErr> {
+    ids.sort_unstable_by_key(|new| (new.booking, new.generation));
+    let Some(last) = ids.last() else {
+        return Ok(());
+    };
+    // Padded like a list of keys: the last branch of a CASE that fits is never reached twice.
+    let last = last.clone();
+    ids.resize(ids.len().next_power_of_two(), last);
+    let named = |new: &NewGatewayId| {
+        let (booking, generation) = (row::Column::BookingId, row::Column::Generation);
+        booking.eq(new.booking.0).and(generation.eq(new.generation))
+    };
+    let id = ids.iter().fold(CaseStatement::new(), |case, new| {
+        case.case(named(new), new.gateway_id.as_str())
+    });
+    let any = ids
+        .iter()
+        .fold(Condition::any(), |any, new| any.add(named(new)));
     row::Entity::update_many()
-        .col_expr(row::Column::IntentId, Expr::value(gateway_id))
-        .filter(row::Column::BookingId.eq(booking.0))
-        .filter(row::Column::Generation.eq(generation))
+        .col_expr(row::Column::IntentId, id.into())
+        .filter(any)
         .filter(row::Column::IntentId.is_null())
         .exec(db)
         .await?;

@@ -1,7 +1,8 @@
 //! The ledger: double entry, the lines of an operation sum to zero, and an operation is posted once.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Instant, Money};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set, sea_query::OnConflict};
+use sea_orm::{ConnectionTrait, DbErr, Set, sea_query::OnConflict};
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -48,32 +49,43 @@ impl Account {
     }
 }
 
-/// Posts `amount` into one account and out of another. Posting an operation again changes nothing.
+/// An amount that goes into one account and out of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posting {
+    /// Names the operation: it is posted once.
+    pub operation_key: String,
+    pub booking: BookingId,
+    pub into: Account,
+    pub out_of: Account,
+    pub amount: Money,
+}
+
+/// Posts these. Posting an operation again changes nothing.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn post(
     db: &impl ConnectionTrait,
-    operation_key: &str,
-    booking: BookingId,
-    (into, out_of): (Account, Account),
-    amount: Money,
+    postings: &[Posting],
     now: Instant,
 ) -> Result<(), DbErr> {
-    let line = |account: Account, minor: i64| row::ActiveModel {
-        operation_key: Set(operation_key.to_owned()),
+    let line = |posting: &Posting, account: Account, minor: i64| row::ActiveModel {
+        operation_key: Set(posting.operation_key.clone()),
         account: Set(account.as_str().to_owned()),
-        booking_id: Set(booking.0),
+        booking_id: Set(posting.booking.0),
         amount_minor: Set(minor),
-        currency: Set(amount.currency.as_str().to_owned()),
+        currency: Set(posting.amount.currency.as_str().to_owned()),
         at: Set(now),
     };
+    let rows = postings.iter().flat_map(|posting| {
+        let minor = posting.amount.minor;
+        [
+            line(posting, posting.into, minor),
+            line(posting, posting.out_of, -minor),
+        ]
+    });
     let keep = OnConflict::new()
         .update_column(row::Column::OperationKey)
         .to_owned();
-    row::Entity::insert_many([line(into, amount.minor), line(out_of, -amount.minor)])
-        .on_conflict(keep)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(keep)).await
 }

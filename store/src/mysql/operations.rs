@@ -1,7 +1,8 @@
 //! Outcomes of customers' commands.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Code, Instant, OperationId};
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Set, sea_query::OnConflict};
+use sea_orm::{ConnectionTrait, DbErr, Set, sea_query::OnConflict};
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -61,9 +62,5 @@ pub async fn save(db: &impl ConnectionTrait, operations: &[Operation]) -> Result
             row::Column::At,
         ])
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(changes)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(changes)).await
 }

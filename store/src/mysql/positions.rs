@@ -1,5 +1,6 @@
 //! Positions: one seat or admission of a booking.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, SeatId, ShowId};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QueryFilter, Set, entity::prelude::*,
@@ -54,7 +55,7 @@ pub async fn of_bookings(
         return Ok(Vec::new());
     }
     let rows = row::Entity::find()
-        .filter(row::Column::BookingId.is_in(ids.iter().map(|id| id.0)))
+        .filter(row::Column::BookingId.is_in(rows::padded(ids.iter().map(|id| id.0))))
         .all(db)
         .await?;
     rows.into_iter().map(place).collect()
@@ -99,9 +100,5 @@ pub async fn save(db: &impl ConnectionTrait, places: &[Place]) -> Result<(), DbE
     let changes = OnConflict::columns([row::Column::BookingId, row::Column::No])
         .update_columns([row::Column::RetainedMinor, row::Column::Live])
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(changes)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(changes)).await
 }

@@ -2,6 +2,7 @@
 //!
 //! Guarded by the lock of the intent that was captured.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Currency, Instant, Money, OperationId, RefundId};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, Set, entity::prelude::*, sea_query::OnConflict,
@@ -112,11 +113,7 @@ pub async fn insert_refunds(
         updated_at: Set(now),
     });
     let keep = OnConflict::new().update_column(row::Column::Id).to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(keep)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(keep)).await
 }
 
 /// All refunds of a booking, oldest first. Locks nothing; they change only under the lock of the intent.

@@ -1,5 +1,6 @@
 //! The life of tickets as the saga orders it: issued, scanned, void.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Instant, ShowId, TicketId};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, Set,
@@ -67,11 +68,7 @@ pub async fn issue(
     let unchanged = OnConflict::column(row::Column::Id)
         .value(row::Column::Id, Expr::col(row::Column::Id))
         .to_owned();
-    row::Entity::insert_many(rows)
-        .on_conflict(unchanged)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    rows::insert(db, rows, Some(unchanged)).await
 }
 
 /// Voids the issued tickets of these positions and returns how many. A scanned one stays as it is.
@@ -88,7 +85,7 @@ pub async fn void(
         .col_expr(row::Column::State, Expr::value(VOID))
         .col_expr(row::Column::VoidedAt, Expr::value(now))
         .filter(row::Column::BookingId.eq(booking.0))
-        .filter(row::Column::Position.is_in(positions.iter().copied()))
+        .filter(row::Column::Position.is_in(rows::padded(positions.iter().copied())))
         .filter(row::Column::State.eq(ISSUED))
         .exec(db)
         .await?;
@@ -108,7 +105,7 @@ pub async fn scanned(
         return Ok(found);
     }
     let rows = row::Entity::find()
-        .filter(row::Column::BookingId.is_in(bookings.iter().map(|id| id.0)))
+        .filter(row::Column::BookingId.is_in(rows::padded(bookings.iter().map(|id| id.0))))
         .lock_exclusive()
         .all(db)
         .await?;

@@ -1,5 +1,6 @@
 //! The world's own view of its vhost: what lies in queues, and messages that nobody of ours would send.
 
+use crate::tap::Tap;
 use boxoffice_contracts::topology::{QUEUES, RetryTier, UNROUTABLE};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
@@ -65,6 +66,11 @@ impl Vhost {
             "{queue}: {confirmed:?}"
         );
         close(channel).await;
+    }
+
+    /// Listens to what goes through the exchanges from now on.
+    pub async fn tap(&self) -> Tap {
+        Tap::open(&self.connection).await
     }
 
     pub async fn close(&self) {

@@ -26,6 +26,7 @@ pub mod proxy;
 pub mod rush;
 pub mod services;
 pub mod setup;
+pub mod tap;
 pub mod wait;
 pub mod world;
 

@@ -127,8 +127,14 @@ impl Call for SendMail {
     type Message = Accepted;
     type Intent = ToSend;
     type Answer = Answer;
+    type Desk = ();
 
-    async fn intend(&self, tx: &mut Tx, job: &Job<Accepted>) -> Result<Intended<ToSend>, Failure> {
+    async fn intend(
+        &self,
+        tx: &mut Tx,
+        (): &mut (),
+        job: &Job<Accepted>,
+    ) -> Result<Intended<ToSend>, Failure> {
         let Accepted::Send(order) = &job.message;
         let key = key(order);
         let message_id = key.message_id(&self.sender.domain);
@@ -211,6 +217,7 @@ impl Call for SendMail {
     async fn record(
         &self,
         tx: &mut Tx,
+        (): &mut (),
         job: &Job<Accepted>,
         answer: Answer,
     ) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! The payments worker: what the saga orders, asked of the gateway, and the answers.
 //!
 //! Every message is three steps. *Intend* locks the booking's intent, takes its lease and commits the keys of
-//! the calls to come; *call* talks to the gateway without a transaction; *record* writes what was learned and
+//! the calls to come, for a batch of messages at once ([`desk`]); *call* talks to the gateway without a transaction; *record* writes what was learned and
 //! answers the saga. A message about an intent that another one calls about waits its turn.
 //!
 //! Safe to run twice: a redelivery finds its own lease and sends the same keys, so the gateway replays what it
@@ -9,7 +9,9 @@
 //! never sent again: then only what the gateway shows decides.
 
 mod attempt;
+mod desk;
 mod drive;
+mod ids;
 mod intend;
 mod keys;
 mod lock;
@@ -32,9 +34,11 @@ use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_store::mysql::{
     attempts::Attempt,
     calls::{self, CallOutcome},
-    intents::{self, Intent},
+    intents::{self, Intent, NewGatewayId},
     refunds::Refund,
 };
+use desk::Desk;
+use ids::Ids;
 use keys::KeyBook;
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use standing::Standing;
@@ -52,6 +56,19 @@ boxoffice_runtime::accepted! {
     }
 }
 
+impl Order {
+    const fn booking(&self) -> BookingId {
+        match self {
+            Self::Authorize(order) => order.booking_id,
+            Self::Reconcile(order) => order.booking_id,
+            Self::Capture(order) => order.booking_id,
+            Self::Void(order) => order.booking_id,
+            Self::Refund(order) => order.booking_id,
+            Self::Webhook(order) => order.booking_id,
+        }
+    }
+}
+
 /// Calls the gateway for bookings.
 #[derive(Debug, Clone)]
 pub struct Payments {
@@ -61,6 +78,7 @@ pub struct Payments {
     /// Deadline of one call.
     call_timeout: Duration,
     policy: PaymentsPolicy,
+    ids: Arc<Ids>,
 }
 
 /// A call that is going to be made: what it is about, as it was under the lock.
@@ -148,6 +166,7 @@ impl Payments {
             gateway,
             call_timeout,
             policy,
+            ids: Arc::default(),
         }
     }
 }
@@ -158,20 +177,36 @@ impl Call for Payments {
     type Intent = Box<Plan>;
     type Answer = Finding;
 
-    async fn intend(&self, tx: &mut Tx, job: &Job<Order>) -> Result<Intended<Box<Plan>>, Failure> {
+    type Desk = Desk;
+
+    async fn open(&self, tx: &Tx, jobs: &[&Job<Order>]) -> Result<Desk, Failure> {
+        let bookings = jobs.iter().map(|job| job.message.booking());
+        Desk::lay(tx, bookings.collect()).await
+    }
+
+    async fn close(&self, tx: &mut Tx, desk: Desk) -> Result<(), Failure> {
+        desk.clear(tx).await
+    }
+
+    async fn intend(
+        &self,
+        tx: &mut Tx,
+        desk: &mut Desk,
+        job: &Job<Order>,
+    ) -> Result<Intended<Box<Plan>>, Failure> {
         let plan = match &job.message {
             Order::Authorize(order) => {
-                self.intend_attempt(tx, job, order.booking_id, order.attempt)
+                self.intend_attempt(tx, desk, job, order.booking_id, order.attempt)
                     .await?
             }
             Order::Reconcile(order) => {
-                self.intend_reconcile(tx, job, order.booking_id, order.attempt)
+                self.intend_reconcile(tx, desk, job, order.booking_id, order.attempt)
                     .await?
             }
-            Order::Capture(order) => self.intend_capture(tx, job, order).await?,
-            Order::Void(order) => self.intend_void(tx, job, order).await?,
-            Order::Refund(order) => self.intend_refund(tx, job, order).await?,
-            Order::Webhook(order) => self.intend_webhook(tx, job, order).await?,
+            Order::Capture(order) => self.intend_capture(tx, desk, job, order).await?,
+            Order::Void(order) => self.intend_void(tx, desk, job, order).await?,
+            Order::Refund(order) => self.intend_refund(tx, desk, job, order).await?,
+            Order::Webhook(order) => self.intend_webhook(tx, desk, job, order).await?,
         };
         Ok(plan.map_or(Intended::Done, |plan| Intended::Call(Box::new(plan))))
     }
@@ -201,8 +236,14 @@ impl Call for Payments {
         }
     }
 
-    async fn record(&self, tx: &mut Tx, job: &Job<Order>, found: Finding) -> Result<(), Failure> {
-        record::record(tx, job, found).await
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        desk: &mut Desk,
+        job: &Job<Order>,
+        found: Finding,
+    ) -> Result<(), Failure> {
+        record::record(tx, desk, job, found).await
     }
 
     async fn probe(&self) -> bool {
@@ -241,10 +282,12 @@ impl Payments {
 
     /// Keeps the gateway's id of an intent before anything is confirmed on it.
     async fn keep_id(&self, intent: &Intent, id: &str) -> Result<(), Failure> {
-        let tx = self.db.begin().await?;
-        intents::keep_gateway_id(&tx, intent.booking, intent.generation, id).await?;
-        tx.commit().await?;
-        Ok(())
+        let new = NewGatewayId {
+            booking: intent.booking,
+            generation: intent.generation,
+            gateway_id: id.to_owned(),
+        };
+        self.ids.keep(&self.db, new).await
     }
 }
 

@@ -85,10 +85,12 @@ impl Call for RenderTickets {
     type Intent = ToRender;
     /// Hash of the stored document, in hex.
     type Answer = String;
+    type Desk = ();
 
     async fn intend(
         &self,
         tx: &mut Tx,
+        (): &mut (),
         job: &Job<Accepted>,
     ) -> Result<Intended<ToRender>, Failure> {
         let Accepted::Render(order) = &job.message;
@@ -129,6 +131,7 @@ impl Call for RenderTickets {
     async fn record(
         &self,
         tx: &mut Tx,
+        (): &mut (),
         job: &Job<Accepted>,
         sha256: String,
     ) -> Result<(), Failure> {

@@ -267,15 +267,20 @@ async fn intend<W: Call>(
     role::repeat(tx.db(), repeated, &mut settlement).await?;
 
     let mut done = Vec::new();
-    for (delivered, job) in new {
-        match worker.intend(&mut tx, &job).await {
-            Ok(Intended::Call(intent)) => calls.push((delivered, job, intent)),
-            Ok(Intended::Done) => done.push(delivered),
-            Err(failure) => {
-                let at = batch.iter().position(|each| Arc::ptr_eq(each, &delivered));
-                return Err(Stopped::Own(at.unwrap_or_default(), failure));
+    if !new.is_empty() {
+        let jobs: Vec<_> = new.iter().map(|(_, job)| job).collect();
+        let mut desk = worker.open(&tx, &jobs).await?;
+        for (delivered, job) in new {
+            match worker.intend(&mut tx, &mut desk, &job).await {
+                Ok(Intended::Call(intent)) => calls.push((delivered, job, intent)),
+                Ok(Intended::Done) => done.push(delivered),
+                Err(failure) => {
+                    let at = batch.iter().position(|each| Arc::ptr_eq(each, &delivered));
+                    return Err(Stopped::Own(at.unwrap_or_default(), failure));
+                }
             }
         }
+        worker.close(&mut tx, desk).await?;
     }
     let (db, outgoing) = tx.into_parts();
     finish(&db, &done).await?;

@@ -166,15 +166,24 @@ async fn attempt<W: Call>(
         .collect();
     let mut won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
     let (mut done, mut repeated) = (Vec::new(), Vec::new());
-    for (at, (delivered, job, answer)) in answers.into_iter().enumerate() {
+    let mut new = Vec::with_capacity(answers.len());
+    for (at, answered) in answers.into_iter().enumerate() {
         // Taken, so that a second answer to the same message is not recorded as well.
-        if !won.remove(&delivered.key()) {
-            repeated.push(delivered);
-            continue;
+        if won.remove(&answered.0.key()) {
+            new.push((at, answered));
+        } else {
+            repeated.push(answered.0);
         }
-        let recorded = worker.record(&mut tx, &job, answer).await;
-        recorded.map_err(|failure| Stopped::Own(at, failure))?;
-        done.push(delivered);
+    }
+    if !new.is_empty() {
+        let jobs: Vec<_> = new.iter().map(|(_, (_, job, _))| &**job).collect();
+        let mut desk = worker.open(&tx, &jobs).await?;
+        for (at, (delivered, job, answer)) in new {
+            let recorded = worker.record(&mut tx, &mut desk, &job, answer).await;
+            recorded.map_err(|failure| Stopped::Own(at, failure))?;
+            done.push(delivered);
+        }
+        worker.close(&mut tx, desk).await?;
     }
     telemetry::handled(queue, "repeated", repeated.len());
     role::repeat(tx.db(), repeated, &mut settlement).await?;

@@ -39,6 +39,33 @@ pub trait Call: Send + Sync + 'static {
     type Intent: Send + 'static;
     /// Cloned because a transaction that lost a conflict is run again with the same answer: the call isn't.
     type Answer: Clone + Send + 'static;
+    /// What the messages of one transaction have in common: loaded once, changed in memory, written once.
+    /// `()` where they have nothing in common.
+    type Desk: Default + Send;
+
+    /// Loads what these messages touch, in one lock order. Both transactions begin with it.
+    ///
+    /// # Errors
+    /// What stops the batch.
+    fn open(
+        &self,
+        _tx: &Tx,
+        _jobs: &[&Job<Self::Message>],
+    ) -> impl Future<Output = Result<Self::Desk, Failure>> + Send {
+        async { Ok(Self::Desk::default()) }
+    }
+
+    /// Writes what the messages changed on the desk. Both transactions end with it.
+    ///
+    /// # Errors
+    /// What stops the batch.
+    fn close(
+        &self,
+        _tx: &mut Tx,
+        _desk: Self::Desk,
+    ) -> impl Future<Output = Result<(), Failure>> + Send {
+        async { Ok(()) }
+    }
 
     /// Writes down what is about to be called, with its key. Idempotent: no inbox row exists yet.
     ///
@@ -47,6 +74,7 @@ pub trait Call: Send + Sync + 'static {
     fn intend(
         &self,
         tx: &mut Tx,
+        desk: &mut Self::Desk,
         job: &Job<Self::Message>,
     ) -> impl Future<Output = Result<Intended<Self::Intent>, Failure>> + Send;
 
@@ -67,6 +95,7 @@ pub trait Call: Send + Sync + 'static {
     fn record(
         &self,
         tx: &mut Tx,
+        desk: &mut Self::Desk,
         job: &Job<Self::Message>,
         answer: Self::Answer,
     ) -> impl Future<Output = Result<(), Failure>> + Send;

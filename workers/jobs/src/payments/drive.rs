@@ -9,7 +9,10 @@ use super::{
 };
 use crate::gateway::GatewayError;
 use boxoffice_runtime::{Cause, Failure};
-use boxoffice_store::mysql::{calls, calls::CallOutcome, intents};
+use boxoffice_store::mysql::{
+    calls::{self, Announced, CallOutcome},
+    intents,
+};
 use sea_orm::TransactionTrait;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,7 +180,7 @@ impl Payments {
         };
         if *now == before {
             *now += 1;
-            intents::save(&tx, &intent, plan.now).await?;
+            intents::save(&tx, &[intent], plan.now).await?;
             tx.commit().await?;
         }
         let text = format!("{} had no effect; another key follows", act.name());
@@ -187,7 +190,12 @@ impl Payments {
     /// Commits a key that was not foreseen.
     async fn announce(&self, plan: &Plan, key: &str) -> Result<(), Failure> {
         let tx = self.db.begin().await?;
-        calls::announce(&tx, plan.intent.booking, &[(key, "cancel")], plan.now).await?;
+        let call = Announced {
+            booking: plan.intent.booking,
+            key: key.to_owned(),
+            operation: "cancel",
+        };
+        calls::announce(&tx, &[call], plan.now).await?;
         tx.commit().await?;
         Ok(())
     }

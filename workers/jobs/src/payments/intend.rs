@@ -2,17 +2,18 @@
 
 use super::{
     Order, Payments, Plan, Task,
+    desk::Desk,
     keys::{self, KeyBook},
-    lock::{Locked, attempt_of, busy, locked, locked_generation, park},
+    lock::{Locked, attempt_of, busy, park},
     standing,
     tell::{tell, tell_refund},
 };
 use boxoffice_contracts::{BookingId, Money, message::payment};
 use boxoffice_runtime::{Failure, Job, Tx};
 use boxoffice_store::mysql::{
-    attempts::{self, Attempt},
-    calls,
-    intents::{self, IntentState, Lease},
+    attempts::Attempt,
+    calls::Announced,
+    intents::{IntentState, Lease},
     refunds::{self, Refund, RefundState},
 };
 
@@ -22,11 +23,12 @@ impl Payments {
     pub(super) async fn intend_attempt(
         &self,
         tx: &mut Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         booking: BookingId,
         number: u16,
     ) -> Result<Option<Plan>, Failure> {
-        let Some((locked, attempt)) = attempt_of(tx, booking, number).await? else {
+        let Some((locked, attempt)) = attempt_of(tx, desk, booking, number).await? else {
             return Ok(None);
         };
         let reply = match locked.intent.state {
@@ -40,30 +42,32 @@ impl Payments {
             tell(tx, job, booking, reply, locked.now)?;
             return Ok(None);
         }
-        self.plan_attempt(tx, job, locked, attempt).await
+        self.plan_attempt(tx, desk, job, locked, attempt).await
     }
 
     /// The gateway is asked whatever is on record, unless the intent came to its end.
     pub(super) async fn intend_reconcile(
         &self,
         tx: &mut Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         booking: BookingId,
         number: u16,
     ) -> Result<Option<Plan>, Failure> {
-        let Some((locked, attempt)) = attempt_of(tx, booking, number).await? else {
+        let Some((locked, attempt)) = attempt_of(tx, desk, booking, number).await? else {
             return Ok(None);
         };
         if let Some(reply) = standing::recorded_end(&locked.intent) {
             tell(tx, job, booking, reply, locked.now)?;
             return Ok(None);
         }
-        self.plan_attempt(tx, job, locked, attempt).await
+        self.plan_attempt(tx, desk, job, locked, attempt).await
     }
 
     async fn plan_attempt(
         &self,
         tx: &Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         locked: Locked,
         attempt: Attempt,
@@ -79,7 +83,7 @@ impl Payments {
         if attempt.method.is_some() {
             calls.push((keys::confirm(booking, attempt.number), "confirm"));
         }
-        self.plan(tx, job, locked, &calls, Task::Attempt(attempt))
+        self.plan(tx, desk, job, locked, &calls, Task::Attempt(attempt))
             .await
             .map(Some)
     }
@@ -87,10 +91,14 @@ impl Payments {
     pub(super) async fn intend_capture(
         &self,
         tx: &mut Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         order: &payment::Capture,
     ) -> Result<Option<Plan>, Failure> {
-        let Some(locked) = locked_generation(tx, order.booking_id, order.generation).await? else {
+        let Some(locked) = desk
+            .of_generation(tx, order.booking_id, order.generation)
+            .await?
+        else {
             return Err(park("intent_missing", "a capture without an intent"));
         };
         let Locked { intent, now } = &locked;
@@ -116,7 +124,7 @@ impl Payments {
         let task = Task::Capture {
             minor: order.amount.minor,
         };
-        self.plan(tx, job, locked, &[(key, "capture")], task)
+        self.plan(tx, desk, job, locked, &[(key, "capture")], task)
             .await
             .map(Some)
     }
@@ -124,11 +132,12 @@ impl Payments {
     pub(super) async fn intend_void(
         &self,
         tx: &mut Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         order: &payment::Void,
     ) -> Result<Option<Plan>, Failure> {
         let booking = order.booking_id;
-        let Some(mut locked) = locked_generation(tx, booking, order.generation).await? else {
+        let Some(mut locked) = desk.of_generation(tx, booking, order.generation).await? else {
             return Err(park("intent_missing", "a void without an intent"));
         };
         let now = locked.now;
@@ -156,12 +165,12 @@ impl Payments {
         let create = keys::create(booking, intent.generation);
         let mut calls = vec![];
         if intent.gateway_id.is_none() {
-            let used = calls::of_booking(tx.db(), booking).await?;
+            let used = desk.uses(tx, booking).await?;
             if !used.iter().any(|used| used.key == create) {
                 // Never created, and what is closing is created by nobody.
                 intent.state = IntentState::Closed;
-                intents::save(tx.db(), intent, now).await?;
-                attempts::void_unfinished(tx.db(), booking, intent.generation, now).await?;
+                desk.put_intent(intent.clone());
+                desk.void_unfinished(booking, intent.generation);
                 tell(
                     tx,
                     job,
@@ -177,7 +186,7 @@ impl Payments {
             keys::cancel(booking, intent.generation, intent.cancel_try),
             "cancel",
         ));
-        self.plan(tx, job, locked, &calls, Task::Void)
+        self.plan(tx, desk, job, locked, &calls, Task::Void)
             .await
             .map(Some)
     }
@@ -185,10 +194,11 @@ impl Payments {
     pub(super) async fn intend_refund(
         &self,
         tx: &mut Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         order: &payment::Refund,
     ) -> Result<Option<Plan>, Failure> {
-        let Some(locked) = locked(tx, order.booking_id).await? else {
+        let Some(locked) = desk.current(tx, order.booking_id).await? else {
             return Err(park("intent_missing", "a refund without an intent"));
         };
         let all = refunds::of_booking(tx.db(), order.booking_id).await?;
@@ -236,7 +246,7 @@ impl Payments {
         if refund.gateway_id.is_none() {
             calls.push((keys::refund(refund.id, refund.r#try), "refund"));
         }
-        self.plan(tx, job, locked, &calls, Task::Refund(refund))
+        self.plan(tx, desk, job, locked, &calls, Task::Refund(refund))
             .await
             .map(Some)
     }
@@ -245,6 +255,7 @@ impl Payments {
     async fn plan(
         &self,
         tx: &Tx,
+        desk: &mut Desk,
         job: &Job<Order>,
         Locked { mut intent, now }: Locked,
         calls: &[(String, &'static str)],
@@ -253,18 +264,21 @@ impl Payments {
         if intent.is_busy(job.id(), now) {
             return Err(busy());
         }
-        let used = calls::of_booking(tx.db(), intent.booking).await?;
+        let used = desk.uses(tx, intent.booking).await?;
         let until = now + self.policy.lease(self.call_timeout);
         intent.lease = Some(Lease {
             holder: job.id(),
             until,
         });
-        intents::save(tx.db(), &intent, now).await?;
-        let keys: Vec<_> = calls
-            .iter()
-            .map(|(key, what)| (key.as_str(), *what))
-            .collect();
-        calls::announce(tx.db(), intent.booking, &keys, now).await?;
+        desk.put_intent(intent.clone());
+        for (key, operation) in calls {
+            let call = Announced {
+                booking: intent.booking,
+                key: key.clone(),
+                operation,
+            };
+            desk.announce(call, now);
+        }
         let keys = KeyBook::new(used, now, self.policy.key_age_max());
         Ok(Plan {
             intent,

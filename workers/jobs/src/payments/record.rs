@@ -2,6 +2,8 @@
 
 use super::{
     Door, Finding, Learned, Order,
+    desk::Desk,
+    lock::Locked,
     standing::{self, Reply, Standing, Step},
     tell::{send, tell, tell_refund},
 };
@@ -9,27 +11,33 @@ use crate::gateway::{RefundStatus, RefundView};
 use boxoffice_contracts::{BookingId, Code, Instant, Money, RefundId, message::payment};
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
 use boxoffice_store::mysql::{
-    attempts::{self, Attempt, AttemptState},
-    calls,
-    intents::{self, Intent, IntentState},
-    ledger::{self, Account},
+    attempts::{Attempt, AttemptState},
+    intents::{Intent, IntentState},
+    ledger::{Account, Posting},
     refunds::{self, Refund, RefundState},
 };
 
-pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Result<(), Failure> {
-    let Some(mut intent) = intents::lock(tx.db(), found.booking, found.generation).await? else {
+pub(super) async fn record(
+    tx: &mut Tx,
+    desk: &mut Desk,
+    job: &Job<Order>,
+    found: Finding,
+) -> Result<(), Failure> {
+    let Some(Locked { mut intent, now }) = desk
+        .of_generation(tx, found.booking, found.generation)
+        .await?
+    else {
         return Err(Failure::Park(Cause::new(
             "intent_missing",
             "it was there before the call",
         )));
     };
-    let now = tx.now().await?;
-    calls::conclude(tx.db(), &found.endings).await?;
+    desk.conclude(found.endings);
     // A lease that ran out may be another's by now.
     if intent.lease.is_some_and(|lease| lease.holder == job.id()) {
         intent.lease = None;
     }
-    let mut at = At { tx, job, now };
+    let mut at = At { tx, desk, job, now };
     match found.learned {
         Learned::Nothing => {}
         Learned::Standing {
@@ -57,13 +65,14 @@ pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Res
         }
         Learned::Refunds(views) => at.refunds_seen(&mut intent, &views).await?,
     }
-    intents::save(tx.db(), &intent, now).await?;
+    desk.put_intent(intent);
     Ok(())
 }
 
 /// One message being recorded.
 struct At<'a> {
     tx: &'a mut Tx,
+    desk: &'a mut Desk,
     job: &'a Job<Order>,
     now: Instant,
 }
@@ -77,9 +86,10 @@ impl At<'_> {
         door: Door,
     ) -> Result<(), Failure> {
         let attempt = match number {
-            Some(number) => attempts::find(self.tx.db(), intent.booking, number).await?,
-            None => attempts::find_last(self.tx.db(), intent.booking).await?,
+            Some(number) => self.desk.attempt(intent.booking, number),
+            None => self.desk.last_attempt(intent.booking),
         };
+        let attempt = attempt.cloned();
         let state = attempt
             .as_ref()
             .map_or(AttemptState::Voided, |attempt| attempt.state);
@@ -87,14 +97,14 @@ impl At<'_> {
             Step::Nothing => None,
             Step::Repeat => attempt.as_ref().and_then(standing::recorded),
             Step::Advance => match attempt {
-                Some(attempt) => self.advance(attempt, standing, door).await?,
+                Some(attempt) => self.advance(attempt, standing, door),
                 None => None,
             },
-            Step::Captured => self.captured(intent, &standing).await?,
+            Step::Captured => self.captured(intent, &standing)?,
             Step::Voided => {
                 intent.state = IntentState::Closed;
                 let (booking, generation) = (intent.booking, intent.generation);
-                attempts::void_unfinished(self.tx.db(), booking, generation, self.now).await?;
+                self.desk.void_unfinished(booking, generation);
                 Some(Reply::Voided(generation))
             }
         };
@@ -104,12 +114,7 @@ impl At<'_> {
         }
     }
 
-    async fn advance(
-        &mut self,
-        mut attempt: Attempt,
-        standing: Standing,
-        door: Door,
-    ) -> Result<Option<Reply>, Failure> {
+    fn advance(&mut self, mut attempt: Attempt, standing: Standing, door: Door) -> Option<Reply> {
         let number = attempt.number;
         (attempt.client_secret, attempt.action_url) = (None, None);
         let reply = match standing {
@@ -132,14 +137,14 @@ impl At<'_> {
                 attempt.state = AttemptState::Unknown;
                 Reply::Unknown(number)
             }
-            Standing::Captured(_) | Standing::Voided => return Ok(None),
+            Standing::Captured(_) | Standing::Voided => return None,
         };
-        attempts::save(self.tx.db(), &attempt, self.now).await?;
-        Ok(Some(reply))
+        self.desk.put_attempt(attempt);
+        Some(reply)
     }
 
     /// Books what was taken, once.
-    async fn captured(
+    fn captured(
         &mut self,
         intent: &mut Intent,
         standing: &Standing,
@@ -156,8 +161,13 @@ impl At<'_> {
             intent.captured_minor = taken.minor;
             let (booking, generation) = (intent.booking, intent.generation);
             let key = format!("bk:{booking}:captured:{generation}");
-            let accounts = (Account::Gateway, Account::Sales);
-            ledger::post(self.tx.db(), &key, booking, accounts, *taken, self.now).await?;
+            self.desk.post(Posting {
+                operation_key: key,
+                booking,
+                into: Account::Gateway,
+                out_of: Account::Sales,
+                amount: *taken,
+            });
         }
         Ok(standing::recorded_end(intent))
     }
@@ -204,7 +214,7 @@ impl At<'_> {
         }
         if before != (refund.state, refund.gateway_id.clone()) {
             refunds::save(self.tx.db(), &refund, self.now).await?;
-            self.book_refund(intent, &refund, before.0).await?;
+            self.book_refund(intent, &refund, before.0);
         }
         if ordered || before.0 != refund.state {
             tell_refund(self.tx, self.job, &refund, self.now)?;
@@ -213,26 +223,26 @@ impl At<'_> {
     }
 
     /// A refund that failed after it had succeeded comes back.
-    async fn book_refund(
-        &self,
-        intent: &Intent,
-        refund: &Refund,
-        before: RefundState,
-    ) -> Result<(), Failure> {
+    fn book_refund(&mut self, intent: &Intent, refund: &Refund, before: RefundState) {
         let key = super::keys::refund(refund.id, refund.r#try);
-        let (key, accounts) = match (before, refund.state) {
+        let (operation_key, into, out_of) = match (before, refund.state) {
             (RefundState::Succeeded, RefundState::Failed) => (
                 format!("{key}:returned"),
-                (Account::Gateway, Account::Refunds),
+                Account::Gateway,
+                Account::Refunds,
             ),
             (before, RefundState::Succeeded) if before != RefundState::Succeeded => {
-                (key, (Account::Refunds, Account::Gateway))
+                (key, Account::Refunds, Account::Gateway)
             }
-            _ => return Ok(()),
+            _ => return,
         };
-        let (db, booking) = (self.tx.db(), intent.booking);
-        ledger::post(db, &key, booking, accounts, refund.amount, self.now).await?;
-        Ok(())
+        self.desk.post(Posting {
+            operation_key,
+            booking: intent.booking,
+            into,
+            out_of,
+            amount: refund.amount,
+        });
     }
 
     /// All refunds of the payment: ours are brought up to date, others are reported.
@@ -248,11 +258,13 @@ impl At<'_> {
                 self.refund_seen(intent, refund.clone(), view, false)
                     .await?;
             } else if view.status != RefundStatus::Failed {
-                let (db, booking) = (self.tx.db(), intent.booking);
-                let amount = Money::new(view.minor, intent.amount.currency);
-                let accounts = (Account::RefundsOutside, Account::Gateway);
-                let key = format!("outside:{}", view.id);
-                ledger::post(db, &key, booking, accounts, amount, self.now).await?;
+                self.desk.post(Posting {
+                    operation_key: format!("outside:{}", view.id),
+                    booking: intent.booking,
+                    into: Account::RefundsOutside,
+                    out_of: Account::Gateway,
+                    amount: Money::new(view.minor, intent.amount.currency),
+                });
                 outside.minor += view.minor;
             }
         }

@@ -1,17 +1,13 @@
 //! Events of the gateway are wake-ups: what they say is never believed, only asked about.
 
 use super::{
-    Door, Learned, Order, Payments, Plan, Task,
-    keys::KeyBook,
-    lock::{busy, locked},
-    standing,
-    standing::Standing,
-    tell::tell_dispute,
+    Door, Learned, Order, Payments, Plan, Task, desk::Desk, keys::KeyBook, lock::busy, standing,
+    standing::Standing, tell::tell_dispute,
 };
 use boxoffice_contracts::message::payment;
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
 use boxoffice_store::mysql::{
-    attempts::{self, AttemptState},
+    attempts::AttemptState,
     intents::{Intent, IntentState},
     refunds::{self, Refund, RefundState},
     webhooks,
@@ -80,6 +76,7 @@ impl Payments {
     pub(super) async fn intend_webhook(
         &self,
         tx: &mut Tx,
+        desk: &Desk,
         job: &Job<Order>,
         order: &payment::Webhook,
     ) -> Result<Option<Plan>, Failure> {
@@ -91,7 +88,7 @@ impl Payments {
             let text = "the event is not stored yet";
             return Err(Failure::Retry(Cause::new("event_unknown", text)));
         };
-        let Some(locked) = locked(tx, order.booking_id).await? else {
+        let Some(locked) = desk.current(tx, order.booking_id).await? else {
             return Err(Failure::Retry(Cause::new(
                 "intent_unknown",
                 "no intent of the booking",
@@ -113,10 +110,8 @@ impl Payments {
                 ))),
             };
         }
-        let attempt = attempts::find_last(tx.db(), order.booking_id).await?;
-        let state = attempt
-            .as_ref()
-            .map_or(AttemptState::Voided, |attempt| attempt.state);
+        let attempt = desk.last_attempt(order.booking_id);
+        let state = attempt.map_or(AttemptState::Voided, |attempt| attempt.state);
         if is_past(about, intent.state, state) {
             return Ok(None);
         }

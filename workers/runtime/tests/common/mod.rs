@@ -414,10 +414,12 @@ where
     type Message = Letters;
     type Intent = MessageId;
     type Answer = u32;
+    type Desk = ();
 
     async fn intend(
         &self,
         _tx: &mut Tx,
+        (): &mut (),
         job: &Job<Letters>,
     ) -> Result<Intended<MessageId>, Failure> {
         Ok(Intended::Call(job.id()))
@@ -427,7 +429,13 @@ where
         (self.call)(id).await
     }
 
-    async fn record(&self, tx: &mut Tx, job: &Job<Letters>, answer: u32) -> Result<(), Failure> {
+    async fn record(
+        &self,
+        tx: &mut Tx,
+        (): &mut (),
+        job: &Job<Letters>,
+        answer: u32,
+    ) -> Result<(), Failure> {
         effect(tx, job.id(), &format!("answered {answer}")).await
     }
 

@@ -1,0 +1,194 @@
+//! What a batch of orders has on its desk: the intents of its bookings under their locks, what is read under
+//! those, and what is to be written when all have been handled.
+
+use super::Endings;
+use super::lock::Locked;
+use boxoffice_contracts::{BookingId, Instant};
+use boxoffice_runtime::{Failure, Tx};
+use boxoffice_store::mysql::{
+    attempts::{self, Attempt, AttemptState},
+    calls::{self, Announced, CallOutcome, KeyUse},
+    intents::{self, Intent},
+    ledger::{self, Posting},
+};
+use std::collections::BTreeMap;
+
+/// Loaded once, changed in memory, written once.
+#[derive(Debug, Default)]
+pub struct Desk {
+    bookings: Vec<BookingId>,
+    intents: BTreeMap<(BookingId, u16), Sheet<Intent>>,
+    attempts: BTreeMap<(BookingId, u16), Sheet<Attempt>>,
+    /// Keys that were used, once somebody has asked for them.
+    uses: Option<BTreeMap<BookingId, Vec<KeyUse>>>,
+    announced: Vec<Announced>,
+    endings: Endings,
+    postings: Vec<Posting>,
+}
+
+/// A record, and whether it differs from its row.
+#[derive(Debug)]
+struct Sheet<T> {
+    record: T,
+    changed: bool,
+}
+
+impl<T: PartialEq> Sheet<T> {
+    const fn clean(record: T) -> Self {
+        Self {
+            record,
+            changed: false,
+        }
+    }
+
+    fn put(&mut self, record: T) {
+        self.changed |= self.record != record;
+        self.record = record;
+    }
+}
+
+impl Desk {
+    /// Locks the intents of these bookings and reads their attempts.
+    pub(super) async fn lay(tx: &Tx, mut bookings: Vec<BookingId>) -> Result<Self, Failure> {
+        bookings.sort_unstable();
+        bookings.dedup();
+        let intents = intents::lock_of_bookings(tx.db(), &bookings).await?;
+        let attempts = attempts::of_bookings(tx.db(), &bookings).await?;
+        let intents = intents.into_iter();
+        let attempts = attempts.into_iter();
+        Ok(Self {
+            intents: intents
+                .map(|intent| ((intent.booking, intent.generation), Sheet::clean(intent)))
+                .collect(),
+            attempts: attempts
+                .map(|attempt| ((attempt.booking, attempt.number), Sheet::clean(attempt)))
+                .collect(),
+            bookings,
+            ..Self::default()
+        })
+    }
+
+    /// The booking's intent of the last generation, and the database's clock after its lock was taken.
+    pub(super) async fn current(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+    ) -> Result<Option<Locked>, Failure> {
+        let all = self.intents.range((booking, 0)..=(booking, u16::MAX));
+        let Some((_, sheet)) = all.last() else {
+            return Ok(None);
+        };
+        let (intent, now) = (sheet.record.clone(), tx.now().await?);
+        Ok(Some(Locked { intent, now }))
+    }
+
+    /// The intent of this generation, and the database's clock after its lock was taken.
+    pub(super) async fn of_generation(
+        &self,
+        tx: &Tx,
+        booking: BookingId,
+        generation: u16,
+    ) -> Result<Option<Locked>, Failure> {
+        let Some(sheet) = self.intents.get(&(booking, generation)) else {
+            return Ok(None);
+        };
+        let (intent, now) = (sheet.record.clone(), tx.now().await?);
+        Ok(Some(Locked { intent, now }))
+    }
+
+    pub(super) fn attempt(&self, booking: BookingId, number: u16) -> Option<&Attempt> {
+        let sheet = self.attempts.get(&(booking, number))?;
+        Some(&sheet.record)
+    }
+
+    pub(super) fn last_attempt(&self, booking: BookingId) -> Option<&Attempt> {
+        let mut all = self.attempts.range((booking, 0)..=(booking, u16::MAX));
+        let (_, sheet) = all.next_back()?;
+        Some(&sheet.record)
+    }
+
+    /// The booking's keys as they were before the calls that are being planned.
+    pub(super) async fn uses(
+        &mut self,
+        tx: &Tx,
+        booking: BookingId,
+    ) -> Result<Vec<KeyUse>, Failure> {
+        if self.uses.is_none() {
+            let mut uses: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for (booking, used) in calls::of_bookings(tx.db(), &self.bookings).await? {
+                uses.entry(booking).or_default().push(used);
+            }
+            self.uses = Some(uses);
+        }
+        let all = self.uses.as_ref().and_then(|uses| uses.get(&booking));
+        Ok(all.cloned().unwrap_or_default())
+    }
+
+    pub(super) fn put_intent(&mut self, intent: Intent) {
+        if let Some(sheet) = self.intents.get_mut(&(intent.booking, intent.generation)) {
+            sheet.put(intent);
+        }
+    }
+
+    pub(super) fn put_attempt(&mut self, attempt: Attempt) {
+        if let Some(sheet) = self.attempts.get_mut(&(attempt.booking, attempt.number)) {
+            sheet.put(attempt);
+        }
+    }
+
+    /// Ends the unfinished attempts of an intent that was closed, and forgets how they could have been
+    /// finished.
+    pub(super) fn void_unfinished(&mut self, booking: BookingId, generation: u16) {
+        let all = self.attempts.range_mut((booking, 0)..=(booking, u16::MAX));
+        for (_, sheet) in all {
+            let attempt = &sheet.record;
+            if attempt.generation == generation && attempt.state.is_unfinished() {
+                let mut voided = attempt.clone();
+                voided.state = AttemptState::Voided;
+                (voided.client_secret, voided.action_url) = (None, None);
+                sheet.put(voided);
+            }
+        }
+    }
+
+    /// A call that is going to be made. Whoever asks for the booking's keys from here on sees it.
+    pub(super) fn announce(&mut self, call: Announced, now: Instant) {
+        if let Some(uses) = &mut self.uses {
+            let uses = uses.entry(call.booking).or_default();
+            if !uses.iter().any(|used| used.key == call.key) {
+                uses.push(KeyUse {
+                    key: call.key.clone(),
+                    first_called_at: now,
+                    calls: 1,
+                    outcome: CallOutcome::Sent,
+                });
+            }
+        }
+        self.announced.push(call);
+    }
+
+    pub(super) fn conclude(&mut self, endings: Endings) {
+        self.endings.extend(endings);
+    }
+
+    pub(super) fn post(&mut self, posting: Posting) {
+        self.postings.push(posting);
+    }
+
+    /// Writes what was changed and what was added.
+    pub(super) async fn clear(self, tx: &Tx) -> Result<(), Failure> {
+        let now = tx.now().await?;
+        let (db, intents, attempts) = (tx.db(), changed(self.intents), changed(self.attempts));
+        calls::announce(db, &self.announced, now).await?;
+        calls::conclude(db, &self.endings).await?;
+        attempts::save(db, &attempts, now).await?;
+        intents::save(db, &intents, now).await?;
+        ledger::post(db, &self.postings, now).await?;
+        Ok(())
+    }
+}
+
+fn changed<K, T>(sheets: BTreeMap<K, Sheet<T>>) -> Vec<T> {
+    let sheets = sheets.into_values().filter(|sheet| sheet.changed);
+    sheets.map(|sheet| sheet.record).collect()
+}
