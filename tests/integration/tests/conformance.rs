@@ -283,6 +283,7 @@ impl Standing {
             let rows = format!("SELECT CONCAT({columns}) FROM {table}");
             lines.extend(books::texts(&world.db, &rows).await);
         }
+        assert!(lines.len() > tables.len(), "the tables were not read");
         for judged in world.gateway.ledger().await {
             lines.insert(format!("{judged:?}"));
         }

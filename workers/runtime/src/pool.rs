@@ -14,9 +14,9 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
 /// Prepared statements kept per connection.
 ///
 /// sqlx doesn't set TCP_NODELAY. A statement that is dropped from a full cache is closed by a packet that
-/// nobody answers; the next command waits behind it for the server's delayed acknowledgement, 40 ms. A batch
-/// has a statement per size and table, so the cache must hold many; the server's limit is 16,382 in all.
-const STATEMENTS_MAX: usize = 512;
+/// nobody answers; the next command waits behind it for the server's delayed acknowledgement, 40 ms. The store
+/// keeps the shapes of its statements few; all connections together stay below the server's limit of 16,382.
+const STATEMENTS_MAX: usize = 256;
 
 /// Opens the pool; fails if the database can't be reached.
 ///

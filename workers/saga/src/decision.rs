@@ -20,8 +20,6 @@ pub enum Decision {
     RejectUnborn { operation: OperationId, code: Code },
     /// Already done or overtaken. Counted, never an error.
     Stay(Why),
-    /// A Tick that changes nothing but when to look again; no version, no event.
-    Sleep { next: Box<Booking> },
     /// Too early: retried until the command's deadline.
     Defer(Why),
     /// Impossible by the contract: parked for a person.

@@ -27,7 +27,6 @@ pub fn table() -> Vec<Row> {
                 Decision::Reject { code, effects, .. } => (format!("reject {code}"), effects),
                 Decision::RejectUnborn { code, .. } => (format!("reject {code}"), Vec::new()),
                 Decision::Stay(why) => (format!("stay {}", why.as_str()), Vec::new()),
-                Decision::Sleep { .. } => ("sleep".to_owned(), Vec::new()),
                 Decision::Defer(why) => (format!("defer {}", why.as_str()), Vec::new()),
                 Decision::Refuse(why) => (format!("refuse {}", why.as_str()), Vec::new()),
             };

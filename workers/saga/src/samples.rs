@@ -159,7 +159,6 @@ fn reach(inputs: &[Input]) -> Option<Booking> {
             Decision::Advance { next, .. } | Decision::Reject { next, .. } => booking = Some(*next),
             Decision::RejectUnborn { .. }
             | Decision::Stay(_)
-            | Decision::Sleep { .. }
             | Decision::Defer(_)
             | Decision::Refuse(_) => {}
         }

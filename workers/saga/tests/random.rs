@@ -23,7 +23,6 @@ fn apply(booking: &mut Option<Booking>, input: &Input, now: Instant) -> Vec<Effe
         }
         Decision::RejectUnborn { .. }
         | Decision::Stay(_)
-        | Decision::Sleep { .. }
         | Decision::Defer(_)
         | Decision::Refuse(_) => Vec::new(),
     }
@@ -220,7 +219,6 @@ proptest! {
                 prop_assert_eq!(next.version, booking.version + 1);
                 let _ = next.wake_at(&policy);
             }
-            Decision::Sleep { next } => prop_assert_eq!(next.version, booking.version),
             Decision::RejectUnborn { .. } => prop_assert!(false, "the booking is born"),
             Decision::Stay(_) | Decision::Defer(_) | Decision::Refuse(_) => {}
         }

@@ -102,11 +102,6 @@ fn one(
             });
             Ok(Verdict::Done)
         }
-        Decision::Sleep { next } => {
-            writes.changed.insert(next.id);
-            world.bookings.insert(next.id, *next);
-            Ok(Verdict::Done)
-        }
         Decision::Stay(_) => {
             // A due row that nothing came of must not be due again at once.
             if matches!(input, Input::Tick) {
@@ -132,7 +127,6 @@ fn count(input: &Input, decision: &Decision) {
         Decision::Advance { .. } => "advance",
         Decision::Reject { .. } | Decision::RejectUnborn { .. } => "reject",
         Decision::Stay(_) => "stay",
-        Decision::Sleep { .. } => "sleep",
         Decision::Defer(_) => "defer",
         Decision::Refuse(_) => "refuse",
     };

@@ -36,10 +36,6 @@ pub(crate) fn handle(
             settle(world, index, operation_number(operation), Op::Refused);
             Handled::Settled
         }
-        Decision::Sleep { next } => {
-            world.sides[index].booking = Some(Rc::new(*next));
-            Handled::Settled
-        }
         Decision::Stay(_) => Handled::Settled,
         Decision::Defer(_) => Handled::Deferred,
         Decision::Refuse(_) => {

@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::{Instant, Money, RefundId};
 use boxoffice_saga::{
-    Booking, Decision, Effect, Input, IntentState, Outcome, Policy, Status, Why, decide,
+    Booking, Decision, Effect, Input, IntentState, Outcome, Policy, Status, decide,
 };
 use uuid::Uuid;
 
@@ -260,7 +260,6 @@ pub(super) fn same_version(
             next.version = booking.version;
             Decision::Advance { next, effects }
         }
-        (_, Decision::Sleep { .. }) => Decision::Stay(Why::NotDue),
         (_, decision) => decision,
     }
 }
