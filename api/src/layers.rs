@@ -13,6 +13,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use boxoffice_contracts::{Code, trace::TraceParent};
+use boxoffice_runtime::{clock, spans};
 use futures::FutureExt;
 use std::{
     panic::AssertUnwindSafe,
@@ -45,8 +46,8 @@ pub(crate) async fn surround(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let began = Instant::now();
-    let trace = trace_of(request.headers());
+    let (since, began) = (Instant::now(), clock::now());
+    let (trace, parent) = trace_of(request.headers());
     let trace_id = format!("{:032x}", trace.trace_id);
     let request_id = request_id(request.headers()).unwrap_or_else(|| trace_id.clone());
     let method = request.method().clone();
@@ -57,7 +58,10 @@ pub(crate) async fn surround(
         .map_or_else(|| "unmatched".to_owned(), |route| route.as_str().to_owned());
     request.extensions_mut().insert(Trace(trace));
 
-    let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
+    let mut response = match AssertUnwindSafe(spans::within(trace, next.run(request)))
+        .catch_unwind()
+        .await
+    {
         Ok(response) => response,
         Err(_panic) => {
             metrics::counter!("http_panics_total").increment(1);
@@ -80,12 +84,13 @@ pub(crate) async fn surround(
     decorate(response.headers_mut(), &request_id, secure);
 
     let status = response.status().as_u16();
-    let elapsed = began.elapsed();
+    let elapsed = since.elapsed();
     let labels = [
         ("method", method_label(&method)),
         ("route", route.clone()),
         ("status", status.to_string()),
     ];
+    tell(trace, parent, began, &labels);
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_seconds", &labels[..2]).record(elapsed.as_secs_f64());
     tracing::info!(
@@ -198,13 +203,49 @@ fn decorate(headers: &mut HeaderMap, request_id: &str, secure: bool) {
     }
 }
 
-fn trace_of(headers: &HeaderMap) -> TraceParent {
+/// The request's step, and the client's that it belongs to.
+fn trace_of(headers: &HeaderMap) -> (TraceParent, Option<u64>) {
     let step = uuid::Uuid::new_v4();
-    headers
+    let parent = headers
         .get(TRACEPARENT)
         .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse::<TraceParent>().ok())
-        .map_or_else(|| TraceParent::root(step), |parent| parent.child(step))
+        .and_then(|text| text.parse::<TraceParent>().ok());
+    match parent {
+        Some(parent) => (parent.child(step), Some(parent.span_id)),
+        None => (TraceParent::root(step), None),
+    }
+}
+
+/// The request as a step of its trace, by OpenTelemetry's conventions for HTTP:
+/// <https://opentelemetry.io/docs/specs/semconv/http/http-spans/>.
+fn tell(
+    at: TraceParent,
+    parent: Option<u64>,
+    began: boxoffice_contracts::Instant,
+    labels: &[(&'static str, String); 3],
+) {
+    if !spans::wanted(at) {
+        return;
+    }
+    let [(_, method), (_, route), (_, status)] = labels;
+    let text = |text: &String| spans::Value::Text(text.clone().into());
+    spans::emit(spans::Span {
+        at,
+        parent,
+        kind: spans::SpanKind::Server,
+        name: format!("{method} {route}").into(),
+        began,
+        ended: clock::now(),
+        attributes: vec![
+            ("http.request.method", text(method)),
+            ("http.route", text(route)),
+            (
+                "http.response.status_code",
+                spans::Value::Number(status.parse().unwrap_or_default()),
+            ),
+        ],
+        error: status.starts_with('5').then(|| status.clone().into()),
+    });
 }
 
 /// The client's own id, if it can be repeated without harm.

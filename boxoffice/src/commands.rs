@@ -37,8 +37,40 @@ pub(crate) enum Command {
     Doctor(doctor::Arguments),
 }
 
+impl Command {
+    /// What the process does, when it goes on doing it.
+    fn role(&self) -> Option<String> {
+        match self {
+            Self::Api(_) => Some("api".to_owned()),
+            Self::Worker(arguments) => arguments.roles(),
+            Self::All(_) => Some("all".to_owned()),
+            Self::Migrate(_)
+            | Self::Topology(_)
+            | Self::Parked(_)
+            | Self::Mongo(_)
+            | Self::Import(_)
+            | Self::Token(_)
+            | Self::Keys(_)
+            | Self::Config(_)
+            | Self::Doctor(_) => None,
+        }
+    }
+}
+
 pub(crate) async fn run(command: Command, settings: Settings) -> Result<ExitCode> {
     crate::logging::start(&settings.log)?;
+    let exporting = match command.role() {
+        Some(role) => crate::otlp::start(&settings.trace, &role)?,
+        None => None,
+    };
+    let result = obey(command, settings).await;
+    if let Some(exporting) = exporting {
+        exporting.finish().await;
+    }
+    result
+}
+
+async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
     match command {
         Command::Api(arguments) => api::run(arguments, settings).await,
         Command::Worker(arguments) => worker::run(arguments, settings).await,

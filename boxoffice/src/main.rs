@@ -3,6 +3,7 @@
 mod commands;
 mod keys;
 mod logging;
+mod otlp;
 mod settings;
 
 use clap::Parser;

@@ -1,6 +1,6 @@
 //! All settings in one struct, from defaults, a file and the environment; validated once, passed explicitly.
 
-use crate::{keys, logging::LogSettings};
+use crate::{keys, logging::LogSettings, otlp::TraceSettings};
 use anyhow::{Context as _, Result, bail};
 use boxoffice_api::config::{ApiConfig, Secret};
 use boxoffice_jobs::{
@@ -43,6 +43,7 @@ pub(crate) struct Settings {
     pub(crate) api: ApiConfig,
     pub(crate) keys: KeySettings,
     pub(crate) log: LogSettings,
+    pub(crate) trace: TraceSettings,
 }
 
 #[derive(Clone, Deserialize)]

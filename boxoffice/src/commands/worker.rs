@@ -23,6 +23,16 @@ enum Command {
     List,
 }
 
+impl Arguments {
+    /// The roles of the process, if it runs any.
+    pub(crate) fn roles(&self) -> Option<String> {
+        match &self.command {
+            Command::Run { roles } => Some(roles.join(" ")),
+            Command::List => None,
+        }
+    }
+}
+
 /// Run every role and the API in one process, for a laptop.
 #[derive(Debug, clap::Args)]
 pub(crate) struct All {}

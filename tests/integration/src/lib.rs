@@ -17,6 +17,7 @@
 pub mod books;
 pub mod broker;
 pub mod checks;
+pub mod collector;
 pub mod customer;
 pub mod fixture;
 pub mod gateway;

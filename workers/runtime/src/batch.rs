@@ -1,13 +1,13 @@
 //! The engine of [`Decide`]: a batch, one transaction, many messages.
 
 use crate::{
-    Cause, Decide, Decode, Failure, Job, Verdict, guard,
+    Cause, Decide, Decode, Failure, Job, Verdict, clock, guard,
     hand::Delivered,
     inbox, outbox,
     parked::{self, Parking},
     role::{self, CONFLICTS_MAX, Env, Probe, Role},
     settle::{self, Fate, Settlement},
-    telemetry, tx,
+    spans, telemetry, tx,
 };
 use std::{collections::HashSet, sync::Arc, time::Instant};
 use uuid::Uuid;
@@ -110,7 +110,7 @@ async fn attempt<W: Decide>(
     if pairs.is_empty() {
         return Ok(settlement);
     }
-    let since = Instant::now();
+    let (since, began) = (Instant::now(), clock::now());
     let (queue, messages) = (pairs[0].0.queue.name, pairs.len());
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
 
@@ -137,10 +137,20 @@ async fn attempt<W: Decide>(
         return Err(Failure::Park(Cause::new("verdicts_missing", detail)));
     }
     let (db, outgoing) = tx.into_parts();
+    let failed: Vec<Option<Cause>> = verdicts
+        .iter()
+        .map(|verdict| verdict.cause().cloned())
+        .collect();
     conclude(&db, deliveries, verdicts, &mut settlement).await?;
+    let envelopes: Vec<_> = jobs.iter().map(|job| (job.queue, &job.envelope)).collect();
+    let created = spans::created(&envelopes, &outgoing);
     settlement.sent.extend(outbox::insert(&db, outgoing).await?);
     tx::commit(db).await?;
     telemetry::transaction(queue, messages, since.elapsed());
+    for (job, failed) in jobs.iter().zip(&failed) {
+        spans::handled(job.queue, &job.envelope, began, messages, failed.as_ref());
+    }
+    created.into_iter().for_each(spans::emit);
     Ok(settlement)
 }
 

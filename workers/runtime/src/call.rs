@@ -7,6 +7,7 @@
 use crate::{
     Call, Failure, Intended, Job,
     batch::{decode, unhandled},
+    clock,
     finish::{Stopped, fail, finish},
     flight::{Flight, Flights},
     guard,
@@ -15,7 +16,7 @@ use crate::{
     record::Recorder,
     role::{self, CONFLICTS_MAX, Env, Probe, Role},
     settle::Settlement,
-    telemetry, tx,
+    spans, telemetry, tx,
 };
 use boxoffice_contracts::topology::Queue;
 use std::{collections::HashMap, sync::Arc, time::Instant};
@@ -223,7 +224,8 @@ impl<W: Call> Intender<W> {
             };
             let since = Instant::now();
             let asked = job.clone();
-            let calling = async move { worker.call(&asked, intent).await };
+            let step = spans::handling(asked.queue, &asked.envelope);
+            let calling = spans::within(step, async move { worker.call(&asked, intent).await });
             let call = tasks.spawn(calling.instrument(span));
             let abort = call.abort_handle();
             let answer = tokio::select! {
@@ -257,7 +259,7 @@ async fn intend<W: Call>(
     if pairs.is_empty() {
         return Ok(Intents { settlement, calls });
     }
-    let since = Instant::now();
+    let (since, began) = (Instant::now(), clock::now());
     let (queue, messages) = (pairs[0].0.queue.name, pairs.len());
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
     let ids: Vec<_> = pairs.iter().map(|(delivered, _)| delivered.id()).collect();
@@ -284,10 +286,19 @@ async fn intend<W: Call>(
     }
     let (db, outgoing) = tx.into_parts();
     finish(&db, &done).await?;
+    let ended: Vec<_> = done
+        .iter()
+        .map(|delivered| (queue, &delivered.read.envelope))
+        .collect();
+    let created = spans::created(&ended, &outgoing);
     settlement.sent.extend(outbox::insert(&db, outgoing).await?);
     tx::commit(db).await?;
     telemetry::transaction(queue, messages, since.elapsed());
     telemetry::handled(queue, "done", done.len());
+    for (queue, envelope) in ended {
+        spans::handled(queue, envelope, began, messages, None);
+    }
+    created.into_iter().for_each(spans::emit);
     settlement.ack.extend(done);
     Ok(Intents { settlement, calls })
 }

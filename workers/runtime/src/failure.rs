@@ -79,6 +79,17 @@ pub enum Verdict {
     Park(Cause),
 }
 
+impl Verdict {
+    /// Why it isn't done.
+    #[must_use]
+    pub const fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Done => None,
+            Self::Retry(cause) | Self::Defer(cause) | Self::Park(cause) => Some(cause),
+        }
+    }
+}
+
 impl From<DbErr> for Failure {
     fn from(error: DbErr) -> Self {
         classify(&error)

@@ -44,6 +44,7 @@ impl Flights {
         permit: OwnedSemaphorePermit,
     ) -> Option<Flight> {
         let key = delivered.key();
+        delivered.began();
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(others) = waiting.get_mut(&key) {
             others.push(Arc::clone(delivered));

@@ -1,10 +1,10 @@
 //! The messages in hand of one worker: delivered, not yet settled.
 
-use crate::{amqp::Read, window::Ticket};
-use boxoffice_contracts::{MessageId, topology::Queue};
+use crate::{amqp::Read, clock, window::Ticket};
+use boxoffice_contracts::{Instant, MessageId, topology::Queue};
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 use tokio::sync::Notify;
 
@@ -19,6 +19,8 @@ pub(crate) struct Delivered {
     /// It may have killed its worker before: handled with no neighbour.
     pub(crate) alone: bool,
     pub(crate) ticket: Ticket,
+    /// When its handling began.
+    pub(crate) began: OnceLock<Instant>,
 }
 
 impl Delivered {
@@ -28,6 +30,11 @@ impl Delivered {
 
     pub(crate) fn key(&self) -> (&'static str, MessageId) {
         (self.queue.name, self.id())
+    }
+
+    /// When its handling began: at the first time that somebody asks.
+    pub(crate) fn began(&self) -> Instant {
+        *self.began.get_or_init(clock::now)
     }
 
     pub(crate) fn usable(&self) -> bool {

@@ -7,9 +7,10 @@
 use crate::{
     amqp,
     broker::{Broker, BrokerError, BrokerState},
+    clock,
     link::Opened,
     publish::confirmed_channel,
-    telemetry,
+    spans, telemetry,
 };
 use boxoffice_contracts::{Envelope, MessageId, topology::Exchange};
 use lapin::{Confirmation, options::BasicPublishOptions, types::ShortString};
@@ -92,10 +93,12 @@ impl IntakePublisher {
     /// # Errors
     /// Why it isn't known to be accepted. Repeat it under the same message id.
     pub async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
-        let since = Instant::now();
+        let (since, began) = (Instant::now(), clock::now());
         let result = self.attempt(envelope, body, since + self.0.deadline).await;
         metrics::histogram!(telemetry::CONFIRM_SECONDS, "by" => "intake")
             .record(since.elapsed().as_secs_f64());
+        let error = result.err().map(IntakeError::as_str);
+        spans::sent(&self.0.exchange, envelope, spans::current(), began, error);
         if let Err(error) = result {
             metrics::counter!(telemetry::UNCONFIRMED_TOTAL, "by" => "intake", "why" => error.as_str())
                 .increment(1);

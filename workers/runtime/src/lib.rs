@@ -36,6 +36,7 @@ mod relay;
 mod role;
 mod settle;
 pub mod shape;
+pub mod spans;
 mod sql;
 pub mod stored;
 mod sweep;

@@ -21,7 +21,10 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 use tokio::{sync::watch, time::timeout};
 
 /// What a reader is told to do.
@@ -209,6 +212,7 @@ impl Reader {
             body: delivery.data,
             alone: false,
             ticket: window.ticket(delivery.delivery_tag, delivery.acker),
+            began: OnceLock::new(),
         }
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     inbox, outbox, parked,
     role::{self, CONFLICTS_MAX, Role},
     settle::Settlement,
-    telemetry, tx,
+    spans, telemetry, tx,
 };
 use std::{sync::Arc, time::Instant};
 use tokio::sync::mpsc;
@@ -189,10 +189,25 @@ async fn attempt<W: Call>(
     role::repeat(tx.db(), repeated, &mut settlement).await?;
     let (db, outgoing) = tx.into_parts();
     parked::resolve(&db, &resolved(&done)).await?;
+    let ended: Vec<_> = done
+        .iter()
+        .map(|delivered| (queue, &delivered.read.envelope))
+        .collect();
+    let created = spans::created(&ended, &outgoing);
     settlement.sent.extend(outbox::insert(&db, outgoing).await?);
     tx::commit(db).await?;
     telemetry::transaction(queue, messages, since.elapsed());
     telemetry::handled(queue, "done", done.len());
+    for delivered in &done {
+        spans::handled(
+            queue,
+            &delivered.read.envelope,
+            delivered.began(),
+            messages,
+            None,
+        );
+    }
+    created.into_iter().for_each(spans::emit);
     settlement.ack.extend(done);
     Ok(settlement)
 }

@@ -12,7 +12,7 @@ use crate::{
     purge::Purger,
     reader::{Mode, Reader},
     settle::{self, Fate, Settlement, Settler},
-    telemetry, tx,
+    spans, telemetry, tx,
 };
 use boxoffice_contracts::topology::Queue;
 use futures::future::BoxFuture;
@@ -244,6 +244,8 @@ impl Role {
             down @ Failure::Down(..) => return Err(down),
         };
         let mut settlement = Settlement::default();
+        let (queue, envelope) = (delivered.queue.name, &delivered.read.envelope);
+        spans::handled(queue, envelope, delivered.began(), 1, verdict.cause());
         match settle::fate(delivered, verdict) {
             None => {}
             Some(Fate::Move(moving)) => settlement.moves.push(*moving),

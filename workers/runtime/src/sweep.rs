@@ -4,7 +4,7 @@ use crate::{
     Failure, Sweep, guard, outbox,
     role::{self, Env, Role},
     settle::Settlement,
-    tx,
+    spans, tx,
 };
 use std::sync::Arc;
 
@@ -56,8 +56,10 @@ async fn attempt<S: Sweep>(role: Arc<Role>, sweep: Arc<S>) -> Result<(usize, Set
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
     let found = sweep.sweep(&mut tx).await?;
     let (db, outgoing) = tx.into_parts();
+    let created = spans::created(&[], &outgoing);
     let sent = outbox::insert(&db, outgoing).await?;
     tx::commit(db).await?;
+    created.into_iter().for_each(spans::emit);
     Ok((
         found,
         Settlement {

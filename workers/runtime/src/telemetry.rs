@@ -30,6 +30,8 @@ pub const PAUSED: &str = "boxoffice_paused";
 pub const CONSUMERS_OPENED_TOTAL: &str = "boxoffice_consumers_opened_total";
 /// Acks that came too late because their channel was gone; the messages come again. Label: `queue`.
 pub const STALE_ACKS_TOTAL: &str = "boxoffice_stale_acks_total";
+/// Spans that nobody took in time: the collector is slow or away.
+pub const SPANS_DROPPED_TOTAL: &str = "boxoffice_spans_dropped_total";
 /// 1 for the state that a broker connection is in. Labels: `link`, `state`.
 pub const BROKER_STATE: &str = "boxoffice_broker_state";
 

@@ -5,6 +5,7 @@
 //! card in a debug build. What is read here is what is needed, and nothing unknown is an error.
 
 use super::{GatewayConfig, GatewayError};
+use boxoffice_runtime::spans::{Asking, Value};
 use http_body_util::{BodyExt, Full};
 use hyper::{
     Method, Request, StatusCode,
@@ -101,6 +102,15 @@ impl Http {
             .query
             .map(|query| format!("?{query}"))
             .unwrap_or_default();
+        let target = template(&form.path);
+        let asking = Asking::begin(format!("{method} {target}"), || {
+            let text = |text: &str| Value::Text(text.to_owned().into());
+            vec![
+                ("http.request.method", text(method.as_str())),
+                ("url.template", text(&target)),
+                ("server.address", text(&self.base)),
+            ]
+        });
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/v1{}{query}", self.base, form.path))
@@ -115,10 +125,23 @@ impl Http {
         }
         let body = Full::new(Bytes::from(form.body.unwrap_or_default()));
         let request = request.body(body).map_err(|error| unsendable(&error))?;
-        match tokio::time::timeout(self.timeout, self.exchange(request)).await {
+        let answer = match tokio::time::timeout(self.timeout, self.exchange(request)).await {
             Ok(answer) => answer,
             Err(_) => Err(GatewayError::NoAnswer("deadline".to_owned())),
+        };
+        if let Some(mut asking) = asking {
+            let error = match &answer {
+                Ok((status, _)) => {
+                    let status = status.as_u16();
+                    asking.set("http.response.status_code", Value::Number(status.into()));
+                    (status >= 400).then(|| status.to_string().into())
+                }
+                Err(GatewayError::Unreachable(_)) => Some("unreachable".into()),
+                Err(_) => Some("no_answer".into()),
+            };
+            asking.ended(error);
         }
+        answer
     }
 
     async fn exchange(
@@ -139,6 +162,15 @@ impl Http {
             Err(error) => Err(GatewayError::NoAnswer(error.to_string())),
         }
     }
+}
+
+/// A path without the ids in it: they would make a name of each payment.
+fn template(path: &str) -> String {
+    let is_id = |part: &str| part.starts_with("pi_") || part.starts_with("re_");
+    let parts = path
+        .split('/')
+        .map(|part| if is_id(part) { "{id}" } else { part });
+    parts.collect::<Vec<_>>().join("/")
 }
 
 /// A request that can't be built has no effect, now or later.
@@ -191,6 +223,15 @@ mod tests {
             matches!(closed, Err(GatewayError::Unreachable(_))),
             "{closed:?}"
         );
+    }
+
+    #[test]
+    fn the_name_of_a_request_has_no_ids() {
+        assert_eq!(
+            template("/payment_intents/pi_3Abc/capture"),
+            "/payment_intents/{id}/capture"
+        );
+        assert_eq!(template("/refunds"), "/refunds");
     }
 
     #[test]

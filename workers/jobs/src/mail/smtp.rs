@@ -4,6 +4,7 @@
 //! takes back a connection whose command was given up on, so that every later answer is read one command
 //! late. Here whatever did not end well is closed, and the phase in which it ended is known.
 
+use boxoffice_runtime::spans::{Asking, Value};
 use lettre::{
     address::Envelope,
     transport::smtp::{
@@ -86,6 +87,17 @@ pub(super) enum Refusal {
     Never(String),
 }
 
+impl Refusal {
+    const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unreachable(_) => "unreachable",
+            Self::Later(_) => "deferred",
+            Self::Unknown(_) => "no_answer",
+            Self::Never(_) => "refused",
+        }
+    }
+}
+
 /// A server.
 pub(super) struct SmtpServer {
     config: SmtpConfig,
@@ -108,6 +120,24 @@ impl SmtpServer {
 
     /// Hands a mail over. `Ok` means that the server has taken it.
     pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Refusal> {
+        let asking = Asking::begin("SMTP send", || {
+            vec![
+                ("network.protocol.name", Value::Text("smtp".into())),
+                (
+                    "server.address",
+                    Value::Text(self.config.host.clone().into()),
+                ),
+                ("server.port", Value::Number(self.config.port.into())),
+            ]
+        });
+        let sent = self.hand_over(envelope, mail).await;
+        if let Some(asking) = asking {
+            asking.ended(sent.as_ref().err().map(|refusal| refusal.as_str().into()));
+        }
+        sent
+    }
+
+    async fn hand_over(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Refusal> {
         let mut connection = self.connection().await?;
         match self.transfer(&mut connection, envelope, mail).await {
             Ok(()) => {
