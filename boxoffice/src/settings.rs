@@ -239,9 +239,17 @@ fn flatten(key: String, value: &config::Value, lines: &mut Vec<Line>) {
 /// A value without its secret part.
 fn shown(key: &str, value: &str) -> String {
     let last = key.rsplit('.').next().unwrap_or(key);
-    if ["secret", "secrets", "secret_key", "seed", "password"].contains(&last)
-        || key == "api.status_link_secret"
-    {
+    let secret = [
+        "secret",
+        "secrets",
+        "password",
+        "authorization",
+        "seed",
+        "_key",
+    ]
+    .iter()
+    .any(|word| last.ends_with(word));
+    if secret {
         return if value.is_empty() || value == "[]" {
             String::new()
         } else {
@@ -287,6 +295,8 @@ mod tests {
         assert_eq!(shown("gateway.secret_key", "sk_live_1"), "***");
         assert_eq!(shown("mysql.url", "mysql://u:p@h/d"), "mysql://u:***@h/d");
         assert_eq!(shown("api.status_link_secret", "x"), "***");
+        assert_eq!(shown("trace.otlp_authorization", "Bearer x"), "***");
+        assert_eq!(shown("tickets.key_id", "3"), "3");
         assert_eq!(shown("saga.attempts_max", "3"), "3");
     }
 }
