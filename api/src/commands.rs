@@ -13,7 +13,7 @@ use crate::{
     look::Look,
     params::BookingLink,
     prefer,
-    submission::{read_cancellation, read_payment},
+    submission::{Cancellation, read_cancellation, read_payment},
     view::{BookingView, Links},
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
@@ -76,7 +76,7 @@ pub(crate) async fn cancel(
     Json(body): Json,
 ) -> Result<Response, Problem> {
     let hash = idempotency::request_hash(&body);
-    let positions = read_cancellation(body)?;
+    let Cancellation { positions, reason } = read_cancellation(body)?;
     // Whoever reaches bookings that are not their own acts for the house.
     let by = match caller.reach {
         Reach::Owned(_) => CancelledBy::Customer,
@@ -101,6 +101,7 @@ pub(crate) async fn cancel(
         operation_id,
         positions,
         by,
+        reason,
         deadline,
     })
     .await

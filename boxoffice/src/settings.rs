@@ -7,6 +7,7 @@ use boxoffice_jobs::{
     gateway::GatewayConfig,
     mail::{MailConfig, SmtpConfig, SmtpTls},
     payments::PaymentsPolicy,
+    retention::RetentionPolicy,
     tickets::TicketsConfig,
 };
 use boxoffice_runtime::config::{BrokerConfig, DatabaseConfig};
@@ -40,6 +41,7 @@ pub(crate) struct Settings {
     pub(crate) smtp: SmtpSettings,
     pub(crate) tickets: TicketSettings,
     pub(crate) saga: Policy,
+    pub(crate) retention: RetentionPolicy,
     pub(crate) api: ApiConfig,
     pub(crate) keys: KeySettings,
     pub(crate) log: LogSettings,
@@ -138,6 +140,7 @@ impl Settings {
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let config = layers(file)?;
         let mut settings: Self = config.try_deserialize().context("configuration")?;
+        settings.retention.validate().map_err(anyhow::Error::msg)?;
         settings.fill_from_keys()?;
         Ok(settings)
     }

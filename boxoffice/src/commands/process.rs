@@ -85,6 +85,7 @@ impl Services {
             gateway_timeout: settings.gateway.timeout(),
             saga: settings.saga.clone(),
             payments: settings.payments.clone(),
+            retention: settings.retention.clone(),
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
             mail: settings.smtp.mail_config(&settings.api.public_url)?,
