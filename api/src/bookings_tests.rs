@@ -126,7 +126,7 @@ async fn without_a_confirm_nothing_is_accepted() {
 async fn every_route_lets_in_the_roles_of_its_line_and_nobody_else() {
     let world = world();
     for route in ROUTES {
-        let Access::Roles(lines) = route.access else {
+        let (Access::Roles(lines) | Access::RolesOrLink(lines)) = route.access else {
             continue;
         };
         let anonymous = world

@@ -18,7 +18,7 @@ use crate::{
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
 use boxoffice_contracts::{
-    Envelope, Instant, Message, MessageId, OperationId, Owner,
+    Code, Envelope, Instant, Message, MessageId, OperationId, Owner,
     message::booking::{Cancel, CancelledBy, Pay},
     trace::TraceParent,
 };
@@ -81,6 +81,8 @@ pub(crate) async fn cancel(
     let by = match caller.reach {
         Reach::Owned(_) => CancelledBy::Customer,
         Reach::Venue { .. } | Reach::Tenant(_) => CancelledBy::Staff,
+        // No command comes by a link to a document.
+        Reach::SignedLink(_) => return Err(Problem::new(Code::Forbidden)),
     };
     let look = Look {
         state,

@@ -24,8 +24,9 @@ use url::Url;
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Lists are separated by commas in the environment.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 4] = [
     "amqp.retry_delays_ms",
+    "api.trusted_proxies",
     "api.token.public_keys",
     "api.webhook.secrets",
 ];
