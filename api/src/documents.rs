@@ -255,3 +255,20 @@ fn without_tickets(status: &str) -> Problem {
         _ => Problem::new(Code::BookingEnded),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_store_that_hangs_is_given_up_before_the_request_is() {
+        let began = tokio::time::Instant::now();
+        let answer = within(std::future::pending::<Result<(), mongodb::error::Error>>()).await;
+        let problem = present(BookingId::derive("t", "s", "k"), answer.map(Some)).unwrap_err();
+        assert_eq!(
+            (problem.code, problem.retry_after_secs),
+            (Code::Unavailable, Some(2))
+        );
+        assert!(began.elapsed() < crate::ApiConfig::default().request_timeout());
+    }
+}

@@ -69,6 +69,7 @@ heartbeat_secs = 1
 quota_customer = 0
 quota_business = 0
 quota_address = 0
+waiters_customer_max = 1000
 
 [gateway]
 timeout_ms = 1500

@@ -9,7 +9,7 @@
 use boxoffice_integration::{
     Booking, Link, Mode, Order, Show, World, books, customer::new_key, eventually, secs,
 };
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use reqwest::{Method, StatusCode};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -244,6 +244,53 @@ async fn tickets_open_by_link_without_a_token_until_they_are_void() {
     assert!(reads.count() >= 5, "{log}");
     let signature = pdf.rsplit_once('=').unwrap().1;
     assert!(!log.contains(signature) && !log.contains("signature="));
+    world.finish().await;
+}
+
+/// The first requests take all connections and are given up after their time; the others find none left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_hangs_is_told_to_everybody_in_time() {
+    let world = World::setup()
+        .show(Show::named("evening"))
+        .through(Link::Mysql)
+        .setting("BOXOFFICE__MYSQL__ACQUIRE_TIMEOUT_MS", "1000")
+        .setting("BOXOFFICE__API__REQUEST_TIMEOUT_MS", "3000")
+        .start()
+        .await;
+    let ada = world.customer("ada");
+    let booking = ada
+        .book(Order::of(&world.show("evening"), &["A-1"]).paid_with(VISA))
+        .await;
+    booking.until("completed").await;
+    world.settle().await;
+    world.set_link(Link::Mysql, Mode::Blackhole);
+    let begun = Instant::now();
+    let reads = (0..16).map(|_| ada.request(Method::GET, &booking.link).send());
+    let mut unavailable = 0;
+    for answer in join_all(reads).await {
+        let answer = answer.unwrap();
+        assert!(answer.headers().contains_key("retry-after"));
+        let status = answer.status();
+        let problem: Value = answer.json().await.unwrap();
+        match status {
+            StatusCode::SERVICE_UNAVAILABLE => unavailable += 1,
+            StatusCode::GATEWAY_TIMEOUT => {}
+            _ => panic!("{status} {problem}"),
+        }
+        assert_eq!(problem["retryable"], true);
+    }
+    assert!(unavailable >= 8, "{unavailable} found no connection");
+    assert!(begun.elapsed() < secs(8), "{:?}", begun.elapsed());
+    world.set_link(Link::Mysql, Mode::Pass);
+    eventually("the status again", secs(20), async || {
+        let answer = ada.get(&booking.link).await.unwrap();
+        if answer.status == StatusCode::OK {
+            Ok(())
+        } else {
+            Err(answer.body)
+        }
+    })
+    .await;
     world.finish().await;
 }
 
