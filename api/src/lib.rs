@@ -9,19 +9,23 @@ pub mod documents;
 pub mod intake;
 pub mod permissions;
 pub mod problem;
+pub mod serve;
 pub mod state;
 pub mod token;
 pub mod watch;
 
+mod alternatives;
 mod body;
 mod bookings;
 mod card;
+mod client;
 mod commands;
 mod fields;
 mod follow;
 mod idempotency;
 mod internal;
 mod layers;
+mod limits;
 mod look;
 mod params;
 mod prefer;
@@ -31,6 +35,7 @@ mod seats;
 mod shows;
 mod submission;
 mod view;
+mod waiters;
 mod webhooks;
 
 #[cfg(test)]
@@ -42,5 +47,6 @@ pub use intake::{BrokerIntake, Intake};
 pub use internal::router as internal_router;
 pub use problem::Problem;
 pub use router::router;
+pub use serve::serve;
 pub use state::{AppState, Parts};
 pub use watch::{Hint, hints};
