@@ -12,7 +12,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use boxoffice_contracts::{Code, trace::TraceParent};
+use boxoffice_contracts::{Code, metric, trace::TraceParent};
 use futures::FutureExt;
 use std::{
     panic::AssertUnwindSafe,
@@ -60,7 +60,7 @@ pub(crate) async fn surround(
     let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_panic) => {
-            metrics::counter!("http_panics_total").increment(1);
+            metrics::counter!(metric::HTTP_PANICS_TOTAL).increment(1);
             tracing::error!(
                 http.route = route,
                 trace.id = trace_id,
@@ -81,15 +81,14 @@ pub(crate) async fn surround(
 
     let status = response.status().as_u16();
     let elapsed = began.elapsed();
-    let labels = [
-        ("method", method_label(&method)),
-        ("route", route.clone()),
-        ("status", status.to_string()),
-    ];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", &labels[..2]).record(elapsed.as_secs_f64());
+    let method = method_label(&method);
+    metrics::counter!(metric::HTTP_REQUESTS_TOTAL,
+        "method" => method.clone(), "route" => route.clone(), "status" => status.to_string())
+    .increment(1);
+    metrics::histogram!(metric::HTTP_REQUEST_SECONDS, "method" => method.clone(), "route" => route.clone())
+        .record(elapsed.as_secs_f64());
     tracing::info!(
-        http.method = labels[0].1,
+        http.method = method,
         http.route = route,
         http.status = status,
         duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -109,7 +108,7 @@ pub(crate) async fn admit(
     let permit = Arc::clone(&state.slots)
         .try_acquire_owned()
         .map_err(|_full| {
-            metrics::counter!("http_shed_total").increment(1);
+            metrics::counter!(metric::HTTP_SHED_TOTAL).increment(1);
             Problem::overloaded(RETRY_AFTER_FULL_SECS)
         })?;
     // Held until the answer is there, whatever the handler drops.

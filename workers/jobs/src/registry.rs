@@ -6,7 +6,7 @@ use crate::{
     mail::{MailConfig, MailConfigError, SendMail},
     parked,
     payments::{Payments, PaymentsPolicy},
-    reservations::{Layouts, Reservations},
+    reservations::{Layouts, Reservations, attention_from_zero},
     tickets::{RenderTickets, TicketsConfig},
     timeline::WriteTimeline,
 };
@@ -47,6 +47,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         tickets,
         mail,
     } = context;
+    attention_from_zero();
     let layouts = Layouts::default();
     let workers = Workers::new(broker, &db)
         .sweep(HoldExpiry {
@@ -83,7 +84,15 @@ pub const ROLES: [&str; 7] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boxoffice_contracts::topology::QUEUES;
+    use boxoffice_contracts::topology::{QUEUES, roles};
+
+    /// What is published of the roles is what runs.
+    #[test]
+    fn the_published_roles_are_these_and_the_api() {
+        let published = roles::ROLES.iter().map(|role| role.name);
+        let workers: Vec<_> = published.filter(|name| *name != "api").collect();
+        assert_eq!(workers, ROLES);
+    }
 
     /// A queue's worker has the name of the queue, or of what stands before the dot.
     #[test]

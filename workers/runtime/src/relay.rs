@@ -31,6 +31,9 @@ const ATTEMPTS_MAX: u32 = 10;
 /// How often old inbox rows are looked for.
 const INBOX_PURGE_EVERY: Duration = Duration::from_secs(600);
 
+/// How often parked messages are counted.
+const PARKED_COUNT_EVERY: Duration = Duration::from_secs(10);
+
 /// Under this name a message that could not leave is parked.
 pub const OUTBOX_QUEUE: &str = "outbox";
 
@@ -47,6 +50,7 @@ impl Relay {
         let mut every = interval(SWEEP_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut inbox_purged = Instant::now();
+        let mut parked_counted = None::<Instant>;
         let mut told = false;
         loop {
             tokio::select! {
@@ -69,6 +73,12 @@ impl Relay {
                         sleep(Duration::from_secs(1)).await;
                         break;
                     }
+                }
+            }
+            if parked_counted.is_none_or(|at| at.elapsed() > PARKED_COUNT_EVERY) {
+                parked_counted = Some(Instant::now());
+                if let Err(error) = parked::measure(&self.db).await {
+                    tracing::warn!(%error, "parked messages not counted");
                 }
             }
             if inbox_purged.elapsed() > INBOX_PURGE_EVERY {
