@@ -17,6 +17,7 @@ mod body;
 mod bookings;
 mod card;
 mod commands;
+mod contracts;
 mod fields;
 mod follow;
 mod idempotency;

@@ -4,6 +4,7 @@
 //! Underneath: `stack/` knows processes, ports and where things lie, `servers/` the three foreign
 //! servers, `product.rs` our own programs, `ui.rs` is the only place that prints.
 
+mod asyncapi_parser;
 mod contracts;
 mod demo;
 mod down;

@@ -113,6 +113,9 @@ fn scalar(out: &mut String, text: &str, depth: usize) {
         }
     } else if is_plain(text) {
         out.push_str(text);
+    } else if text.contains('"') && text.chars().all(|c| c != '\'' && !c.is_control()) {
+        // Nothing is escaped between single quotes.
+        out.push_str(&format!("'{text}'"));
     } else {
         // A JSON string is a YAML string.
         out.push_str(&Value::from(text).to_string());
@@ -140,7 +143,7 @@ mod tests {
         let value = json!({
             "empty": {"map": {}, "list": []},
             "text": ["plain", "true", "No", "1.0", "0x1f", "a: b", "# no", "- x", "", " lead", "é", "*a", "a #b",
-                     "two\nlines", "two\n\nthree", "ends\n", "tab\there", "quote\"d", "~", "@x", "%x", "2026-11-21"],
+                     "two\nlines", "two\n\nthree", "ends\n", "tab\there", "quote\"d", "both \" and '", "{\"a\": 1}", "~", "@x", "%x", "2026-11-21"],
             "numbers": [0, -1, 1.5, true, null],
             "deep": [{"a": [{"b": [1, [2, 3]]}]}, {}],
             "#/ref": {"$ref": "#/components/schemas/booking.held.v1"},
