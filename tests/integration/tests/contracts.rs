@@ -53,6 +53,8 @@ fn the_public_parser_finds_no_error_in_asyncapi() {
     assert_eq!(errors(&answer), Vec::<&Value>::new());
     assert_eq!(answer["understood"], true);
     assert_eq!(answer["messages"], CATALOGUE.len());
+    let samples = fs::read_dir(repository("contracts/samples")).unwrap();
+    assert_eq!(answer["examples"], samples.count());
     assert_eq!(answer["channels"], CATALOGUE.len() + QUEUES.len() + 1);
 }
 
