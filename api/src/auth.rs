@@ -9,7 +9,7 @@ use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
-use boxoffice_contracts::{Code, Instant, Owner, Role, VenueId};
+use boxoffice_contracts::{Code, Instant, Owner, Role, VenueId, metric};
 use boxoffice_store::mysql::status::Reach;
 use chrono::DateTime;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -69,7 +69,7 @@ impl Verifier {
     /// 401, without a hint why: the log knows.
     pub fn authenticate(&self, headers: &HeaderMap) -> Result<Principal, Problem> {
         let refuse = |why: &'static str| {
-            metrics::counter!("auth_refused_total", "reason" => why).increment(1);
+            metrics::counter!(metric::AUTH_REFUSED_TOTAL, "reason" => why).increment(1);
             tracing::debug!(reason = why, "not authenticated");
             Problem::new(Code::Unauthenticated)
         };

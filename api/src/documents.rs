@@ -13,7 +13,7 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use boxoffice_contracts::{BookingId, Code};
+use boxoffice_contracts::{BookingId, Code, metric};
 use boxoffice_store::{
     document_link::LinkedDocument,
     mongo::documents::{self, StoredCalendar, StoredPdf},
@@ -177,7 +177,7 @@ fn linked(
     document: LinkedDocument,
 ) -> Result<Reach, Problem> {
     let refuse = |why: &'static str| {
-        metrics::counter!("document_links_refused_total", "reason" => why).increment(1);
+        metrics::counter!(metric::DOCUMENT_LINKS_REFUSED_TOTAL, "reason" => why).increment(1);
         Problem::new(Code::NotFound)
     };
     let (Some(expires), Some(signature)) = (link.expires, link.signature.as_deref()) else {
@@ -217,7 +217,8 @@ fn note(id: BookingId, document: LinkedDocument, by: By) {
         By::Link => "link",
     };
     let document = document.file_name();
-    metrics::counter!("documents_read_total", "document" => document, "by" => by).increment(1);
+    metrics::counter!(metric::DOCUMENTS_READ_TOTAL, "document" => document, "by" => by)
+        .increment(1);
     tracing::info!(booking.id = %id, document.name = document, document.by = by, "document read");
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Problem;
 use async_trait::async_trait;
-use boxoffice_contracts::{Code, Envelope, Message};
+use boxoffice_contracts::{Code, Envelope, Message, metric};
 use boxoffice_runtime::{Broker, BrokerState, IntakeError, IntakePublisher};
 use tokio::sync::watch;
 
@@ -90,7 +90,7 @@ pub(crate) async fn send<M: Message>(
     message: &M,
 ) -> Result<(), Problem> {
     let refused = |error: IntakeError| {
-        metrics::counter!("intake_refused_total", "reason" => error.as_str()).increment(1);
+        metrics::counter!(metric::INTAKE_REFUSED_TOTAL, "reason" => error.as_str()).increment(1);
         tracing::warn!(
             message.kind = M::KIND.as_str(),
             reason = error.as_str(),

@@ -16,7 +16,7 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use boxoffice_contracts::{Code, trace::TraceParent};
+use boxoffice_contracts::{Code, metric, trace::TraceParent};
 use boxoffice_runtime::{clock, spans};
 use futures::FutureExt;
 use std::{
@@ -73,7 +73,7 @@ pub(crate) async fn surround(
     {
         Ok(response) => response,
         Err(_panic) => {
-            metrics::counter!("http_panics_total").increment(1);
+            metrics::counter!(metric::HTTP_PANICS_TOTAL).increment(1);
             tracing::error!(
                 http.route = route,
                 trace.id = trace_id,
@@ -98,16 +98,15 @@ pub(crate) async fn surround(
 
     let status = response.status().as_u16();
     let elapsed = since.elapsed();
-    let labels = [
-        ("method", method_label(&method)),
-        ("route", route.clone()),
-        ("status", status.to_string()),
-    ];
-    tell(trace, parent, began, &labels);
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", &labels[..2]).record(elapsed.as_secs_f64());
+    let method = method_label(&method);
+    tell(trace, parent, began, (&method, &route, status));
+    metrics::counter!(metric::HTTP_REQUESTS_TOTAL,
+        "method" => method.clone(), "route" => route.clone(), "status" => status.to_string())
+    .increment(1);
+    metrics::histogram!(metric::HTTP_REQUEST_SECONDS, "method" => method.clone(), "route" => route.clone())
+        .record(elapsed.as_secs_f64());
     tracing::info!(
-        http.method = labels[0].1,
+        http.method = method,
         http.route = route,
         http.status = status,
         duration_ms = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
@@ -157,7 +156,7 @@ async fn let_in(
     let permit = Arc::clone(&state.slots)
         .try_acquire_owned()
         .map_err(|_full| {
-            metrics::counter!("http_shed_total").increment(1);
+            metrics::counter!(metric::HTTP_SHED_TOTAL).increment(1);
             Problem::overloaded(RETRY_AFTER_FULL_SECS)
         })?;
     // Held until the answer is there, whatever the handler drops.
@@ -299,13 +298,12 @@ fn tell(
     at: TraceParent,
     parent: Option<u64>,
     began: boxoffice_contracts::Instant,
-    labels: &[(&'static str, String); 3],
+    (method, route, status): (&str, &str, u16),
 ) {
     if !spans::wanted(at) {
         return;
     }
-    let [(_, method), (_, route), (_, status)] = labels;
-    let text = |text: &String| spans::Value::Text(text.clone().into());
+    let text = |text: &str| spans::Value::Text(text.to_owned().into());
     spans::emit(spans::Span {
         at,
         parent,
@@ -318,10 +316,10 @@ fn tell(
             ("http.route", text(route)),
             (
                 "http.response.status_code",
-                spans::Value::Number(status.parse().unwrap_or_default()),
+                spans::Value::Number(status.into()),
             ),
         ],
-        error: status.starts_with('5').then(|| status.clone().into()),
+        error: (status >= 500).then(|| status.to_string().into()),
     });
 }
 

@@ -20,6 +20,7 @@ mod bookings;
 mod card;
 mod client;
 mod commands;
+mod contracts;
 mod fields;
 mod follow;
 mod idempotency;

@@ -5,7 +5,7 @@
 
 use crate::{Problem, client::Client, config::RateConfig, permissions::Action};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
-use boxoffice_contracts::Code;
+use boxoffice_contracts::{Code, metric};
 use governor::{
     NotUntil, Quota, RateLimiter,
     clock::{Clock, DefaultClock},
@@ -56,7 +56,9 @@ impl Price {
             | Action::FollowBooking
             | Action::ListShows
             | Action::ReadShow
-            | Action::ReadSeats => Self::Read,
+            | Action::ReadSeats
+            | Action::ReadAsyncApi
+            | Action::ReadSchema => Self::Read,
             Action::ReceiveWebhook => Self::Nothing,
         }
     }
@@ -140,7 +142,7 @@ impl<C: Clock + Clone + Send + Sync + 'static> Limits<C> {
         policy: &'static str,
         standing: impl FnOnce(Duration) -> Standing,
     ) -> (Problem, Standing) {
-        metrics::counter!("http_rate_limited_total", "policy" => policy).increment(1);
+        metrics::counter!(metric::HTTP_RATE_LIMITED_TOTAL, "policy" => policy).increment(1);
         let wait = refused.wait_time_from(self.clock.now());
         let standing = standing(wait);
         let secs = u32::try_from(standing.more_after_secs).unwrap_or(u32::MAX);

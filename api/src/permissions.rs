@@ -8,6 +8,8 @@ use boxoffice_store::mysql::status::Reach;
 /// What a route does.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Action {
+    ReadAsyncApi,
+    ReadSchema,
     SubmitBooking,
     ReadBooking,
     FollowBooking,
@@ -95,6 +97,8 @@ const CANCELLERS: &[(Role, Scope)] = &[
 
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
+    route(Verb::Get, "/asyncapi.yaml", Action::ReadAsyncApi, Access::Public, false),
+    route(Verb::Get, "/schemas/{file}", Action::ReadSchema, Access::Public, false),
     route(Verb::Post, "/v1/bookings", Action::SubmitBooking, Access::Roles(SELLERS), true),
     route(Verb::Get, "/v1/bookings/{id}", Action::ReadBooking, Access::Roles(READERS), true),
     route(Verb::Get, "/v1/bookings/{id}/events", Action::FollowBooking, Access::Roles(READERS), true),
@@ -152,6 +156,8 @@ mod tests {
     /// The matrix as a person checks it. A change here is a change of who may do what.
     const MATRIX: &str = "\
 Action          anybody   customer  cashier   manager   support   viewer    operator  partner   admin
+ReadAsyncApi    yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadSchema      yes       yes       yes       yes       yes       yes       yes       yes       yes
 SubmitBooking   -         Own       Own       Own       -         -         -         Own       -
 ReadBooking     -         Own       Tenant    Venue     Tenant    Tenant    Tenant    Own       Tenant
 FollowBooking   -         Own       Tenant    Venue     Tenant    Tenant    Tenant    Own       Tenant

@@ -1,7 +1,7 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, commands, documents, follow, layers,
+    AppState, Problem, bookings, commands, contracts, documents, follow, layers,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, webhooks,
 };
@@ -29,6 +29,8 @@ pub fn router(state: AppState) -> Router {
 
 fn handler(line: &Route) -> MethodRouter<AppState> {
     match line.action {
+        Action::ReadAsyncApi => on(line.verb, contracts::asyncapi),
+        Action::ReadSchema => on(line.verb, contracts::schema),
         Action::SubmitBooking => on(line.verb, bookings::submit),
         Action::ReadBooking => on(line.verb, bookings::read),
         Action::FollowBooking => on(line.verb, follow::events),

@@ -1,7 +1,7 @@
 //! Who waits for news: streams and long polls, bounded for each client and in all.
 
 use crate::{Problem, client::Client, config::RateConfig};
-use boxoffice_contracts::Code;
+use boxoffice_contracts::{Code, metric};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -48,14 +48,15 @@ impl Waiters {
         let mut by_client = self.lock();
         let present = by_client.get(client).copied().unwrap_or(0);
         if present >= max {
-            metrics::counter!("http_waiters_refused_total", "reason" => "client").increment(1);
+            metrics::counter!(metric::HTTP_WAITERS_REFUSED_TOTAL, "reason" => "client")
+                .increment(1);
             let detail = format!("At most {max} of your requests may wait for news at once.");
             return Err(
                 Problem::because(Code::RateLimited, detail).retry_after(RETRY_AFTER_FULL_SECS)
             );
         }
         let place = Arc::clone(&self.all).try_acquire_owned().map_err(|_full| {
-            metrics::counter!("http_waiters_refused_total", "reason" => "all").increment(1);
+            metrics::counter!(metric::HTTP_WAITERS_REFUSED_TOTAL, "reason" => "all").increment(1);
             Problem::overloaded(RETRY_AFTER_FULL_SECS)
         })?;
         by_client.insert(client.clone(), present + 1);

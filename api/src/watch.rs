@@ -4,7 +4,7 @@
 //! read again, so a lost event costs seconds, never an answer.
 
 use crate::Problem;
-use boxoffice_contracts::{BookingId, message::event::BookingFact};
+use boxoffice_contracts::{BookingId, message::event::BookingFact, metric};
 use boxoffice_runtime::{EventStream, Happened};
 use boxoffice_store::mysql::status;
 use futures::{Stream, StreamExt};
@@ -92,7 +92,7 @@ impl Watch {
             Entry::Vacant(_) if full => return Err(Problem::overloaded(1)),
             Entry::Vacant(free) => free.insert(watch::Sender::new(0)).subscribe(),
         };
-        metrics::gauge!("bookings_watched").set(gauge(watched.len()));
+        metrics::gauge!(metric::BOOKINGS_WATCHED).set(gauge(watched.len()));
         drop(watched);
         Ok(Watching {
             watch: self.clone(),
@@ -178,7 +178,7 @@ impl Drop for Watching {
         {
             watched.remove(&self.booking);
         }
-        metrics::gauge!("bookings_watched").set(gauge(watched.len()));
+        metrics::gauge!(metric::BOOKINGS_WATCHED).set(gauge(watched.len()));
     }
 }
 

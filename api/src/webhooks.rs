@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use boxoffice_contracts::{
-    BookingId, Code, Envelope, Instant, MessageId, message::payment::Webhook,
+    BookingId, Code, Envelope, Instant, MessageId, message::payment::Webhook, metric,
 };
 use boxoffice_store::mysql::{
     status,
@@ -61,7 +61,7 @@ pub(crate) async fn stripe(
     let config = &state.config.webhook;
     let raw = body::read(&headers, body, WEBHOOK_BYTES_MAX).await?;
     check_signature(config, &headers, &raw, now).map_err(|reason| {
-        metrics::counter!("webhooks_refused_total", "reason" => reason).increment(1);
+        metrics::counter!(metric::WEBHOOKS_REFUSED_TOTAL, "reason" => reason).increment(1);
         Problem::new(Code::SignatureInvalid)
     })?;
     let event = parse(&raw)?;
@@ -90,7 +90,7 @@ pub(crate) async fn stripe(
     insert_event(&state.db, &kept, now).await?;
 
     let Some(booking_id) = booking.filter(|_| event.is_about_money()) else {
-        metrics::counter!("webhooks_total", "use" => "kept_only").increment(1);
+        metrics::counter!(metric::WEBHOOKS_TOTAL, "use" => "kept_only").increment(1);
         return Ok(StatusCode::OK);
     };
     let message_id = MessageId::of_outside_event(&event.id);
@@ -101,7 +101,7 @@ pub(crate) async fn stripe(
         event_type: event.kind,
     };
     intake::send(state.intake.as_ref(), envelope, &wake_up).await?;
-    metrics::counter!("webhooks_total", "use" => "handed_on").increment(1);
+    metrics::counter!(metric::WEBHOOKS_TOTAL, "use" => "handed_on").increment(1);
     Ok(StatusCode::OK)
 }
 

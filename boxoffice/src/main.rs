@@ -3,6 +3,7 @@
 mod commands;
 mod keys;
 mod logging;
+mod measures;
 mod otlp;
 mod settings;
 

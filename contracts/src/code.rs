@@ -6,8 +6,10 @@ use std::fmt;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $name:ident = $text:literal, $status:literal, $retryable:literal;)+) => {
-        /// Why something was refused. The text is stable; clients may branch on it.
+        /// Why something was refused. The text is stable; clients may branch on it. The list grows: whoever
+        /// reads it must take a code that it doesn't know.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[schemars(extend("x-open" = true))]
         pub enum Code {
             $($(#[doc = $doc])+ #[serde(rename = $text)] $name,)+
         }

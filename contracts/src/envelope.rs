@@ -27,6 +27,113 @@ pub mod header {
     pub const REPLAY_OF: &str = "x-replay-of";
     /// RFC 3339 instant of creation with microseconds; the AMQP property has whole seconds.
     pub const SENT_AT: &str = "x-sent-at";
+    /// How often a message was too early so far. Apart from the attempts, which are bounded.
+    pub const DEFERRED: &str = "x-deferred";
+    /// Set on a message that the broker dead-lettered by its limit and that gets one more chance, alone.
+    pub const ALONE: &str = "x-alone";
+
+    /// What a header holds.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Holds {
+        /// A UUID in hyphenated lower case.
+        Id,
+        /// An RFC 3339 instant in UTC with microseconds.
+        Instant,
+        Text,
+        Count,
+        Flag,
+        /// `traceparent` of W3C trace context, version 00.
+        Trace,
+    }
+
+    /// One header as it is published.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Header {
+        pub name: &'static str,
+        pub holds: Holds,
+        /// Whether every message of ours has it.
+        pub always: bool,
+        pub doc: &'static str,
+    }
+
+    const fn line(name: &'static str, holds: Holds, always: bool, doc: &'static str) -> Header {
+        Header {
+            name,
+            holds,
+            always,
+            doc,
+        }
+    }
+
+    /// Every header, sorted by name.
+    pub const HEADERS: &[Header] = &[
+        line(
+            TRACEPARENT,
+            Holds::Trace,
+            true,
+            "The trace that the message belongs to, and the step that sent it.",
+        ),
+        line(
+            ALONE,
+            Holds::Flag,
+            false,
+            "Delivered too often: gets one more chance with no neighbour. Set by the parked worker.",
+        ),
+        line(
+            ATTEMPT,
+            Holds::Count,
+            false,
+            "How often handling failed so far. Absent means never.",
+        ),
+        line(
+            CAUSATION,
+            Holds::Id,
+            false,
+            "The message that caused this one.",
+        ),
+        line(
+            CAUSE,
+            Holds::Text,
+            false,
+            "Why the last attempt failed, cut to 1,000 characters.",
+        ),
+        line(
+            DEADLINE,
+            Holds::Instant,
+            false,
+            "A command from outside is refused instead of handled after this.",
+        ),
+        line(
+            DEFERRED,
+            Holds::Count,
+            false,
+            "How often it was too early so far.",
+        ),
+        line(
+            FAILED_QUEUE,
+            Holds::Text,
+            false,
+            "The queue that a retried or parked message failed in.",
+        ),
+        line(
+            REPLAY_OF,
+            Holds::Id,
+            false,
+            "The parked message that this one replays.",
+        ),
+        line(
+            SENT_AT,
+            Holds::Instant,
+            false,
+            "When it was made; the AMQP property has whole seconds.",
+        ),
+        line(
+            TENANT,
+            Holds::Text,
+            true,
+            "On whose behalf: `house`, or the id of a partner.",
+        ),
+    ];
 }
 
 /// Everything about a message but its body.

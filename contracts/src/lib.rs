@@ -9,6 +9,7 @@ pub mod code;
 pub mod envelope;
 pub mod id;
 pub mod message;
+pub mod metric;
 pub mod money;
 pub mod principal;
 pub mod topology;

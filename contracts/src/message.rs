@@ -70,6 +70,21 @@ pub struct Entry {
     pub roundtrip: fn(&[u8]) -> Result<Vec<u8>, serde_json::Error>,
 }
 
+impl Entry {
+    /// The JSON Schema as it is published: in `contracts/schemas/`, by the API, and inside `AsyncAPI`.
+    #[must_use]
+    pub fn document(&self) -> serde_json::Value {
+        let mut schema = (self.schema)();
+        schema.insert(
+            "$id".to_owned(),
+            format!("urn:boxoffice:{}", self.kind).into(),
+        );
+        schema.insert("title".to_owned(), self.kind.as_str().into());
+        schema.insert("description".to_owned(), self.doc.into());
+        schema.to_value()
+    }
+}
+
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.kind.fmt(f)
@@ -156,10 +171,17 @@ mod tests {
     /// Samples are kept for ever: whatever was published once must decode, and mean the same.
     #[test]
     fn every_sample_ever_published_decodes() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("samples");
+        let contracts = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let released = std::fs::read_dir(contracts.join("released")).unwrap();
+        let mut files: Vec<_> = released
+            .map(|version| version.unwrap().path().join("samples"))
+            .chain([contracts.join("samples")])
+            .flat_map(|folder| std::fs::read_dir(folder).unwrap())
+            .map(|file| file.unwrap().path())
+            .collect();
+        files.sort();
         let mut kinds: Vec<&str> = CATALOGUE.iter().map(|line| line.kind.as_str()).collect();
-        for file in std::fs::read_dir(folder).unwrap() {
-            let path = file.unwrap().path();
+        for path in files {
             let name = path.file_stem().unwrap().to_str().unwrap();
             // `booking.submit.v1.json`, and `booking.submit.v1.minimal.json` beside it.
             let kind: String = name.split('.').take(3).collect::<Vec<_>>().join(".");

@@ -3,6 +3,9 @@
 //!
 //! The table is checked when the program is compiled.
 
+pub mod declared;
+pub mod roles;
+
 use crate::{
     Message,
     message::{Kind, booking, event, mail, payment, ticket},
@@ -32,6 +35,18 @@ pub enum ExchangeType {
     Direct,
     Fanout,
     Topic,
+}
+
+impl ExchangeType {
+    /// As AMQP writes it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Fanout => "fanout",
+            Self::Topic => "topic",
+        }
+    }
 }
 
 impl Exchange {
@@ -168,6 +183,9 @@ pub const SUSPECT_DELIVERIES: u32 = 2;
 
 /// Largest body of a message, in bytes.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Age of the oldest message in the outbox beyond which a person should be told.
+pub const OUTBOX_AGE_MAX: Duration = secs(30);
 
 /// Name of the virtual host.
 pub const VHOST: &str = "boxoffice";
@@ -387,6 +405,14 @@ pub const QUEUES: &[Queue] = &[
     TICKETS,
     TIMELINE,
 ];
+
+impl Queue {
+    /// The role that handles it: its name up to the first dot.
+    #[must_use]
+    pub fn role(&self) -> &'static str {
+        self.name.split('.').next().unwrap_or(self.name)
+    }
+}
 
 /// Looks a queue up by its name.
 #[must_use]

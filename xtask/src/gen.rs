@@ -1,5 +1,12 @@
 //! `cargo xtask gen`: writes what derives from the contracts and the saga.
 
+pub(crate) mod alerts;
+mod asyncapi;
+pub(crate) mod definitions;
+mod metrics;
+mod schemas;
+mod yaml;
+
 use std::{
     fmt::Write as _,
     path::{Path, PathBuf},
@@ -15,7 +22,7 @@ use boxoffice_contracts::{
 
 use crate::ui;
 
-/// Writes JSON Schemas, docs/queues.md, docs/codes.md and the saga's diagram.
+/// Writes schemas, AsyncAPI, broker definitions, alerts, and the pages on queues, codes, metrics and the saga.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Write nothing; fail when a file is missing, stale or left over.
@@ -85,13 +92,24 @@ fn left_over_schemas(root: &Path, files: &[(String, String)]) -> Result<Vec<Stri
 pub(crate) fn files() -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for entry in CATALOGUE {
-        let mut schema = serde_json::to_value((entry.schema)())?;
-        schema["$id"] = format!("urn:boxoffice:{}", entry.kind).into();
-        schema["title"] = entry.kind.as_str().into();
-        schema["description"] = entry.doc.into();
-        let text = serde_json::to_string_pretty(&schema)? + "\n";
+        let text = pretty(&entry.document())?;
         files.push((format!("contracts/schemas/{}.json", entry.kind), text));
     }
+    let mut add = |path: &str, content| files.push((path.to_owned(), content));
+    let generated = |value| format!("{GENERATED_YAML}{}", yaml::document(&value));
+    add(
+        "docs/asyncapi.yaml",
+        generated(asyncapi::document(&root())?),
+    );
+    add(
+        "infra/docker/rabbitmq/definitions.json",
+        pretty(&definitions::definitions())?,
+    );
+    add(
+        "infra/docker/prometheus/alerts.yaml",
+        generated(alerts::rules()),
+    );
+    files.push(("docs/metrics.md".to_owned(), metrics::page()?));
     files.push(("docs/queues.md".to_owned(), queues()?));
     files.push(("docs/codes.md".to_owned(), codes()?));
     files.push(("docs/sagas/reservation.md".to_owned(), saga()?));
@@ -99,6 +117,12 @@ pub(crate) fn files() -> Result<Vec<(String, String)>> {
 }
 
 const GENERATED: &str = "<!-- Written by `cargo xtask gen`; edit the source it derives from. -->\n";
+
+const GENERATED_YAML: &str = "# Written by `cargo xtask gen`; edit the source it derives from.\n";
+
+pub(crate) fn pretty(value: &serde_json::Value) -> Result<String> {
+    Ok(serde_json::to_string_pretty(value)? + "\n")
+}
 
 fn queues() -> Result<String> {
     let mut out = format!("# Queues\n\n{GENERATED}\n");

@@ -42,9 +42,23 @@ pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
     }
 }
 
-/// Where the MongoDB server lies, or will.
-pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
-    let cache = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
+/// Node and npm, for what the tests take from npm's registry.
+pub(crate) fn ensure_node() -> anyhow::Result<()> {
+    let mut missing = Vec::new();
+    for (program, package) in [("node", "nodejs"), ("npm", "npm")] {
+        if find(program).is_none() {
+            missing.push(package);
+        }
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    install_packages(&missing)
+}
+
+/// Where downloads are kept between profiles.
+pub(crate) fn cache() -> anyhow::Result<PathBuf> {
+    Ok(match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
         (Some(cache), _) if Path::new(&cache).is_absolute() => {
             PathBuf::from(cache).join("boxoffice")
         }
@@ -52,8 +66,12 @@ pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
             PathBuf::from(home).join(".cache/boxoffice")
         }
         _ => workspace()?.join(".boxoffice/cache"),
-    };
-    Ok(cache.join("mongodb-6.0.5").join("mongod"))
+    })
+}
+
+/// Where the MongoDB server lies, or will.
+pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
+    Ok(cache()?.join("mongodb-6.0.5").join("mongod"))
 }
 
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
@@ -254,7 +272,7 @@ fn check_sha256(file: &Path, expected: &str) -> anyhow::Result<()> {
 }
 
 /// Keeps the whole output in a log and says in one line what is wrong, the network first of all.
-fn explain(output: &Output, log: &str) -> anyhow::Result<String> {
+pub(crate) fn explain(output: &Output, log: &str) -> anyhow::Result<String> {
     let folder = workspace()?.join(".boxoffice");
     fs::create_dir_all(&folder)?;
     let log = folder.join(log);

@@ -4,6 +4,8 @@
 //! Underneath: `stack/` knows processes, ports and where things lie, `servers/` the three foreign
 //! servers, `product.rs` our own programs, `ui.rs` is the only place that prints.
 
+mod asyncapi_parser;
+mod contracts;
 mod demo;
 mod down;
 mod r#gen;
@@ -52,6 +54,7 @@ enum Command {
     Test(test::Arguments),
     Demo(demo::Arguments),
     Gen(r#gen::Arguments),
+    Contracts(contracts::Arguments),
     Tidy(tidy::Arguments),
     Throughput(throughput::Arguments),
     Services(services::Arguments),
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Test(arguments) => test::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Gen(arguments) => r#gen::run(&arguments),
+        Command::Contracts(arguments) => contracts::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Throughput(arguments) => throughput::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use crate::servers::{self, Given, Scope};
 use crate::stack::{self, Folder, Manner, Ports, Stack, State};
-use crate::{interrupt, test, ui};
+use crate::{asyncapi_parser, interrupt, test, ui};
 
 const PROFILE: &str = "services";
 
@@ -51,9 +51,14 @@ fn start(folder: Folder) -> anyhow::Result<Stack> {
     let ports = Ports::find_free(std::process::id())?;
     let given = Given::default();
     servers::prepare(&given, ports)?;
+    let parser = asyncapi_parser::prepare()?;
     let stack = Stack::create(folder, ports)?;
     let started = servers::start(&stack, &given, Scope::Tests)
-        .and_then(|servers| stack.remember_env(&test::environment(&servers)))
+        .and_then(|servers| {
+            let mut environment = test::environment(&servers);
+            environment.extend(test::of_contracts(&stack, &parser));
+            stack.remember_env(&environment)
+        })
         .and_then(|()| stack.mark_ready());
     match started {
         Ok(()) => Ok(stack),

@@ -1,4 +1,5 @@
 use std::env;
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -7,8 +8,8 @@ use anyhow::{Context as _, bail, ensure};
 
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Given, Scope, Servers};
-use crate::stack::{self, Folder, Identity, Manner, Ports, Stack, State};
-use crate::{interrupt, ui};
+use crate::stack::{self, Folder, Identity, Manner, Port, Ports, Stack, State};
+use crate::{asyncapi_parser, interrupt, ui};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -49,10 +50,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let ports = Ports::find_free(std::process::id())?;
     servers::prepare(&given, ports)?;
     ensure_nextest()?;
+    let parser = asyncapi_parser::prepare()?;
     let programs = build(arguments)?;
 
     let stack = Stack::create(folder, ports)?;
-    let outcome = run_tests(arguments, &stack, &given, &programs);
+    let outcome = run_tests(arguments, &stack, &given, &programs, &parser);
     if arguments.keep {
         stack.mark_ready()?;
         ui::note(&format!(
@@ -90,11 +92,25 @@ pub(crate) fn environment(servers: &Servers) -> Environment {
     environment
 }
 
+/// What the tests of the published contracts are told. A broker that was given has its metrics elsewhere.
+pub(crate) fn of_contracts(stack: &Stack, parser: &Path) -> Environment {
+    let mut environment = Environment::from([(
+        "BOXOFFICE_TEST_ASYNCAPI_PARSER".to_owned(),
+        parser.display().to_string(),
+    )]);
+    let metrics = "BOXOFFICE_TEST_BROKER_METRICS_URL".to_owned();
+    let address = env::var(&metrics).ok();
+    let address = address.unwrap_or_else(|| format!("http://{}", stack.address(Port::Prometheus)));
+    environment.insert(metrics, address);
+    environment
+}
+
 fn run_tests(
     arguments: &Arguments,
     stack: &Stack,
     given: &Given,
     programs: &Programs,
+    parser: &Path,
 ) -> anyhow::Result<ExitStatus> {
     interrupt::check()?;
     let servers = servers::start(stack, given, Scope::Tests)?;
@@ -103,6 +119,7 @@ fn run_tests(
         "BOXOFFICE_TEST_BIN_DIR".to_owned(),
         programs.folder().display().to_string(),
     );
+    environment.extend(of_contracts(stack, parser));
     if given.amqp.is_none() {
         let ctl = servers::rabbitmqctl(stack)?;
         environment.insert(

@@ -1,6 +1,12 @@
 //! `cargo xtask tidy`: what neither the compiler nor a lint can see.
 
+mod calls;
+mod features;
+mod logs;
+mod metrics;
+
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,9 +15,10 @@ use std::{
 use anyhow::{Result, bail};
 use boxoffice_contracts::topology::QUEUES;
 
-use crate::{r#gen, ui};
+use crate::{contracts, r#gen, ui};
 
-/// Checks crate edges, generated files, and that every queue and worker is documented.
+/// Checks crate edges, generated files, released contracts, and that queues, alerts, metrics, log events and
+/// features are documented as they are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {}
 
@@ -31,7 +38,10 @@ fn findings(root: &Path) -> Result<Vec<String>> {
     for path in r#gen::stale(root, &r#gen::files()?)? {
         findings.push(format!("{path} is stale: run `cargo xtask gen`"));
     }
-    queues_are_documented(root, &mut findings)?;
+    findings.extend(contracts::findings(root)?);
+    queues_and_alerts_are_documented(root, &mut findings)?;
+    what_is_counted_and_logged_is_documented(root, &mut findings)?;
+    features::check(root, &mut findings)?;
     workers_say_why_twice_is_safe(root, &mut findings)?;
     sources(root, &mut findings)?;
     Ok(findings)
@@ -112,16 +122,49 @@ fn edges(root: &Path, findings: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-fn queues_are_documented(root: &Path, findings: &mut Vec<String>) -> Result<()> {
-    let operations = fs::read_to_string(root.join("docs/OPERATIONS.md")).unwrap_or_default();
-    for queue in QUEUES {
-        if !operations.contains(&format!("### {}\n", queue.name)) {
-            findings.push(format!(
-                "docs/OPERATIONS.md has no section `### {}`",
-                queue.name
-            ));
+/// An alert's runbook link leads to the section of its name.
+fn queues_and_alerts_are_documented(root: &Path, findings: &mut Vec<String>) -> Result<()> {
+    let operations = fs::read_to_string(root.join("docs/OPERATIONS.md"))?;
+    let sections = QUEUES.iter().map(|queue| queue.name);
+    for section in sections.chain(r#gen::alerts::names()) {
+        if !operations.contains(&format!("\n### {section}\n")) {
+            findings.push(format!("docs/OPERATIONS.md has no section `### {section}`"));
         }
     }
+    Ok(())
+}
+
+/// Where the product's own code lies; the sandbox and the mail catcher are no part of it.
+const PRODUCT: [&str; 6] = [
+    "api",
+    "boxoffice",
+    "contracts",
+    "migrations",
+    "store",
+    "workers",
+];
+
+fn what_is_counted_and_logged_is_documented(root: &Path, findings: &mut Vec<String>) -> Result<()> {
+    let (mut counted, mut events) = (BTreeSet::new(), logs::Events::new());
+    for folder in PRODUCT {
+        for path in rust_files(&root.join(folder))? {
+            let name = path
+                .strip_prefix(root)
+                .unwrap_or(&path)
+                .display()
+                .to_string();
+            let is_test = name.ends_with("tests.rs") || name.contains("/tests/");
+            if is_test || name.ends_with("/testing.rs") {
+                continue;
+            }
+            let text = fs::read_to_string(&path)?;
+            metrics::check(&name, &text, &mut counted, findings);
+            logs::collect(&name, &text, &mut events, findings);
+        }
+    }
+    metrics::uncounted(&counted, findings);
+    let page = fs::read_to_string(root.join("docs/LOGGING.md"))?;
+    logs::check(&events, &page, findings);
     Ok(())
 }
 

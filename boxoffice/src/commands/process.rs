@@ -1,6 +1,6 @@
 //! What every long-running process does: connect, serve, wait for a signal, end.
 
-use crate::{keys, settings::Settings};
+use crate::{keys, measures, settings::Settings};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
 use boxoffice_api::{
@@ -10,7 +10,7 @@ use boxoffice_documents::TicketSigner;
 use boxoffice_jobs::{gateway, registry};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
 use boxoffice_store::mongo;
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_exporter_prometheus::PrometheusHandle;
 use mongodb::Database;
 use sea_orm::DatabaseConnection;
 use std::{net::SocketAddr, sync::Arc};
@@ -28,19 +28,11 @@ pub(crate) struct Services {
     tasks: TaskTracker,
 }
 
-/// Upper bounds of histogram buckets, in seconds.
-const SECONDS: &[f64] = &[
-    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
-
 impl Services {
     /// # Errors
     /// A line that names the service and what is wrong.
     pub(crate) async fn connect(settings: Settings, name: &str) -> Result<Self> {
-        let metrics = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), SECONDS)?
-            .install_recorder()
-            .context("metrics")?;
+        let metrics = measures::install()?;
         let db = pool::connect(&settings.mysql).await.with_context(|| {
             format!(
                 "mysql ({})",

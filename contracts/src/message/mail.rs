@@ -15,11 +15,12 @@ pub struct Send {
     pub revision: u16,
 }
 
-/// The mails there are.
+/// The mails there are. The list grows: a worker that is older than a template parks the order for it.
 #[derive(
     Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
 #[serde(rename_all = "snake_case")]
+#[schemars(extend("x-open" = true))]
 pub enum Template {
     /// Tickets, or the ones that remain after some were cancelled.
     Confirmation,

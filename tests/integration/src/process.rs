@@ -104,6 +104,13 @@ impl Process {
         .await;
     }
 
+    /// What it would tell Prometheus now.
+    pub async fn metrics(&self) -> String {
+        let url = format!("http://{}/metrics", self.internal);
+        let answer = reqwest::get(url).await.unwrap();
+        answer.text().await.unwrap()
+    }
+
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut()?.try_wait().unwrap()
     }

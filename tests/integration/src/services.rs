@@ -34,7 +34,9 @@ impl Services {
     }
 }
 
-fn set(name: &str) -> String {
+/// A variable that the tests need.
+#[must_use]
+pub fn set(name: &str) -> String {
     match env::var(name) {
         Ok(value) if !value.is_empty() => value.trim_end_matches('/').to_owned(),
         _ => panic!(

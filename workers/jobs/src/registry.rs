@@ -7,7 +7,7 @@ use crate::{
     mail::{MailConfig, MailConfigError, SendMail},
     parked,
     payments::{Payments, PaymentsPolicy},
-    reservations::{Layouts, Reservations},
+    reservations::{Layouts, Reservations, attention_from_zero},
     retention::{Retention, RetentionPolicy},
     tickets::{RenderTickets, TicketsConfig},
     timeline::WriteTimeline,
@@ -55,6 +55,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         domain: mail.message_id_domain.clone(),
         links_base_url: mail.links_base_url.trim_end_matches('/').to_owned(),
     };
+    attention_from_zero();
     let layouts = Layouts::default();
     let workers = Workers::new(broker, &db)
         .sweep(HoldExpiry {
@@ -98,7 +99,15 @@ pub const ROLES: [&str; 8] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boxoffice_contracts::topology::QUEUES;
+    use boxoffice_contracts::topology::{QUEUES, roles};
+
+    /// What is published of the roles is what runs.
+    #[test]
+    fn the_published_roles_are_these_and_the_api() {
+        let published = roles::ROLES.iter().map(|role| role.name);
+        let workers: Vec<_> = published.filter(|name| *name != "api").collect();
+        assert_eq!(workers, ROLES);
+    }
 
     /// A queue's worker has the name of the queue, or of what stands before the dot.
     #[test]

@@ -7,7 +7,7 @@ mod world;
 mod writes;
 
 pub use facts::Layouts;
-pub use step::{Happening, What, advance};
+pub use step::{Happening, What, advance, attention_from_zero};
 
 use boxoffice_contracts::{
     BookingId,

@@ -1,5 +1,6 @@
 //! Worker `retention`: forgets what is kept only for a while.
 
+use boxoffice_contracts::metric;
 use boxoffice_runtime::{Failure, Sweep, Tx, forget_handled};
 use boxoffice_store::mysql::webhooks;
 use chrono::TimeDelta;
@@ -84,8 +85,9 @@ impl Sweep for Retention {
         let messages = forget_handled(tx, inbox_days, rows_max).await?;
         let before = tx.now().await? - TimeDelta::days(i64::from(webhooks_days));
         let events = webhooks::forget_before(tx.db(), before, u64::from(rows_max)).await?;
-        metrics::counter!("retention_rows_total", "table" => "inbox").increment(messages);
-        metrics::counter!("retention_rows_total", "table" => "webhook_events").increment(events);
+        metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "inbox").increment(messages);
+        metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "webhook_events")
+            .increment(events);
         if messages + events > 0 {
             tracing::debug!(inbox = messages, webhook_events = events, "forgotten");
         }

@@ -14,12 +14,6 @@ use std::str::FromStr;
 /// Survives a restart of the broker.
 const PERSISTENT: u8 = 2;
 
-/// How often a message was too early so far. Apart from the attempts, which are bounded.
-pub(crate) const DEFERRED: &str = "x-deferred";
-
-/// Set on a message that the broker dead-lettered by its limit and that gets one more chance, alone.
-pub(crate) const ALONE: &str = "x-alone";
-
 /// The broker's own count of deliveries on quorum queues.
 const DELIVERY_COUNT: &str = "x-delivery-count";
 
@@ -47,7 +41,7 @@ pub(crate) fn failed_properties(
     text(&mut headers, header::FAILED_QUEUE, queue);
     text(&mut headers, header::CAUSE, &cause);
     if deferred > 0 {
-        number(&mut headers, DEFERRED, deferred);
+        number(&mut headers, header::DEFERRED, deferred);
     }
     build(envelope, headers)
 }
@@ -55,7 +49,7 @@ pub(crate) fn failed_properties(
 /// The properties of a message that must be handled alone.
 pub(crate) fn alone_properties(envelope: &Envelope) -> BasicProperties {
     let mut headers = headers(envelope);
-    headers.insert(ALONE.into(), AMQPValue::Boolean(true));
+    headers.insert(header::ALONE.into(), AMQPValue::Boolean(true));
     build(envelope, headers)
 }
 
@@ -176,9 +170,9 @@ pub(crate) fn read(queue: &str, properties: &BasicProperties, body: &[u8]) -> Re
     };
     Read {
         envelope,
-        deferred: count(DEFERRED).unwrap_or_default(),
+        deferred: count(header::DEFERRED).unwrap_or_default(),
         deliveries: count(DELIVERY_COUNT).unwrap_or_default(),
-        alone: table.is_some_and(|table| table.contains_key(ALONE)),
+        alone: table.is_some_and(|table| table.contains_key(header::ALONE)),
         fault,
         failed_queue: get(header::FAILED_QUEUE).or_else(|| death(table, "queue")),
         cause: get(header::CAUSE),

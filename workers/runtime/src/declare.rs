@@ -4,7 +4,8 @@
 
 use crate::broker::{Broker, BrokerError};
 use boxoffice_contracts::topology::{
-    DELIVERY_LIMIT, Exchange, ExchangeType, QUEUES, Queue, RetryTier, UNROUTABLE,
+    ExchangeType, Queue,
+    declared::{self, Argument, Arguments, DeclaredExchange, DeclaredQueue},
 };
 use lapin::{
     Channel, ExchangeKind,
@@ -44,11 +45,11 @@ impl fmt::Display for Difference {
 /// # Errors
 /// When the broker can't be reached or has something of that name with other arguments.
 pub async fn declare(broker: &Broker) -> Result<(), BrokerError> {
-    for exchange in exchanges() {
-        on_channel(broker, |channel| exchange.declare(channel, false)).await?;
+    for exchange in declared::exchanges() {
+        on_channel(broker, |channel| declare_exchange(exchange, channel, false)).await?;
     }
     for queue in queues(broker) {
-        on_channel(broker, |channel| queue.declare(channel, false)).await?;
+        on_channel(broker, |channel| declare_queue(queue, channel, false)).await?;
     }
     on_channel(broker, bind_all).await
 }
@@ -59,11 +60,15 @@ pub async fn declare(broker: &Broker) -> Result<(), BrokerError> {
 /// When the broker can't be asked.
 pub async fn drift(broker: &Broker, needed: &[&Queue]) -> Result<Vec<Difference>, BrokerError> {
     let mut found = Vec::new();
-    for exchange in exchanges() {
+    for exchange in declared::exchanges() {
         let what = format!("exchange {}", exchange.name);
-        let there = on_channel(broker, |channel| exchange.clone().declare(channel, true)).await;
+        let (looked_for, same) = (exchange.clone(), exchange);
+        let there = on_channel(broker, |channel| {
+            declare_exchange(looked_for, channel, true)
+        })
+        .await;
         let same = match there {
-            Ok(()) => on_channel(broker, |channel| exchange.declare(channel, false)).await,
+            Ok(()) => on_channel(broker, |channel| declare_exchange(same, channel, false)).await,
             absent => absent,
         };
         judge(what, same, &mut found)?;
@@ -74,9 +79,10 @@ pub async fn drift(broker: &Broker, needed: &[&Queue]) -> Result<Vec<Difference>
             continue;
         }
         let what = format!("queue {}", queue.name);
-        let there = on_channel(broker, |channel| queue.clone().declare(channel, true)).await;
+        let (looked_for, same) = (queue.clone(), queue);
+        let there = on_channel(broker, |channel| declare_queue(looked_for, channel, true)).await;
         let same = match there {
-            Ok(()) => on_channel(broker, |channel| queue.declare(channel, false)).await,
+            Ok(()) => on_channel(broker, |channel| declare_queue(same, channel, false)).await,
             absent => absent,
         };
         judge(what, same, &mut found)?;
@@ -126,175 +132,69 @@ where
     Ok(())
 }
 
-#[derive(Clone)]
-struct ExchangeSpec {
-    name: &'static str,
-    kind: ExchangeKind,
-    alternate: bool,
-}
-
-impl ExchangeSpec {
-    async fn declare(self, channel: Channel, passive: bool) -> lapin::Result<()> {
-        let options = ExchangeDeclareOptions {
-            durable: true,
-            passive,
-            ..ExchangeDeclareOptions::default()
-        };
-        let mut arguments = FieldTable::default();
-        if self.alternate {
-            text(
-                &mut arguments,
-                "alternate-exchange",
-                Exchange::Unroutable.name(),
-            );
-        }
-        channel
-            .exchange_declare(self.name.into(), self.kind, options, arguments)
-            .await
-    }
-}
-
-fn exchanges() -> Vec<ExchangeSpec> {
-    let mut all: Vec<ExchangeSpec> = Exchange::ALL
-        .iter()
-        .map(|exchange| ExchangeSpec {
-            name: exchange.name(),
-            kind: match exchange.kind() {
-                ExchangeType::Direct => ExchangeKind::Direct,
-                ExchangeType::Fanout => ExchangeKind::Fanout,
-                ExchangeType::Topic => ExchangeKind::Topic,
-            },
-            alternate: exchange.has_alternate(),
-        })
-        .collect();
-    all.extend(RetryTier::ALL.iter().map(|tier| ExchangeSpec {
-        name: tier.exchange(),
-        kind: ExchangeKind::Fanout,
-        alternate: true,
-    }));
-    all
-}
-
-#[derive(Clone)]
-struct QueueSpec {
-    name: &'static str,
-    arguments: FieldTable,
-    /// Needed by every worker: where failed messages wait, and where lost ones are caught.
-    for_all: bool,
-}
-
-impl QueueSpec {
-    async fn declare(self, channel: Channel, passive: bool) -> lapin::Result<()> {
-        let options = QueueDeclareOptions {
-            durable: true,
-            passive,
-            ..QueueDeclareOptions::default()
-        };
-        channel
-            .queue_declare(self.name.into(), options, self.arguments)
-            .await?;
-        Ok(())
-    }
-}
-
-fn queues(broker: &Broker) -> Vec<QueueSpec> {
-    let mut all: Vec<QueueSpec> = QUEUES.iter().map(worker_queue).collect();
-    for tier in RetryTier::ALL {
-        let delay = broker.config().retry_delay(tier);
-        let mut arguments = dead_lettering(Exchange::Return.name());
-        // Per queue: the broker lets a message's own TTL lapse only at the head of its queue.
-        number(&mut arguments, "x-message-ttl", delay.as_millis());
-        all.push(QueueSpec {
-            name: tier.queue(),
-            arguments,
-            for_all: true,
-        });
-    }
-    let mut arguments = FieldTable::default();
-    text(&mut arguments, "x-queue-type", "quorum");
-    all.push(QueueSpec {
-        name: UNROUTABLE,
-        arguments,
-        for_all: true,
-    });
-    all
-}
-
-fn worker_queue(queue: &Queue) -> QueueSpec {
-    // What kills the filer of parked messages must not come back to it.
-    let parked = queue
-        .bindings
-        .iter()
-        .any(|binding| binding.exchange == Exchange::Parked);
-    let dead = if parked {
-        Exchange::Unroutable
-    } else {
-        Exchange::Parked
+async fn declare_exchange(
+    exchange: DeclaredExchange,
+    channel: Channel,
+    passive: bool,
+) -> lapin::Result<()> {
+    let options = ExchangeDeclareOptions {
+        durable: true,
+        passive,
+        ..ExchangeDeclareOptions::default()
     };
-    let mut arguments = dead_lettering(dead.name());
-    number(
-        &mut arguments,
-        "x-delivery-limit",
-        u128::from(DELIVERY_LIMIT),
-    );
-    if let Some(length) = queue.length_max {
-        number(&mut arguments, "x-max-length", u128::from(length));
-    }
-    QueueSpec {
-        name: queue.name,
-        arguments,
-        for_all: false,
-    }
-}
-
-/// At-least-once dead-lettering. It exists on quorum queues only, and only with `reject-publish`; otherwise
-/// the broker falls back to at-most-once without a word.
-fn dead_lettering(exchange: &str) -> FieldTable {
-    let mut arguments = FieldTable::default();
-    text(&mut arguments, "x-queue-type", "quorum");
-    text(&mut arguments, "x-overflow", "reject-publish");
-    text(&mut arguments, "x-dead-letter-exchange", exchange);
-    text(&mut arguments, "x-dead-letter-strategy", "at-least-once");
-    arguments
-}
-
-async fn bind_all(channel: Channel) -> lapin::Result<()> {
-    for queue in QUEUES {
-        for binding in queue.bindings {
-            bind(
-                &channel,
-                queue.name,
-                binding.exchange.name(),
-                binding.pattern,
-            )
-            .await?;
-        }
-        bind(&channel, queue.name, Exchange::Return.name(), queue.name).await?;
-    }
-    for tier in RetryTier::ALL {
-        bind(&channel, tier.queue(), tier.exchange(), "").await?;
-    }
-    bind(&channel, UNROUTABLE, Exchange::Unroutable.name(), "").await
-}
-
-async fn bind(channel: &Channel, queue: &str, exchange: &str, key: &str) -> lapin::Result<()> {
-    let options = QueueBindOptions::default();
+    let kind = match exchange.kind {
+        ExchangeType::Direct => ExchangeKind::Direct,
+        ExchangeType::Fanout => ExchangeKind::Fanout,
+        ExchangeType::Topic => ExchangeKind::Topic,
+    };
+    let arguments = table(&exchange.arguments);
     channel
-        .queue_bind(
-            queue.into(),
-            exchange.into(),
-            key.into(),
-            options,
-            FieldTable::default(),
-        )
+        .exchange_declare(exchange.name.into(), kind, options, arguments)
         .await
 }
 
-fn text(table: &mut FieldTable, name: &'static str, value: &str) {
-    table.insert(name.into(), AMQPValue::LongString(value.into()));
+async fn declare_queue(queue: DeclaredQueue, channel: Channel, passive: bool) -> lapin::Result<()> {
+    let options = QueueDeclareOptions {
+        durable: true,
+        passive,
+        ..QueueDeclareOptions::default()
+    };
+    channel
+        .queue_declare(queue.name.into(), options, table(&queue.arguments))
+        .await?;
+    Ok(())
 }
 
-fn number(table: &mut FieldTable, name: &'static str, value: u128) {
-    let value = i64::try_from(value).unwrap_or(i64::MAX);
-    table.insert(name.into(), AMQPValue::LongLongInt(value));
+/// What the table asks for, with the delays that are configured.
+fn queues(broker: &Broker) -> Vec<DeclaredQueue> {
+    declared::queues(|tier| broker.config().retry_delay(tier))
+}
+
+async fn bind_all(channel: Channel) -> lapin::Result<()> {
+    for binding in declared::bindings() {
+        channel
+            .queue_bind(
+                binding.queue.into(),
+                binding.exchange.into(),
+                binding.key.into(),
+                QueueBindOptions::default(),
+                FieldTable::default(),
+            )
+            .await?;
+    }
+    Ok(())
+}
+
+fn table(arguments: &Arguments) -> FieldTable {
+    let mut table = FieldTable::default();
+    for (name, value) in arguments {
+        let value = match *value {
+            Argument::Text(text) => AMQPValue::LongString(text.into()),
+            Argument::Number(number) => {
+                AMQPValue::LongLongInt(i64::try_from(number).unwrap_or(i64::MAX))
+            }
+        };
+        table.insert((*name).into(), value);
+    }
+    table
 }

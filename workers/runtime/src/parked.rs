@@ -3,15 +3,19 @@
 use crate::{
     Cause, Failure,
     publish::{PublishError, Publisher, Wire},
-    sql, stored, tx,
+    relay::OUTBOX_QUEUE,
+    sql, stored,
+    telemetry::PARKED_OPEN_MESSAGES,
+    tx,
 };
-use boxoffice_contracts::{Envelope, MessageId};
+use boxoffice_contracts::{Envelope, MessageId, topology::QUEUES};
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
     TransactionTrait,
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// Longest reason that the column holds, in characters.
 const REASON_CHARS_MAX: usize = 1_000;
@@ -264,6 +268,24 @@ pub async fn list(
         });
     }
     Ok(listed)
+}
+
+/// Tells how many parked messages wait for a person, by queue. Zero for a queue that has none.
+pub(crate) async fn measure(db: &DatabaseConnection) -> Result<(), Failure> {
+    let select =
+        "SELECT queue, COUNT(*) FROM parked_messages WHERE status = 'parked' GROUP BY queue";
+    let rows = db
+        .query_all_raw(Statement::from_string(DbBackend::MySql, select))
+        .await?;
+    let queues = QUEUES.iter().map(|queue| queue.name).chain([OUTBOX_QUEUE]);
+    let mut open: BTreeMap<String, i64> = queues.map(|queue| (queue.to_owned(), 0)).collect();
+    for row in rows {
+        open.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    }
+    for (queue, messages) in open {
+        metrics::gauge!(PARKED_OPEN_MESSAGES, "queue" => queue).set(messages as f64);
+    }
+    Ok(())
 }
 
 impl<'a> Parking<'a> {

@@ -9,7 +9,7 @@ use crate::{
 };
 use boxoffice_contracts::{Envelope, trace::TraceParent};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::time::{interval, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -28,6 +28,9 @@ const SWEEP_CONFIRM: Duration = Duration::from_secs(5);
 /// Refusals after which a row is parked so that it never stands in the way of the others.
 const ATTEMPTS_MAX: u32 = 10;
 
+/// How often parked messages are counted.
+const PARKED_COUNT_EVERY: Duration = Duration::from_secs(10);
+
 /// Under this name a message that could not leave is parked.
 pub const OUTBOX_QUEUE: &str = "outbox";
 
@@ -43,6 +46,7 @@ impl Relay {
     pub(crate) async fn run(self) {
         let mut every = interval(SWEEP_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut parked_counted = None::<Instant>;
         let mut told = false;
         loop {
             tokio::select! {
@@ -65,6 +69,12 @@ impl Relay {
                         sleep(Duration::from_secs(1)).await;
                         break;
                     }
+                }
+            }
+            if parked_counted.is_none_or(|at| at.elapsed() > PARKED_COUNT_EVERY) {
+                parked_counted = Some(Instant::now());
+                if let Err(error) = parked::measure(&self.db).await {
+                    tracing::warn!(%error, "parked messages not counted");
                 }
             }
         }

@@ -3,6 +3,7 @@
 use crate::{
     Broker, BrokerState, Cause, Failure, Service,
     backoff::full_jitter,
+    clock,
     hand::{Delivered, Hand},
     health::{Health, RoleState},
     outbox,
@@ -139,7 +140,19 @@ impl Role {
                 let rest = self.hand.take_ready(max);
                 (!rest.is_empty()).then_some(rest)
             }
-            batch = self.hand.take(max) => Some(batch),
+            batch = self.hand.take(max) => {
+                let now = clock::now();
+                for delivered in &batch {
+                    let read = &delivered.read;
+                    if read.envelope.attempt == 0
+                        && read.deferred == 0
+                        && let Some(sent_at) = read.envelope.sent_at
+                    {
+                        telemetry::waited(delivered.queue.name, sent_at, now);
+                    }
+                }
+                Some(batch)
+            }
         }
     }
 

@@ -274,6 +274,14 @@ impl Status {
 }
 
 impl Attention {
+    pub const ALL: [Self; 5] = [
+        Self::AmountMismatch,
+        Self::CaptureFailed,
+        Self::CapturedWithoutSeats,
+        Self::RefundFailed,
+        Self::RefundedOutside,
+    ];
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ pub mod samples;
 mod totals;
 pub mod wake;
 
-pub use booking::{Booking, Capture, IntentState, Phase, Position, Status};
+pub use booking::{Attention, Booking, Capture, IntentState, Phase, Position, Status};
 pub use decide::decide;
 pub use decision::{Decision, Why};
 pub use effect::{Effect, Fact, Outcome};

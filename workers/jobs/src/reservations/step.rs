@@ -7,9 +7,9 @@ use super::{
     world::World,
     writes::Writes,
 };
-use boxoffice_contracts::{BookingId, Envelope, Instant, message::booking::CancelReason};
+use boxoffice_contracts::{BookingId, Envelope, Instant, message::booking::CancelReason, metric};
 use boxoffice_runtime::{Cause, Failure, Tx, Verdict};
-use boxoffice_saga::{Decision, Input, Policy, decide};
+use boxoffice_saga::{Attention, Booking, Decision, Input, Policy, decide};
 use boxoffice_store::mysql::operations::Operation;
 
 /// Something that happened to a booking.
@@ -73,7 +73,7 @@ fn one(
     let before = world.bookings.get(&happening.booking).cloned();
     let (input, birth) = facts::input(world, happening, now);
     let decision = decide(before.as_ref(), &input, now, policy);
-    count(&input, &decision);
+    count(before.as_ref(), &input, &decision);
     let step = Step {
         cause: &happening.cause,
         input: &input,
@@ -133,7 +133,20 @@ fn one(
     }
 }
 
-fn count(input: &Input, decision: &Decision) {
+/// So that the first booking that needs a person is a rise from zero, which an alert can see.
+pub fn attention_from_zero() {
+    for reason in Attention::ALL {
+        metrics::counter!(metric::ATTENTION_TOTAL, "reason" => reason.as_str()).increment(0);
+    }
+}
+
+fn count(before: Option<&Booking>, input: &Input, decision: &Decision) {
+    if let Decision::Advance { next, .. } = decision
+        && let Some(reason) = next.attention
+        && before.and_then(|booking| booking.attention) != Some(reason)
+    {
+        metrics::counter!(metric::ATTENTION_TOTAL, "reason" => reason.as_str()).increment(1);
+    }
     let outcome = match decision {
         Decision::Advance { .. } => "advance",
         Decision::Reject { .. } | Decision::RejectUnborn { .. } => "reject",
@@ -141,6 +154,6 @@ fn count(input: &Input, decision: &Decision) {
         Decision::Defer(_) => "defer",
         Decision::Refuse(_) => "refuse",
     };
-    metrics::counter!("boxoffice_decisions_total", "input" => apply::label(input), "decision" => outcome)
+    metrics::counter!(metric::DECISIONS_TOTAL, "input" => apply::label(input), "decision" => outcome)
         .increment(1);
 }

@@ -1,0 +1,36 @@
+//! What the door says of messages is what is published.
+
+use super::ASYNCAPI;
+use crate::testing::world;
+use axum::{body::Body, http::Request};
+use boxoffice_contracts::message::CATALOGUE;
+use tower::ServiceExt as _;
+
+#[tokio::test]
+async fn asyncapi_and_schemas_are_served() {
+    let world = world();
+    let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+    let answer = world.router.clone().oneshot(get("/asyncapi.yaml"));
+    let answer = answer.await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["content-type"], "application/yaml");
+    let body = axum::body::to_bytes(answer.into_body(), 1 << 20).await;
+    assert_eq!(body.unwrap(), ASYNCAPI.as_bytes());
+    for entry in CATALOGUE {
+        let answer = world
+            .ask(get(&format!("/schemas/{}.json", entry.kind)))
+            .await;
+        assert_eq!(answer.status, 200, "{}", entry.kind);
+        assert_eq!(answer.headers["content-type"], "application/schema+json");
+        assert_eq!(answer.body, entry.document());
+    }
+    for unknown in [
+        "booking.submit.v9.json",
+        "booking.submit.v1",
+        "x",
+        "..%2Fx.json",
+    ] {
+        let answer = world.ask(get(&format!("/schemas/{unknown}"))).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (404, "not_found"));
+    }
+}
