@@ -9,6 +9,7 @@ mod down;
 mod r#gen;
 mod install;
 mod interrupt;
+mod lint;
 mod logs;
 mod probe;
 mod product;
@@ -53,6 +54,7 @@ enum Command {
     Demo(demo::Arguments),
     Gen(r#gen::Arguments),
     Tidy(tidy::Arguments),
+    Lint(lint::Arguments),
     Throughput(throughput::Arguments),
     Services(services::Arguments),
 }
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Gen(arguments) => r#gen::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Throughput(arguments) => throughput::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
     };

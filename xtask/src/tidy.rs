@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Result, bail};
 use boxoffice_contracts::topology::QUEUES;
 
-use crate::{r#gen, ui};
+use crate::{r#gen, lint, ui};
 
 /// Checks crate edges, generated files, and that every queue and worker is documented.
 #[derive(Debug, clap::Args)]
@@ -17,7 +17,8 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments) -> Result<ExitCode> {
     let root = r#gen::root();
-    let findings = findings(&root)?;
+    let mut findings = findings(&root)?;
+    findings.extend(lint::findings_if_installed()?);
     if findings.is_empty() {
         ui::line("tidy");
         return Ok(ExitCode::SUCCESS);

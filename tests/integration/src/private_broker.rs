@@ -36,7 +36,7 @@ pub struct PrivateBroker {
 
 impl PrivateBroker {
     pub async fn start() -> Self {
-        let program = program("BOXOFFICE_TEST_RABBITMQ_SERVER", SERVER);
+        let program = named("BOXOFFICE_TEST_RABBITMQ_SERVER", SERVER);
         assert!(
             Path::new(&program).exists(),
             "no {program}: install rabbitmq-server (`cargo xtask up` does)"
@@ -47,7 +47,7 @@ impl PrivateBroker {
             .join(format!("rabbit-{id}"));
         fs::create_dir_all(&folder).unwrap();
         let epmd_port = free_port();
-        let epmd = command(&program("BOXOFFICE_TEST_EPMD", EPMD))
+        let epmd = command(&named("BOXOFFICE_TEST_EPMD", EPMD))
             .args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -196,7 +196,7 @@ impl Drop for PrivateBroker {
     }
 }
 
-fn program(variable: &str, usual: &str) -> String {
+fn named(variable: &str, usual: &str) -> String {
     env::var(variable).unwrap_or_else(|_| usual.to_owned())
 }
 
