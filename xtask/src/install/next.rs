@@ -15,7 +15,7 @@ use crate::ui;
 
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /// The servers, MySQL's client, and what RabbitMQ's shell scripts call.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 11] = [
     "mysql-server-core",
     "mysql-client-core",
     "rabbitmq-server",
@@ -24,6 +24,7 @@ const PACKAGES: [&str; 10] = [
     "dash",
     "grep",
     "hostname",
+    "libc-bin",
     "mawk",
     "sed",
 ];
