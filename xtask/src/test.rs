@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 
+use crate::install::Installed;
 use crate::product::{self, Environment, Programs};
-use crate::servers::{self, Given, Scope, Servers};
+use crate::servers::{self, Generation, Given, Scope, Servers};
 use crate::stack::{self, Folder, Identity, Manner, Port, Ports, Stack, State};
 use crate::{asyncapi_parser, interrupt, ui};
 
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// Leave the servers and their data for a look; `cargo xtask down --profile test` ends them.
     #[arg(long)]
     keep: bool,
+    /// `next`: against RabbitMQ 4 and MySQL 9 from Debian sid instead; needs root.
+    #[arg(long, value_enum, default_value = "current")]
+    servers: Generation,
     /// Two test runs at once need two names.
     #[arg(long, value_name = "NAME", default_value = "test")]
     profile: String,
@@ -48,13 +52,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         "BOXOFFICE_TEST_MONGODB_URL",
     );
     let ports = Ports::find_free(std::process::id())?;
-    servers::prepare(&given, ports)?;
+    let installed = servers::prepare(&given, ports, arguments.servers)?;
     ensure_nextest()?;
     let parser = asyncapi_parser::prepare()?;
     let programs = build(arguments)?;
 
     let stack = Stack::create(folder, ports)?;
-    let outcome = run_tests(arguments, &stack, &given, &programs, &parser);
+    let outcome = run_tests(arguments, &stack, &given, &installed, &programs, &parser);
     if arguments.keep {
         stack.mark_ready()?;
         ui::note(&format!(
@@ -74,7 +78,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What the tests are told.
-pub(crate) fn environment(servers: &Servers) -> Environment {
+pub(crate) fn environment(
+    stack: &Stack,
+    given: &Given,
+    installed: &Installed,
+    servers: &Servers,
+) -> anyhow::Result<Environment> {
     let mut environment = Environment::from([
         ("BOXOFFICE_TEST_MYSQL_URL".to_owned(), servers.mysql.clone()),
         ("BOXOFFICE_TEST_AMQP_URL".to_owned(), servers.amqp.clone()),
@@ -89,7 +98,12 @@ pub(crate) fn environment(servers: &Servers) -> Environment {
             management.clone(),
         );
     }
-    environment
+    if given.amqp.is_none() {
+        for (name, program) in servers::for_tests(stack, installed)? {
+            environment.insert(name.to_owned(), program.display().to_string());
+        }
+    }
+    Ok(environment)
 }
 
 /// What the tests of the published contracts are told. A broker that was given has its metrics elsewhere.
@@ -109,24 +123,18 @@ fn run_tests(
     arguments: &Arguments,
     stack: &Stack,
     given: &Given,
+    installed: &Installed,
     programs: &Programs,
     parser: &Path,
 ) -> anyhow::Result<ExitStatus> {
     interrupt::check()?;
-    let servers = servers::start(stack, given, Scope::Tests)?;
-    let mut environment = environment(&servers);
+    let servers = servers::start(stack, given, installed, Scope::Tests)?;
+    let mut environment = environment(stack, given, installed, &servers)?;
     environment.insert(
         "BOXOFFICE_TEST_BIN_DIR".to_owned(),
         programs.folder().display().to_string(),
     );
     environment.extend(of_contracts(stack, parser));
-    if given.amqp.is_none() {
-        let ctl = servers::rabbitmqctl(stack)?;
-        environment.insert(
-            "BOXOFFICE_TEST_RABBITMQCTL".to_owned(),
-            ctl.display().to_string(),
-        );
-    }
     stack.remember_env(&environment)?;
     if given.mongodb.is_none() {
         product::initiate_replica_set(stack, programs, &servers.mongodb)?;

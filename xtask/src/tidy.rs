@@ -15,7 +15,7 @@ use std::{
 use anyhow::{Result, bail};
 use boxoffice_contracts::topology::QUEUES;
 
-use crate::{contracts, r#gen, ui};
+use crate::{contracts, r#gen, lint, ui};
 
 /// Checks crate edges, generated files, released contracts, and that queues, alerts, metrics, log events and
 /// features are documented as they are.
@@ -24,7 +24,8 @@ pub(crate) struct Arguments {}
 
 pub(crate) fn run(_: &Arguments) -> Result<ExitCode> {
     let root = r#gen::root();
-    let findings = findings(&root)?;
+    let mut findings = findings(&root)?;
+    findings.extend(lint::findings_if_installed()?);
     if findings.is_empty() {
         ui::line("tidy");
         return Ok(ExitCode::SUCCESS);

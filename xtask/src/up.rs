@@ -2,7 +2,8 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use crate::servers::{self, Given, Scope};
+use crate::install::Installed;
+use crate::servers::{self, Generation, Given, Scope};
 use crate::stack::{self, DEV_BASE, Folder, Group, Manner, Ports, Stack, State};
 use crate::{interrupt, product, ui};
 
@@ -24,6 +25,9 @@ pub(crate) struct Arguments {
     /// The ports used are this number plus fixed offsets, such as 80 for the API.
     #[arg(long, value_name = "PORT", default_value_t = DEV_BASE)]
     port_base: u16,
+    /// `next`: RabbitMQ 4 and MySQL 9 from Debian sid instead; needs root.
+    #[arg(long, value_enum, default_value = "current")]
+    servers: Generation,
     /// A second stack beside the first gets another name, and another --port-base.
     #[arg(long, value_name = "NAME", default_value = "dev")]
     profile: String,
@@ -50,12 +54,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         "BOXOFFICE__MONGODB__URL",
     );
     let ports = Ports::at(arguments.port_base)?;
-    servers::prepare(&given, ports)?;
+    let installed = servers::prepare(&given, ports, arguments.servers)?;
     let programs = product::build(arguments.release)?;
     interrupt::check()?;
 
     let stack = Stack::create(folder, ports)?;
-    if let Err(error) = start(&stack, &given, &programs) {
+    if let Err(error) = start(&stack, &given, &installed, &programs) {
         stack.stop(Manner::Gently)?;
         return Err(error);
     }
@@ -70,8 +74,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     watch(&stack)
 }
 
-fn start(stack: &Stack, given: &Given, programs: &product::Programs) -> anyhow::Result<()> {
-    let servers = servers::start(stack, given, Scope::Product)?;
+fn start(
+    stack: &Stack,
+    given: &Given,
+    installed: &Installed,
+    programs: &product::Programs,
+) -> anyhow::Result<()> {
+    let servers = servers::start(stack, given, installed, Scope::Product)?;
     let environment = product::environment(stack, &servers, programs);
     stack.remember_env(&environment)?;
     product::start_sandboxes(stack, programs, &environment)?;
@@ -140,6 +149,11 @@ pub(crate) fn print_addresses(state: &State) {
     }
     // Passwords of our own servers open nothing but what is bound to this machine; others' are theirs.
     let ours = |role: &str| state.processes.iter().any(|process| process.role == role);
+    let (sql, sql_role) = if ours("mysql") {
+        ("MySQL", "mysql")
+    } else {
+        ("MariaDB", "mariadb")
+    };
     for (what, name, role) in [
         (
             "RabbitMQ pages",
@@ -147,7 +161,7 @@ pub(crate) fn print_addresses(state: &State) {
             "rabbitmq",
         ),
         ("RabbitMQ", "BOXOFFICE__AMQP__URL", "rabbitmq"),
-        ("MariaDB", "BOXOFFICE__MYSQL__URL", "mariadb"),
+        (sql, "BOXOFFICE__MYSQL__URL", sql_role),
         ("MongoDB", "BOXOFFICE__MONGODB__URL", "mongodb"),
     ] {
         row(

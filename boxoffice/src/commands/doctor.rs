@@ -41,52 +41,96 @@ pub(crate) async fn run(_: Arguments, settings: Settings) -> Result<ExitCode> {
     Ok(code)
 }
 
-/// A variable of the server: name, the value that was tested, why, and whether only MariaDB has it.
+/// Whose variable it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Of {
+    Both,
+    MariaDb,
+    MySql,
+}
+
+/// A variable of the server: name, the value that was tested, and why.
 struct Variable {
+    of: Of,
     name: &'static str,
     tested: &'static str,
     why: &'static str,
-    mariadb_only: bool,
 }
 
-const fn variable(name: &'static str, tested: &'static str, why: &'static str) -> Variable {
+const fn variable(of: Of, name: &'static str, tested: &'static str, why: &'static str) -> Variable {
     Variable {
+        of,
         name,
         tested,
         why,
-        mariadb_only: false,
     }
 }
 
 const VARIABLES: &[Variable] = &[
     variable(
+        Of::Both,
         "innodb_flush_log_at_trx_commit",
         "1",
         "a commit survives a crash of the machine",
     ),
-    variable("sync_binlog", "1", "a replica gets what was committed"),
     variable(
+        Of::Both,
+        "sync_binlog",
+        "1",
+        "a replica gets what was committed",
+    ),
+    variable(
+        Of::Both,
         "innodb_rollback_on_timeout",
         "1",
         "a lock timeout takes the whole transaction back",
     ),
-    Variable {
-        mariadb_only: true,
-        ..variable(
-            "max_statement_time",
-            "5",
-            "a stuck statement ends, in seconds",
-        )
-    },
-    Variable {
-        mariadb_only: true,
-        ..variable(
-            "idle_transaction_timeout",
-            "10",
-            "a forgotten transaction frees its locks, in seconds",
-        )
-    },
+    variable(
+        Of::MariaDb,
+        "max_statement_time",
+        "5",
+        "a stuck statement ends, in seconds",
+    ),
+    variable(
+        Of::MariaDb,
+        "idle_transaction_timeout",
+        "10",
+        "a forgotten transaction frees its locks, in seconds",
+    ),
+    variable(
+        Of::MySql,
+        "max_execution_time",
+        "5000",
+        "a stuck query ends, in milliseconds",
+    ),
 ];
+
+/// The oldest releases that are meant: of MariaDB the one that every test runs on, of MySQL the oldest
+/// that is still maintained. See docs/servers.md.
+const MARIADB_MIN: (u32, u32) = (10, 11);
+const MYSQL_MIN: (u32, u32) = (8, 4);
+
+fn version(text: &str) -> Finding {
+    let (name, min) = if text.contains("MariaDB") {
+        ("MariaDB", MARIADB_MIN)
+    } else {
+        ("MySQL", MYSQL_MIN)
+    };
+    // A proxy in front of MariaDB may say `5.5.5-` first, for old clients.
+    let mut numbers = text
+        .trim_start_matches("5.5.5-")
+        .split(['.', '-'])
+        .map(str::parse::<u32>);
+    match (numbers.next(), numbers.next()) {
+        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= min => {
+            Fine(format!("mysql: {name} {text}"))
+        }
+        _ => Advice(format!(
+            "mysql: {name} {text} was not tested; use {} {}.{} or later",
+            name, min.0, min.1
+        )),
+    }
+}
 
 async fn mysql(settings: &Settings) -> Vec<Finding> {
     let db = match pool::connect(&settings.mysql).await {
@@ -97,12 +141,16 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
             ))];
         }
     };
-    let version = ask(&db, "SELECT VERSION()").await.unwrap_or_default();
-    let mut findings = vec![Fine(format!("mysql: {version}"))];
-    let is_mariadb = version.contains("MariaDB");
+    let server = ask(&db, "SELECT VERSION()").await.unwrap_or_default();
+    let mut findings = vec![version(&server)];
+    let brand = if server.contains("MariaDB") {
+        Of::MariaDb
+    } else {
+        Of::MySql
+    };
     for variable in VARIABLES
         .iter()
-        .filter(|variable| is_mariadb || !variable.mariadb_only)
+        .filter(|variable| variable.of == Of::Both || variable.of == brand)
     {
         let Some(value) = ask(
             &db,
@@ -239,4 +287,25 @@ fn keys(settings: &Settings) -> Vec<Finding> {
         Err(error) => Wrong(error.to_string()),
     });
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_nobody_tested_is_named() {
+        for fine in [
+            "10.11.19-MariaDB-0+deb12u1",
+            "5.5.5-10.11.6-MariaDB",
+            "11.8.3-MariaDB",
+            "8.4.7",
+            "9.7.4-2",
+        ] {
+            assert!(matches!(version(fine), Fine(_)), "{fine}");
+        }
+        for other in ["10.6.22-MariaDB", "8.0.44", "5.7.44-log", ""] {
+            assert!(matches!(version(other), Advice(_)), "{other}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! A RabbitMQ of one test's own, for what nobody would do to the one that all tests share: kill -9.
 //!
-//! Debian's wrapper switches user and loses the environment, so the script behind it is called; told that it
+//! `BOXOFFICE_TEST_RABBITMQ_SERVER` and `BOXOFFICE_TEST_EPMD` name the programs of the generation under test,
+//! in whatever way they are run there; without them it is Debian's. Debian's wrapper switches user and loses the environment, so the script behind it is called; told that it
 //! runs under systemd, it becomes the Erlang VM itself: one process, and killing it is killing the broker.
 
 use crate::{process::free_port, wait::eventually};
@@ -14,12 +15,15 @@ use std::{
     time::Duration,
 };
 
+/// Of the machine, when no other is named.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+const EPMD: &str = "epmd";
 const USER: &str = "boxoffice";
 const PASSWORD: &str = "of-a-test";
 const READY_MAX: Duration = Duration::from_secs(60);
 
 pub struct PrivateBroker {
+    program: String,
     folder: PathBuf,
     name: String,
     amqp: u16,
@@ -32,9 +36,10 @@ pub struct PrivateBroker {
 
 impl PrivateBroker {
     pub async fn start() -> Self {
+        let program = named("BOXOFFICE_TEST_RABBITMQ_SERVER", SERVER);
         assert!(
-            Path::new(SERVER).exists(),
-            "no {SERVER}: install rabbitmq-server (`cargo xtask up` does)"
+            Path::new(&program).exists(),
+            "no {program}: install rabbitmq-server (`cargo xtask up` does)"
         );
         let id = uuid::Uuid::new_v4().simple().to_string();
         let folder = env::temp_dir()
@@ -42,7 +47,7 @@ impl PrivateBroker {
             .join(format!("rabbit-{id}"));
         fs::create_dir_all(&folder).unwrap();
         let epmd_port = free_port();
-        let epmd = command("epmd")
+        let epmd = command(&named("BOXOFFICE_TEST_EPMD", EPMD))
             .args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -52,6 +57,7 @@ impl PrivateBroker {
             name: format!("bx{}@localhost", &id[..8]),
             amqp: free_port(),
             management: free_port(),
+            program,
             distribution: free_port(),
             folder,
             epmd_port,
@@ -93,7 +99,7 @@ impl PrivateBroker {
             .append(true)
             .open(self.path("rabbitmq.log"))
             .unwrap();
-        let server = command(SERVER)
+        let server = command(&self.program)
             .current_dir(&self.folder)
             .env("HOME", &self.folder)
             .env("RUNNING_UNDER_SYSTEMD", "true")
@@ -188,6 +194,10 @@ impl Drop for PrivateBroker {
             let _ = fs::remove_dir_all(&self.folder);
         }
     }
+}
+
+fn named(variable: &str, usual: &str) -> String {
+    env::var(variable).unwrap_or_else(|_| usual.to_owned())
 }
 
 /// A program without the settings of anybody else's broker.

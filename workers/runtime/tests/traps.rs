@@ -148,8 +148,18 @@ async fn sessions_have_our_settings() {
             .await,
         5
     );
-    let isolation = "SELECT COUNT(*) FROM (SELECT 1) one WHERE @@tx_isolation = 'READ-COMMITTED' AND @@time_zone = '+00:00' AND @@sql_mode LIKE '%STRICT_ALL_TABLES%'";
-    assert_eq!(world.count(isolation).await, 1);
+    // MariaDB 10.11 knows only the old name, MySQL only the new one.
+    let is_mariadb = world.count("SELECT VERSION() LIKE '%MariaDB%'").await == 1;
+    let isolation = if is_mariadb {
+        "@@tx_isolation"
+    } else {
+        "@@transaction_isolation"
+    };
+    let ours = format!(
+        "SELECT COUNT(*) FROM (SELECT 1) one WHERE {isolation} = 'READ-COMMITTED' AND @@time_zone = '+00:00' \
+         AND @@sql_mode LIKE '%STRICT_ALL_TABLES%'"
+    );
+    assert_eq!(world.count(&ours).await, 1);
     world.end().await;
 }
 

@@ -48,7 +48,7 @@ pub(super) fn start(stack: &Stack) -> anyhow::Result<String> {
         &init_sql(&stack.secrets.mysql_root, &stack.secrets.mysql),
     )?;
 
-    let address = stack.address(Port::MariaDb);
+    let address = stack.address(Port::Sql);
     let mut command = Command::new(install::find("mariadbd").context("mariadbd has vanished")?);
     command
         .arg("--no-defaults")
@@ -102,7 +102,7 @@ fn create_data(stack: &Stack, data: &Path, user: &str) -> anyhow::Result<()> {
 }
 
 /// One statement a line. `bx_…` are the databases of tests.
-fn init_sql(root_password: &str, password: &str) -> String {
+pub(super) fn init_sql(root_password: &str, password: &str) -> String {
     format!(
         "ALTER USER 'root'@'localhost' IDENTIFIED BY '{root_password}';\n\
          DROP USER IF EXISTS 'root'@'127.0.0.1', 'root'@'::1';\n\

@@ -14,14 +14,13 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
-use crate::install::RABBITMQ_SERVER;
+use super::programs::Programs;
 use crate::probe;
 use crate::stack::{Group, Port, Stack, write_private};
 use crate::ui;
 
 const READY_MAX: Duration = Duration::from_secs(120);
 const EPMD_READY_MAX: Duration = Duration::from_secs(20);
-const RABBITMQCTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const PLUGINS: &str = "[rabbitmq_management,rabbitmq_prometheus].\n";
 /// Bound to this machine; schedulers sleep instead of spinning, because the cores are shared.
 const ERLANG_ARGUMENTS: &str =
@@ -33,7 +32,7 @@ pub(super) struct Broker {
     pub(super) management: String,
 }
 
-pub(super) fn start(stack: &Stack) -> anyhow::Result<Broker> {
+pub(super) fn start(stack: &Stack, programs: &Programs) -> anyhow::Result<Broker> {
     let step = ui::step("RabbitMQ", "starting");
     let (conf, data) = (
         stack.folder.conf("rabbitmq")?,
@@ -46,9 +45,9 @@ pub(super) fn start(stack: &Stack) -> anyhow::Result<Broker> {
     // Exists, so that the machine's own /etc/rabbitmq/rabbitmq-env.conf is not read.
     fs::write(conf.join("rabbitmq-env.conf"), "")?;
 
-    write_ctl(stack, &conf, &data)?;
-    start_epmd(stack)?;
-    let mut command = command(stack, &conf, &data);
+    let mut command = command(&programs.rabbitmq_server, stack, &conf, &data);
+    write_ctl(stack, &programs.rabbitmqctl, &command)?;
+    start_epmd(stack, &programs.epmd)?;
     stack.start(
         Group::Server,
         "rabbitmq",
@@ -75,23 +74,23 @@ pub(crate) fn ctl(stack: &Stack) -> anyhow::Result<PathBuf> {
 }
 
 /// `rabbitmqctl` finds a private broker only with its settings around it.
-fn write_ctl(stack: &Stack, conf: &Path, data: &Path) -> anyhow::Result<()> {
+fn write_ctl(stack: &Stack, program: &Path, server: &Command) -> anyhow::Result<()> {
     let mut script = String::from("#!/bin/sh\n");
-    for (name, value) in command(stack, conf, data).get_envs() {
+    for (name, value) in server.get_envs() {
         if let Some(value) = value {
             let value = value.to_string_lossy().replace('\'', "'\\''");
             script.push_str(&format!("export {}='{value}'\n", name.to_string_lossy()));
         }
     }
-    script.push_str(&format!("exec {RABBITMQCTL} \"$@\"\n"));
+    script.push_str(&format!("exec '{}' \"$@\"\n", program.display()));
     let path = ctl(stack)?;
     write_private(&path, &script)?;
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
     Ok(())
 }
 
-fn command(stack: &Stack, conf: &Path, data: &Path) -> Command {
-    let mut command = Command::new(RABBITMQ_SERVER);
+fn command(program: &Path, stack: &Stack, conf: &Path, data: &Path) -> Command {
+    let mut command = Command::new(program);
     forget_foreign_settings(&mut command);
     command
         .current_dir(data)
@@ -157,9 +156,9 @@ fn configuration(stack: &Stack) -> String {
 }
 
 /// Started by us, and not by Erlang, it is a process that can be stopped like any other.
-fn start_epmd(stack: &Stack) -> anyhow::Result<()> {
+fn start_epmd(stack: &Stack, program: &Path) -> anyhow::Result<()> {
     let port = stack.ports.number(Port::Epmd).to_string();
-    let mut command = Command::new("epmd");
+    let mut command = Command::new(program);
     forget_foreign_settings(&mut command);
     command.args(["-address", "127.0.0.1", "-port", &port]);
     let address = stack.address(Port::Epmd);

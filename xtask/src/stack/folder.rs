@@ -39,6 +39,10 @@ impl Folder {
         &self.profile
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
     pub(crate) fn create(&self) -> anyhow::Result<()> {
         for path in [self.logs(), self.path.join("data"), self.path.join("conf")] {
             fs::create_dir_all(&path)

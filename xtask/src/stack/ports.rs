@@ -26,7 +26,7 @@ pub(crate) enum Port {
     MailPage = 83,
     /// One for each worker, in the order of the roles.
     WorkerInternal = 100,
-    MariaDb = 306,
+    Sql = 306,
     Epmd = 669,
     Amqp = 672,
     Management = 673,
@@ -40,7 +40,7 @@ pub(crate) const WORKERS_MAX: u16 = 40;
 impl Port {
     const SERVERS: [(Self, &str); 7] = [
         (Self::MongoDb, "MongoDB"),
-        (Self::MariaDb, "MariaDB"),
+        (Self::Sql, "MariaDB or MySQL"),
         (Self::Epmd, "Erlang's port mapper"),
         (Self::Amqp, "RabbitMQ"),
         (Self::Management, "RabbitMQ's management"),
@@ -144,7 +144,7 @@ mod tests {
     fn a_free_block_is_found_and_a_busy_port_is_named() {
         let ports = Ports::find_free(7).unwrap();
         ports.check_free().unwrap();
-        let _taken = TcpListener::bind(ports.address(Port::MariaDb)).unwrap();
+        let _taken = TcpListener::bind(ports.address(Port::Sql)).unwrap();
         let message = ports.check_free().unwrap_err().to_string();
         assert!(
             message.contains("MariaDB") && message.contains("--port-base"),

@@ -47,7 +47,8 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let proxy = Self {
             config: DatabaseConfig {
-                url: url.replace(&place, &format!("127.0.0.1:{port}")),
+                // Unencrypted, or the proxy could not read along; MySQL's server would offer TLS.
+                url: url.replace(&place, &format!("127.0.0.1:{port}")) + "?ssl-mode=disabled",
                 ..world.database_config.clone()
             },
             hold_begin: Arc::default(),
