@@ -5,5 +5,6 @@
 
 pub mod mongo;
 pub mod mysql;
+pub mod reading;
 pub mod reference;
 pub mod seating_plan;
