@@ -37,7 +37,9 @@ struct CategoryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    available: Option<u32>,
+    taken: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,7 +117,8 @@ async fn read_map(db: &DatabaseConnection, id: ShowId) -> Result<SeatMap, Proble
             name: entry.name,
             price: Money::new(entry.amount_minor, currency),
             capacity: entry.capacity,
-            available: entry
+            taken: entry.taken,
+            free: entry
                 .capacity
                 .zip(entry.taken)
                 .map(|(all, taken)| all.saturating_sub(taken)),

@@ -142,7 +142,7 @@ fn calendar_entry(order: &Order<'_>, sender: &Sender) -> ics::CalendarEntry {
     } = order.facts;
     let seats = places(order).map(|place| match &place.seat {
         Some(seat) => format!("{} {} {}", seat.zone, seat.row, seat.number),
-        None => place.category.clone(),
+        None => place.area.as_ref().unwrap_or(&place.category).clone(),
     });
     let mut lines = vec![reference.clone()];
     lines.extend(seats);
@@ -214,11 +214,10 @@ fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailF
     };
     let links = links(order, sender);
     let seat = |place: &PositionFacts| MailSeat {
-        row: place
-            .seat
-            .as_ref()
-            .map(|seat| seat.row.clone())
-            .unwrap_or_default(),
+        row: place.seat.as_ref().map_or_else(
+            || language.general_admission().to_owned(),
+            |seat| seat.row.clone(),
+        ),
         number: place
             .seat
             .as_ref()
