@@ -18,6 +18,7 @@ pub mod books;
 pub mod broker;
 pub mod checks;
 pub mod customer;
+pub mod desk;
 pub mod fixture;
 pub mod gateway;
 pub mod private_broker;
@@ -30,6 +31,7 @@ pub mod wait;
 pub mod world;
 
 pub use customer::{Answer, Booking, Customer, Order, State};
+pub use desk::Desk;
 pub use fixture::Show;
 pub use proxy::{Link, Mode};
 pub use rush::Crowd;
