@@ -128,4 +128,13 @@ mod tests {
         let large = vec![b' '; FILE_BYTES_MAX + 1];
         assert_eq!(parse(&large).unwrap_err().code, "too_large");
     }
+
+    #[test]
+    fn the_page_of_the_importer_lists_every_code() {
+        let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/import.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        for (code, advice) in ADVICE {
+            assert!(page.contains(&format!("| `{code}` | {advice} |")), "{code}");
+        }
+    }
 }
