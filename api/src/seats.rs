@@ -41,7 +41,9 @@ struct CategoryView {
     #[serde(skip_serializing_if = "Option::is_none")]
     capacity: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    available: Option<u32>,
+    taken: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free: Option<u32>,
 }
 
 #[derive(Debug, Serialize)]
@@ -124,7 +126,8 @@ async fn read_map(db: &DatabaseConnection, id: ShowId) -> Result<SeatMap, Proble
             name: entry.name,
             price: Money::new(entry.amount_minor, currency),
             capacity: entry.capacity,
-            available: entry
+            taken: entry.taken,
+            free: entry
                 .capacity
                 .zip(entry.taken)
                 .map(|(all, taken)| all.saturating_sub(taken)),
@@ -152,7 +155,7 @@ async fn read_map(db: &DatabaseConnection, id: ShowId) -> Result<SeatMap, Proble
         .filter_map(|category| {
             Some(Left {
                 category: category.name.clone(),
-                available: category.available?,
+                available: category.free?,
             })
         })
         .collect();

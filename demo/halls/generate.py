@@ -63,16 +63,21 @@ class Zone:
 class Plan:
     def __init__(self, slug, name, width, height, categories):
         self.slug, self.name, self.width, self.height = slug, name, width, height
-        self.categories, self.zones = categories, []
+        self.categories, self.zones, self.standing = categories, [], []
 
     def zone(self, name, x, y):
         self.zones.append(Zone(self, name, x, y))
         return self.zones[-1]
 
+    def places(self, name, category, capacity):
+        """An area without seats: `capacity` people, wherever they like."""
+        self.standing.append({"name": name, "category": category, "capacity": capacity})
+
     def write(self, seats_expected):
         guids = [s["seat_guid"] for z in self.zones for row in z.rows for s in row["seats"]]
         used = {s["category"] for z in self.zones for row in z.rows for s in row["seats"]}
         assert len(guids) == len(set(guids)) == seats_expected, (self.slug, len(guids))
+        used |= {area["category"] for area in self.standing}
         assert used == {name for name, _ in self.categories}, (self.slug, used)
         spots = [(z.x + row["position"]["x"] + s["position"]["x"],
                   z.y + row["position"]["y"] + s["position"]["y"])
@@ -87,6 +92,8 @@ class Plan:
             "size": {"width": self.width, "height": self.height},
             "zones": [zone.json() for zone in self.zones],
         }
+        if self.standing:
+            plan["areas"] = self.standing
         path = pathlib.Path(__file__).parent / f"{self.slug}.json"
         path.write_text(json.dumps(plan, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -224,7 +231,26 @@ def studio():
     plan.write(40)
 
 
+def club():
+    """A club: 300 stand on the floor, 40 at the bar, 36 sit on a balcony along the back wall."""
+    plan = Plan("kesselhaus", "Kesselhaus", 520, 560, [
+        ("Standing", "#f4a261"), ("Bar", "#6c8ea4"), ("Balcony", "#6d597a"), ("Wheelchair", "#2a9d8f"),
+    ])
+    plan.places("Dance floor", "Standing", 300)
+    plan.places("Bar", "Bar", 40)
+    floor = plan.zone("Floor", 40, 40)
+    floor.area("Stage", 110, 40, 300, 50, "#1d3557")
+    floor.area("Dance floor", 60, 100, 400, 280, "#f4a261")
+    balcony = plan.zone("Balcony", 40, 440)
+    for letter, y in (("A", 460), ("B", 490)):
+        def category(n, letter=letter):
+            return "Wheelchair" if letter == "A" and n in (1, 18) else "Balcony"
+        balcony.row(letter, numbered(straight(18, 260, y, (9,)), category))
+    plan.write(36)
+
+
 if __name__ == "__main__":
     astor()
     theatre()
     studio()
+    club()

@@ -7,6 +7,7 @@ use sea_orm_migration::prelude::*;
 
 mod m0001_first_booking;
 mod m0002_cancel_reason;
+mod m0003_areas;
 mod sql;
 
 #[derive(Debug)]
@@ -18,6 +19,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m0001_first_booking::Migration),
             Box::new(m0002_cancel_reason::Migration),
+            Box::new(m0003_areas::Migration),
         ]
     }
 }

@@ -6,5 +6,6 @@
 pub mod document_link;
 pub mod mongo;
 pub mod mysql;
+pub mod reading;
 pub mod reference;
 pub mod seating_plan;

@@ -15,9 +15,11 @@ pub struct LayoutDocument<'a> {
     pub layout_id: Uuid,
     pub hall_slug: &'a str,
     pub version: u32,
-    /// Hash of the file's bytes, in hex.
-    pub sha256: &'a str,
-    pub plan: &'a serde_json::Value,
+    /// Hash of what the plan says.
+    pub sha256: &'a [u8; 32],
+    /// The file as it was. Stored as text: its keys and numbers are another program's, and not all of them are
+    /// a document's here.
+    pub plan: &'a str,
 }
 
 /// Stores the plan unless it is there.
@@ -29,12 +31,12 @@ pub async fn store(
     layout: &LayoutDocument<'_>,
     now: boxoffice_contracts::Instant,
 ) -> Result<(), Error> {
-    let plan = mongodb::bson::serialize_to_bson(layout.plan)?;
+    let sha256: String = layout.sha256.iter().map(|b| format!("{b:02x}")).collect();
     let row = doc! {
         "hall": layout.hall_slug,
         "version": i64::from(layout.version),
-        "sha256": layout.sha256,
-        "plan": plan,
+        "sha256": sha256,
+        "plan": layout.plan,
         "created_at": DateTime::from_millis(now.timestamp_millis()),
     };
     let id = layout.layout_id.to_string();
@@ -46,18 +48,17 @@ pub async fn store(
     Ok(())
 }
 
-/// The plan of a layout.
+/// The plan of a layout, as the file had it.
 ///
 /// # Errors
 /// When the server can't be reached.
-pub async fn find(database: &Database, layout: Uuid) -> Result<Option<serde_json::Value>, Error> {
+pub async fn find(database: &Database, layout: Uuid) -> Result<Option<String>, Error> {
     let found = database
         .collection::<Document>(COLLECTION)
         .find_one(doc! { "_id": layout.to_string() })
         .projection(doc! { "plan": 1 })
         .await?;
-    let plan = found.and_then(|mut row| row.remove("plan"));
-    Ok(plan.map(mongodb::bson::deserialize_from_bson).transpose()?)
+    Ok(found.and_then(|row| Some(row.get_str("plan").ok()?.to_owned())))
 }
 
 pub(super) async fn ensure_indexes(database: &Database) -> Result<(), Error> {

@@ -1,260 +1,304 @@
-//! The importer: venues, halls with their seats, films and shows from files. Format: `demo/README.md`.
+//! The importer: venues, halls with their seats, films and shows from files. Format: `docs/import.md`.
 //!
-//! A file is taken whole or refused whole, with a list of what is wrong and where. Ids follow from slugs, so
-//! that importing the same file again changes nothing.
+//! First everything is read and judged ([`Import`]), then everything is stored in one transaction
+//! ([`Import::store`]). Whatever is refused, nothing of it is stored. Ids follow from slugs, so that importing
+//! the same files again changes nothing.
 
 mod films;
 mod halls;
 mod local_time;
+mod report;
 mod shows;
+mod slug;
+mod store;
 mod upsert;
 mod venues;
 
-pub use halls::import_hall;
 pub use local_time::to_utc;
+pub use report::{Imported, LayoutReport, PassedOver, Refusal, Report};
 pub use shows::HoldRules;
-pub use venues::{HallEntry, VenueEntry, read_venues};
+pub use store::Mode;
+pub use venues::{HallEntry, VenueEntry};
 
-use crate::seating_plan::Problem;
-use boxoffice_contracts::Instant;
-use mongodb::Database;
-use sea_orm::{DatabaseConnection, DbErr, TransactionTrait};
-use serde::{Serialize, de::DeserializeOwned};
-use std::{fmt, io};
+use crate::{
+    reading::{self, Node, Problem, Problems},
+    seating_plan::{self, SeatingPlan},
+};
+use report::Change;
+use sea_orm::DbErr;
+use std::io;
 
-/// How the rows of a file ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Report {
-    pub created: u32,
-    pub updated: u32,
-    pub unchanged: u32,
+/// What files say, read and judged, and not stored yet.
+#[derive(Debug, Default)]
+pub struct Import {
+    venues: Vec<VenueEntry>,
+    halls: Vec<HallPlan>,
+    films: Vec<films::FilmEntry>,
+    shows: Vec<shows::ShowEntry>,
+    /// Which file the shows are from, for what only the database can refuse.
+    shows_file: String,
+    passed_over: Vec<PassedOver>,
 }
 
-/// How one row ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Change {
-    Created,
-    Updated,
-    Unchanged,
+/// A hall with the plan of its seats.
+#[derive(Debug)]
+struct HallPlan {
+    venue: String,
+    hall: HallEntry,
+    plan: SeatingPlan,
+    /// The file as it was, for pages that draw it.
+    text: String,
 }
 
-impl Report {
-    pub(crate) fn count(&mut self, change: Change) {
-        match change {
-            Change::Created => self.created += 1,
-            Change::Updated => self.updated += 1,
-            Change::Unchanged => self.unchanged += 1,
-        }
-    }
-
-    fn add(&mut self, other: Self) {
-        self.created += other.created;
-        self.updated += other.updated;
-        self.unchanged += other.unchanged;
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            created,
-            updated,
-            unchanged,
-        } = self;
-        write!(
-            f,
-            "{created} created, {updated} updated, {unchanged} unchanged"
-        )
-    }
-}
-
-/// Everything that [`import_all`] did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Imported {
-    pub venues: Report,
-    pub halls: Report,
-    pub films: Report,
-    pub shows: Report,
-}
-
-/// Why nothing of a file was stored.
+/// Why nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
-    #[error("{file} was refused: {}", list(.problems))]
-    Refused {
-        file: String,
-        problems: Vec<Problem>,
-    },
-    #[error("{file} cannot be read: {error}")]
-    Unreadable { file: String, error: io::Error },
+    #[error("{}", report::in_one_line(.0))]
+    Refused(Vec<Refusal>),
     #[error(transparent)]
     Database(#[from] DbErr),
     #[error(transparent)]
     Documents(#[from] mongodb::error::Error),
 }
 
-fn list(problems: &[Problem]) -> String {
-    let line =
-        |problem: &Problem| format!("{} {}: {}", problem.pointer, problem.code, problem.detail);
-    problems.iter().map(line).collect::<Vec<_>>().join("; ")
-}
-
-/// Imports a folder of files in the order in which they need each other.
-///
-/// `read` gives the bytes of a file of the folder, by its path from there.
-///
-/// # Errors
-/// What is wrong with a file; the files before it are stored.
-pub async fn import_all(
-    db: &DatabaseConnection,
-    documents: Option<&Database>,
-    read: impl Fn(&str) -> io::Result<Vec<u8>>,
-    holds: HoldRules,
-    now: Instant,
-) -> Result<Imported, ImportError> {
-    let open = |file: &str| {
-        read(file).map_err(|error| ImportError::Unreadable {
-            file: file.to_owned(),
-            error,
-        })
-    };
-    let venues = read_venues(&open("venues.json")?)?;
-    let mut imported = Imported {
-        venues: import_venues(db, &venues).await?,
-        ..Imported::default()
-    };
-    for venue in &venues {
-        for hall in &venue.halls {
-            let plan = open(&hall.file)?;
-            imported
-                .halls
-                .add(import_hall(db, documents, venue, hall, &plan, now).await?);
-        }
+impl ImportError {
+    /// For callers that read the files themselves.
+    #[must_use]
+    pub fn unreadable(file: &str, error: &io::Error) -> Self {
+        Self::Refused(vec![unreadable(file, error)])
     }
-    imported.films = import_films(db, &open("films.json")?).await?;
-    imported.shows = import_shows(db, &open("shows.json")?, holds, now).await?;
-    Ok(imported)
 }
 
-/// Stores venues without their halls.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn import_venues(
-    db: &DatabaseConnection,
-    venues: &[VenueEntry],
-) -> Result<Report, ImportError> {
-    let tx = db.begin().await?;
-    let report = venues::store(&tx, venues).await?;
-    tx.commit().await?;
-    Ok(report)
-}
-
-/// Stores the films of `films.json`.
-///
-/// # Errors
-/// What is wrong with the file, or when the database refuses.
-pub async fn import_films(db: &DatabaseConnection, file: &[u8]) -> Result<Report, ImportError> {
-    let films = films::read(file)?;
-    let tx = db.begin().await?;
-    let report = films::store(&tx, &films).await?;
-    tx.commit().await?;
-    Ok(report)
-}
-
-/// Stores the shows of `shows.json`, counted from the day that `now` is at each venue.
-///
-/// Their slugs end in their date: importing on another day adds shows and moves none.
-///
-/// # Errors
-/// What is wrong with the file, or when the database refuses.
-pub async fn import_shows(
-    db: &DatabaseConnection,
-    file: &[u8],
-    holds: HoldRules,
-    now: Instant,
-) -> Result<Report, ImportError> {
-    let entries = shows::read(file)?;
-    let tx = db.begin().await?;
-    let report = shows::store(&tx, &entries, holds, now).await?;
-    tx.commit().await?;
-    Ok(report)
-}
-
-/// Reads a file of ours; what is wrong with its form has line and column in the detail.
-fn decode<T: DeserializeOwned>(name: &str, file: &[u8]) -> Result<T, ImportError> {
-    serde_json::from_slice(file).map_err(|error| {
-        let problem = Problem {
-            pointer: String::new(),
-            code: "malformed",
-            detail: error.to_string(),
+impl Import {
+    /// Reads a folder of files: `venues.json` with the plans that it names, `films.json` and `shows.json`.
+    ///
+    /// `read` gives the bytes of a file of the folder, by its path from there.
+    ///
+    /// # Errors
+    /// What is wrong with all of the files.
+    pub fn folder(read: impl Fn(&str) -> io::Result<Vec<u8>>) -> Result<Self, ImportError> {
+        let mut import = Self::default();
+        let mut refusals = Vec::new();
+        let mut take = |name: &str, what: &mut dyn FnMut(&[u8]) -> Result<(), Refusal>| {
+            let taken = open(&read, name).and_then(|bytes| what(&bytes));
+            refusals.extend(taken.err());
         };
-        ImportError::Refused {
+        take("venues.json", &mut |bytes| {
+            import.add_venues("venues.json", bytes)
+        });
+        for (venue, hall) in import.named_halls() {
+            let name = hall.file.clone();
+            take(&name, &mut |bytes| import.add_hall(&venue, &hall, bytes));
+        }
+        take("films.json", &mut |bytes| {
+            import.add_films("films.json", bytes)
+        });
+        take("shows.json", &mut |bytes| {
+            import.add_shows("shows.json", bytes)
+        });
+        if refusals.is_empty() {
+            Ok(import)
+        } else {
+            Err(ImportError::Refused(refusals))
+        }
+    }
+
+    /// Reads one hall: `slug` is its own, or `venue.hall` where two venues have a hall of that name.
+    ///
+    /// # Errors
+    /// What is wrong with the venues or with the plan.
+    pub fn hall(
+        venues: (&str, &[u8]),
+        slug: &str,
+        plan: (&str, &[u8]),
+    ) -> Result<Self, ImportError> {
+        let mut import = Self::default();
+        let named = import.add_venues(venues.0, venues.1).and_then(|()| {
+            let mut found = import.named_halls();
+            found.retain(|(venue, hall)| {
+                hall.slug == slug || format!("{venue}.{}", hall.slug) == slug
+            });
+            match (found.pop(), found.is_empty()) {
+                (Some(only), true) => Ok(only),
+                (Some(_), false) => Err(format!(
+                    "several venues have a hall {slug:?}: write venue.hall"
+                )),
+                (None, _) => Err(format!("no venue has a hall {slug:?}")),
+            }
+            .map_err(|detail| Refusal::of(venues.0, "/venues", "venue_unknown", detail))
+        });
+        // The plan is judged all the same: one list of everything that is wrong.
+        let (venue, mut hall) = match &named {
+            Ok((venue, hall)) => (venue.clone(), hall.clone()),
+            Err(_) => (String::new(), HallEntry::default()),
+        };
+        plan.0.clone_into(&mut hall.file);
+        let added = import.add_hall(&venue, &hall, plan.1);
+        let refusals: Vec<Refusal> = [named.err(), added.err()].into_iter().flatten().collect();
+        if !refusals.is_empty() {
+            return Err(ImportError::Refused(refusals));
+        }
+        import.venues.retain(|entry| entry.slug == venue);
+        Ok(import)
+    }
+
+    /// Reads a file of films.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn films(name: &str, file: &[u8]) -> Result<Self, ImportError> {
+        let mut import = Self::default();
+        match import.add_films(name, file) {
+            Ok(()) => Ok(import),
+            Err(refusal) => Err(ImportError::Refused(vec![refusal])),
+        }
+    }
+
+    /// Reads a file of shows.
+    ///
+    /// # Errors
+    /// What is wrong with it, as far as the file alone tells.
+    pub fn shows(name: &str, file: &[u8]) -> Result<Self, ImportError> {
+        let mut import = Self::default();
+        match import.add_shows(name, file) {
+            Ok(()) => Ok(import),
+            Err(refusal) => Err(ImportError::Refused(vec![refusal])),
+        }
+    }
+
+    /// Every hall that the venues name, with the slug of its venue.
+    fn named_halls(&self) -> Vec<(String, HallEntry)> {
+        let of = |venue: &VenueEntry| {
+            let slug = venue.slug.clone();
+            let halls = venue.halls.clone();
+            halls.into_iter().map(move |hall| (slug.clone(), hall))
+        };
+        self.venues.iter().flat_map(of).collect()
+    }
+
+    fn add_venues(&mut self, name: &str, file: &[u8]) -> Result<(), Refusal> {
+        self.venues = self.read(name, file, venues::read)?;
+        Ok(())
+    }
+
+    fn add_hall(&mut self, venue: &str, hall: &HallEntry, file: &[u8]) -> Result<(), Refusal> {
+        let plan = seating_plan::parse(file).map_err(|problems| Refusal {
+            file: hall.file.clone(),
+            problems,
+        })?;
+        self.halls.push(HallPlan {
+            venue: venue.to_owned(),
+            hall: hall.clone(),
+            plan,
+            text: String::from_utf8_lossy(file).into_owned(),
+        });
+        Ok(())
+    }
+
+    fn add_films(&mut self, name: &str, file: &[u8]) -> Result<(), Refusal> {
+        self.films = self.read(name, file, films::read)?;
+        Ok(())
+    }
+
+    fn add_shows(&mut self, name: &str, file: &[u8]) -> Result<(), Refusal> {
+        self.shows = self.read(name, file, shows::read)?;
+        name.clone_into(&mut self.shows_file);
+        Ok(())
+    }
+
+    /// Reads a file of ours. What it says beside is passed over, and told.
+    fn read<T>(
+        &mut self,
+        name: &str,
+        file: &[u8],
+        entries: fn(&Node<'_>, &mut Problems) -> Vec<T>,
+    ) -> Result<Vec<T>, Refusal> {
+        let refuse = |problems: Vec<Problem>| Refusal {
             file: name.to_owned(),
-            problems: vec![problem],
+            problems,
+        };
+        let document = reading::parse(file).map_err(|problem| refuse(vec![problem]))?;
+        let mut problems = Problems::default();
+        let found = entries(&Node::root(&document), &mut problems);
+        let passed_over = problems.take_passed_over();
+        if !problems.is_empty() {
+            return Err(refuse(problems.into_list()));
         }
-    })
-}
-
-/// Collects what is wrong with the meaning of a file.
-struct Check {
-    file: &'static str,
-    problems: Vec<Problem>,
-}
-
-impl Check {
-    const fn of(file: &'static str) -> Self {
-        Self {
-            file,
-            problems: Vec::new(),
-        }
-    }
-
-    fn that(&mut self, good: bool, pointer: String, code: &'static str, detail: impl fmt::Display) {
-        if !good {
-            self.problems.push(Problem {
+        self.passed_over
+            .extend(passed_over.into_iter().map(|pointer| PassedOver {
+                file: name.to_owned(),
                 pointer,
-                code,
-                detail: detail.to_string(),
-            });
+            }));
+        Ok(found)
+    }
+}
+
+fn open(read: impl Fn(&str) -> io::Result<Vec<u8>>, name: &str) -> Result<Vec<u8>, Refusal> {
+    read(name).map_err(|error| unreadable(name, &error))
+}
+
+fn unreadable(name: &str, error: &io::Error) -> Refusal {
+    Refusal::of(name, "", "unreadable", error.to_string())
+}
+
+/// Most entries of a file of ours.
+const ENTRIES_MAX: usize = 100_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::reading::mutated::{judge_refusal, other_bytes, other_values, rubbish};
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    fn demo(file: &str) -> Value {
+        let folder = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../demo"));
+        serde_json::from_slice(&std::fs::read(folder.join(file)).unwrap()).unwrap()
+    }
+
+    fn judge(bytes: &[u8], taken: Result<Import, ImportError>) {
+        if let Err(ImportError::Refused(refusals)) = taken {
+            judge_refusal(bytes, &refusals[0].problems);
         }
     }
 
-    /// Lower case letters, digits and single hyphens between them.
-    fn slug(&mut self, slug: &str, len_max: usize, pointer: String) {
-        let good = !slug.is_empty()
-            && slug.len() <= len_max
-            && slug.split('-').all(|part| {
-                !part.is_empty()
-                    && part
-                        .bytes()
-                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-            });
-        self.that(
-            good,
-            pointer,
-            "slug_malformed",
-            format!("a-z, 0-9 and -, at most {len_max}"),
-        );
-    }
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    fn length(&mut self, text: &str, chars_max: usize, pointer: String) {
-        let good = !text.trim().is_empty() && text.chars().count() <= chars_max;
-        self.that(
-            good,
-            pointer,
-            "text_length",
-            format!("1 to {chars_max} characters"),
-        );
-    }
-
-    fn finish(self) -> Result<(), ImportError> {
-        if self.problems.is_empty() {
-            return Ok(());
+        #[test]
+        fn films_with_other_values(bytes in other_values(demo("films.json"))) {
+            judge(&bytes, Import::films("f", &bytes));
         }
-        Err(ImportError::Refused {
-            file: self.file.to_owned(),
-            problems: self.problems,
-        })
+
+        #[test]
+        fn shows_with_other_values(bytes in other_values(demo("shows.json"))) {
+            judge(&bytes, Import::shows("s", &bytes));
+        }
+
+        #[test]
+        fn files_with_other_bytes(
+            films in other_bytes(demo("films.json")),
+            shows in other_bytes(demo("shows.json")),
+            rubbish in rubbish(),
+        ) {
+            judge(&films, Import::films("f", &films));
+            judge(&shows, Import::shows("s", &shows));
+            judge(&rubbish, Import::films("f", &rubbish));
+            judge(&rubbish, Import::shows("s", &rubbish));
+        }
+
+        #[test]
+        fn venues_with_other_values(bytes in other_values(demo("venues.json"))) {
+            let files = |name: &str| match name {
+                "venues.json" => Ok(bytes.clone()),
+                _ => Err(io::ErrorKind::NotFound.into()),
+            };
+            let Err(ImportError::Refused(refusals)) = Import::folder(files) else {
+                panic!("there are no other files")
+            };
+            for refusal in refusals.iter().filter(|refusal| refusal.file == "venues.json") {
+                judge_refusal(&bytes, &refusal.problems);
+            }
+        }
     }
 }

@@ -54,6 +54,8 @@ pub struct PositionFacts {
     pub no: u16,
     /// Absent for an admission without a numbered seat.
     pub seat: Option<SeatFacts>,
+    /// The part of the hall that an admission is for.
+    pub area: Option<String>,
     pub category: String,
     /// Minor units of the booking's currency.
     pub price_minor: i64,
@@ -121,10 +123,11 @@ const BOOKING: &str = "
 
 /// A position has at most one issued ticket: re-issuing voids the former in the same transaction.
 const POSITIONS: &str = "
-    SELECT p.no, p.category, p.price_minor, p.live, e.zone, e.row_label, e.number, t.id AS ticket_id
+    SELECT p.no, p.category, p.price_minor, p.live, e.zone, e.row_label, e.number, a.name AS area, t.id AS ticket_id
     FROM positions p
     JOIN shows s ON s.id = p.show_id
     LEFT JOIN seats e ON e.layout_id = s.layout_id AND e.seat_id = p.seat_id
+    LEFT JOIN areas a ON a.layout_id = s.layout_id AND a.category = p.category AND p.seat_id IS NULL
     LEFT JOIN tickets t ON t.booking_id = p.booking_id AND t.position = p.no AND t.state = 'issued'
     WHERE p.booking_id = ?
     ORDER BY p.no";
@@ -156,6 +159,7 @@ fn position(row: &QueryResult) -> Result<PositionFacts, DbErr> {
     Ok(PositionFacts {
         no: row.try_get("", "no")?,
         seat,
+        area: row.try_get("", "area")?,
         category: row.try_get("", "category")?,
         price_minor: row.try_get("", "price_minor")?,
         live: row.try_get("", "live")?,

@@ -1,11 +1,13 @@
 //! What every party believes, read at one moment: our tables, our documents, the gateway, the mail server.
 
 use crate::{customer::Accepted, gateway::Judged};
-use boxoffice_contracts::BookingId;
+use boxoffice_contracts::{BookingId, ShowId};
 use boxoffice_mail_catcher::{Catcher, Query};
 use boxoffice_saga::Booking;
 use boxoffice_store::mysql::{
-    bookings, claims, intents, ledger, mails, operations, positions, refunds, ticket_states,
+    bookings,
+    claims::{self, Admission},
+    intents, ledger, mails, operations, positions, refunds, ticket_states,
 };
 use futures::TryStreamExt;
 use mongodb::{
@@ -20,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Books {
     pub bookings: BTreeMap<BookingId, Entry>,
     pub claims: Vec<claims::row::Model>,
+    /// Counters of places without numbers, by show and category.
+    pub admissions: BTreeMap<(ShowId, String), Admission>,
     pub tickets: Vec<ticket_states::row::Model>,
     pub mails: Vec<mails::row::Model>,
     pub intents: Vec<intents::row::Model>,
@@ -62,6 +66,7 @@ impl Books {
     pub async fn read(db: &DatabaseConnection) -> Self {
         let mut books = Self {
             claims: claims::row::Entity::find().all(db).await.unwrap(),
+            admissions: admissions(db).await,
             tickets: ticket_states::row::Entity::find().all(db).await.unwrap(),
             mails: mails::row::Entity::find().all(db).await.unwrap(),
             intents: intents::row::Entity::find().all(db).await.unwrap(),
@@ -201,6 +206,22 @@ pub async fn texts(db: &DatabaseConnection, query: &str) -> Vec<String> {
     let rows = db.query_all_raw(ask).await.unwrap();
     rows.iter()
         .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
+}
+
+async fn admissions(db: &DatabaseConnection) -> BTreeMap<(ShowId, String), Admission> {
+    let query = "SELECT show_id, category, capacity, taken FROM admissions";
+    let ask = Statement::from_string(DbBackend::MySql, query);
+    let rows = db.query_all_raw(ask).await.unwrap();
+    rows.iter()
+        .map(|row| {
+            let show = ShowId(row.try_get("", "show_id").unwrap());
+            let admission = Admission {
+                capacity: row.try_get("", "capacity").unwrap(),
+                taken: row.try_get("", "taken").unwrap(),
+            };
+            ((show, row.try_get("", "category").unwrap()), admission)
+        })
         .collect()
 }
 

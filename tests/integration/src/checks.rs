@@ -25,6 +25,10 @@ const CHECKS: &[(&str, Check)] = &[
     ("C1 a seat is sold once", claims::no_seat_twice),
     ("C5 a claim has its booking", claims::claims_have_bookings),
     ("C7 a booking has its claims", claims::bookings_have_claims),
+    (
+        "C24 a counter is the sum of its live places",
+        claims::counters_are_sums,
+    ),
     ("C8 what was taken equals what is valid", money::balanced),
     ("C9 nothing is captured twice", money::captured_once),
     (

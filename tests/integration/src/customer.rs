@@ -93,6 +93,14 @@ impl Order {
         Self(json!({"show_id": show.id, "positions": positions}))
     }
 
+    /// Places without numbers beside the seats.
+    #[must_use]
+    pub fn and(mut self, category: &str, count: u32) -> Self {
+        let place = json!({"category": category, "count": count});
+        self.0["positions"].as_array_mut().unwrap().push(place);
+        self
+    }
+
     /// Pays as soon as the seats are held.
     #[must_use]
     pub fn paid_with(mut self, method: &str) -> Self {
@@ -225,6 +233,24 @@ impl Customer {
         let free = seats.iter().filter(|seat| seat["state"] == "free");
         free.map(|seat| seat["seat_id"].as_str().unwrap().to_owned())
             .collect()
+    }
+}
+
+impl Customer {
+    /// Places of a category without numbers: taken and free, as the seat map has them now.
+    pub async fn places(&self, show: &Show, category: &str) -> (u64, u64) {
+        // The map is a moment old at most; whoever waits for a change asks again.
+        let map = self
+            .get(&format!("/v1/shows/{}/seats", show.id))
+            .await
+            .unwrap()
+            .body;
+        let categories = map["categories"].as_array().unwrap();
+        let found = categories.iter().find(|c| c["name"] == category).unwrap();
+        let number = |field: &str| found[field].as_u64().unwrap();
+        let (taken, free) = (number("taken"), number("free"));
+        assert_eq!(taken + free, number("capacity"), "{found}");
+        (taken, free)
     }
 }
 

@@ -1,4 +1,5 @@
-//! What the tests sell: one hall of forty seats, and as many shows in it as a test wants.
+//! What the tests sell: a hall of forty seats, a club of forty standing places with a gallery, and as many
+//! shows in them as a test wants.
 
 use boxoffice_contracts::ShowId;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
@@ -13,6 +14,16 @@ pub const SEATS: usize = 40;
 pub const STANDARD: i64 = 1_000;
 pub const PREMIUM: i64 = 1_550;
 
+/// Places of the club without numbers.
+pub const STANDING_PLACES: u32 = 40;
+pub const BAR_PLACES: u32 = 4;
+/// Seats of the club, `G-1` and so on.
+pub const GALLERY_SEATS: u8 = 8;
+/// Minor units.
+pub const STANDING: i64 = 800;
+pub const BAR: i64 = 1_100;
+pub const GALLERY: i64 = 1_900;
+
 /// A show as a test wants it.
 #[derive(Debug, Clone)]
 pub struct Show {
@@ -22,6 +33,13 @@ pub struct Show {
     hold: Hold,
     sales: Sales,
     fee_minor: i64,
+    pub hall: Hall,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hall {
+    Cinema,
+    Club,
 }
 
 /// In seconds.
@@ -52,7 +70,15 @@ impl Show {
             },
             sales: Sales::Open,
             fee_minor: 0,
+            hall: Hall::Cinema,
         }
+    }
+
+    /// General admission, with a few seats.
+    #[must_use]
+    pub const fn in_the_club(mut self) -> Self {
+        self.hall = Hall::Club;
+        self
     }
 
     /// How long seats are held: as shown, hidden behind it, and at most; in seconds.
@@ -88,12 +114,14 @@ pub fn write(folder: &Path, shows: &[Show]) {
     fs::create_dir_all(folder).unwrap();
     let file = |name: &str, value: Value| fs::write(folder.join(name), value.to_string()).unwrap();
     file("hall.json", plan());
+    file("club.json", club());
     file(
         "venues.json",
         json!({"venues": [{
             "slug": "corner", "name": "Corner Cinema", "city": "Berlin", "address": "Eckstr. 1, 10437 Berlin",
             "zone": "Europe/Berlin", "currency": "EUR",
-            "halls": [{"slug": "one", "name": "One", "entrance": "left", "file": "hall.json"}],
+            "halls": [{"slug": "one", "name": "One", "entrance": "left", "file": "hall.json"},
+                {"slug": "club", "name": "Club", "entrance": "yard", "file": "club.json"}],
         }]}),
     );
     file(
@@ -106,9 +134,16 @@ pub fn write(folder: &Path, shows: &[Show]) {
     let shows: Vec<Value> = shows
         .iter()
         .map(|show| {
+            let (hall, prices) = match show.hall {
+                Hall::Cinema => ("one", json!({"Standard": STANDARD, "Premium": PREMIUM})),
+                Hall::Club => (
+                    "club",
+                    json!({"Standing": STANDING, "Bar": BAR, "Gallery": GALLERY}),
+                ),
+            };
             json!({
-                "slug": show.slug, "film": "low-tide", "venue": "corner", "hall": "one", "day": 7,
-                "time": "20:00", "prices": {"Standard": STANDARD, "Premium": PREMIUM},
+                "slug": show.slug, "film": "low-tide", "venue": "corner", "hall": hall, "day": 7,
+                "time": "20:00", "prices": prices,
                 "cancel_fee_minor": show.fee_minor,
             })
         })
@@ -164,5 +199,24 @@ fn plan() -> Value {
         "name": "One", "size": {"width": 300, "height": 220},
         "categories": [{"name": "Standard", "color": "#457b9d"}, {"name": "Premium", "color": "#e76f51"}],
         "zones": [{"name": "Parquet", "position": {"x": 20, "y": 20}, "rows": rows, "areas": []}],
+    })
+}
+
+fn club() -> Value {
+    let seats: Vec<Value> = (1..=GALLERY_SEATS)
+        .map(|number| {
+            json!({
+                "seat_guid": format!("G-{number}"), "seat_number": number.to_string(),
+                "position": {"x": u32::from(number) * 24, "y": 0}, "category": "Gallery",
+            })
+        })
+        .collect();
+    json!({
+        "name": "Club", "size": {"width": 300, "height": 220},
+        "categories": [{"name": "Standing"}, {"name": "Bar"}, {"name": "Gallery"}],
+        "zones": [{"name": "Gallery", "position": {"x": 20, "y": 20}, "rows": [
+            {"row_number": "G", "position": {"x": 0, "y": 0}, "seats": seats}]}],
+        "areas": [{"name": "Dance floor", "category": "Standing", "capacity": STANDING_PLACES},
+            {"name": "At the bar", "category": "Bar", "capacity": BAR_PLACES}],
     })
 }

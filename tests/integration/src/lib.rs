@@ -19,6 +19,7 @@ pub mod broker;
 pub mod checks;
 pub mod collector;
 pub mod customer;
+pub mod desk;
 pub mod fixture;
 pub mod gateway;
 pub mod private_broker;
@@ -32,6 +33,7 @@ pub mod wait;
 pub mod world;
 
 pub use customer::{Answer, Booking, Customer, Order, State};
+pub use desk::Desk;
 pub use fixture::Show;
 pub use proxy::{Link, Mode};
 pub use rush::Crowd;

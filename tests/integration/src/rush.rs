@@ -2,11 +2,12 @@
 
 use crate::{
     customer::{Booking, Customer, Order, State, new_key},
-    fixture::{self, Show},
+    fixture::{self, Hall, Show},
     wait::secs,
     world::World,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
+use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::{task::JoinSet, time::sleep};
 
@@ -19,7 +20,7 @@ pub struct Crowd {
     pub clients: usize,
     /// They come one after the other during this time.
     pub during: Duration,
-    /// Everybody pays for one seat with a good card, or people are as people are.
+    /// Everybody pays for one place with a good card, or people are as people are.
     pub simple: bool,
     pub seed: u64,
 }
@@ -38,7 +39,7 @@ impl World {
         let mut customers = JoinSet::new();
         for number in 0..crowd.clients {
             let customer = self.customer(&format!("rush-{number}"));
-            let wish = Wish::of(number, crowd, &mut dice);
+            let wish = Wish::of(number, crowd, show.hall, &mut dice);
             customers.spawn(visit(customer, show.clone(), wish, self.gateway.address()));
         }
         Rush(customers)
@@ -62,7 +63,8 @@ impl Rush {
 #[derive(Debug)]
 struct Wish {
     comes_after: Duration,
-    seats: Vec<String>,
+    /// As a submit names them.
+    positions: Vec<Value>,
     card: Option<&'static str>,
     /// Pays again after a decline.
     persistent: bool,
@@ -70,25 +72,25 @@ struct Wish {
 }
 
 impl Wish {
-    fn of(number: usize, crowd: Crowd, dice: &mut StdRng) -> Self {
+    fn of(number: usize, crowd: Crowd, hall: Hall, dice: &mut StdRng) -> Self {
         let comes_after = crowd.during.mul_f64(dice.random());
-        let seats = fixture::seats();
-        let first = number % seats.len();
         if crowd.simple {
-            let seats = vec![seats[first].clone()];
             return Self {
                 comes_after,
-                seats,
+                positions: vec![match hall {
+                    Hall::Cinema => seat(&fixture::seats(), number),
+                    Hall::Club => json!({"category": "Standing", "count": 1}),
+                }],
                 card: Some("pm_card_visa"),
                 persistent: false,
                 cancels: false,
             };
         }
-        // Pairs in either order: whoever locks seats as they are named would deadlock.
-        let mut wanted = vec![seats[first].clone()];
-        if dice.random_bool(0.4) {
-            wanted.push(seats[(first + 1) % seats.len()].clone());
-        }
+        // In either order: whoever locks places as they are named would deadlock.
+        let mut wanted = match hall {
+            Hall::Cinema => pair(&fixture::seats(), number, dice.random_bool(0.4)),
+            Hall::Club => mixture(number, dice),
+        };
         if dice.random_bool(0.5) {
             wanted.reverse();
         }
@@ -100,7 +102,7 @@ impl Wish {
         };
         Self {
             comes_after,
-            seats: wanted,
+            positions: wanted,
             card,
             persistent: dice.random_bool(0.5),
             cancels: dice.random_bool(0.15),
@@ -108,10 +110,36 @@ impl Wish {
     }
 }
 
+fn seat(seats: &[String], index: usize) -> Value {
+    json!({ "seat_id": seats[index % seats.len()] })
+}
+
+/// A seat, or two beside each other.
+fn pair(seats: &[String], first: usize, two: bool) -> Vec<Value> {
+    (first..=first + usize::from(two))
+        .map(|index| seat(seats, index))
+        .collect()
+}
+
+/// Standing places; or some with a place at the bar, or with seats above.
+fn mixture(number: usize, dice: &mut StdRng) -> Vec<Value> {
+    let standing = json!({"category": "Standing", "count": dice.random_range(1..=3)});
+    let mut wanted = vec![standing];
+    if dice.random_bool(0.3) {
+        wanted.push(json!({"category": "Bar", "count": 1}));
+    }
+    if dice.random_bool(0.3) {
+        let gallery: Vec<String> = (1..=fixture::GALLERY_SEATS)
+            .map(|number| format!("G-{number}"))
+            .collect();
+        wanted.extend(pair(&gallery, number, dice.random_bool(0.4)));
+    }
+    wanted
+}
+
 async fn visit(customer: Customer, show: Show, wish: Wish, gateway: String) -> State {
     sleep(wish.comes_after).await;
-    let seats: Vec<&str> = wish.seats.iter().map(String::as_str).collect();
-    let mut order = Order::of(&show, &seats);
+    let mut order = Order::of(&show, &[]).with("positions", json!(wish.positions));
     if let Some(card) = wish.card {
         order = order.paid_with(card);
     }

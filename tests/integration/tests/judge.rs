@@ -10,6 +10,7 @@ use boxoffice_integration::{
     books::{Books, Entry},
     checks,
 };
+use boxoffice_store::mysql::claims::Admission;
 
 /// What is wrong with the books, and the check that must say so.
 type Error = (&'static str, fn(&mut Books));
@@ -28,6 +29,15 @@ const ERRORS: &[Error] = &[
     ("C5 ", |books| books.claims[0].epoch += 1),
     ("C5 ", |books| books.claims[0].state = "held".to_owned()),
     ("C7 ", |books| books.claims.clear()),
+    ("C24 ", |books| counter(books).taken += 1),
+    ("C24 ", |books| counter(books).taken -= 1),
+    ("C24 ", |books| counter(books).capacity = 1),
+    ("C24 ", |books| books.admissions.clear()),
+    ("C24 ", |books| {
+        let standing = |entry: &&mut Entry| entry.positions[0].seat_id.is_none();
+        let entry = books.bookings.values_mut().find(standing).unwrap();
+        entry.positions[0].live = false;
+    }),
     ("C8 ", |books| {
         with(books, "completed").row.captured_minor -= 1
     }),
@@ -88,7 +98,11 @@ const ERRORS: &[Error] = &[
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_finds_its_error() {
-    let world = World::setup().show(Show::named("evening")).start().await;
+    let world = World::setup()
+        .show(Show::named("evening"))
+        .show(Show::named("night").in_the_club())
+        .start()
+        .await;
     let ada = world.customer("ada");
     let show = world.show("evening");
     let order = |seat: &str| Order::of(&show, &[seat]).paid_with("pm_card_visa");
@@ -101,6 +115,9 @@ async fn every_check_finds_its_error() {
     cancelled.until("held").await;
     cancelled.cancel(None).await;
     cancelled.until("cancelled").await;
+    let standing = Order::of(&world.show("night"), &[]).and("Standing", 2);
+    let standing = standing.paid_with("pm_card_visa");
+    ada.book(standing).await.until("completed").await;
     world.settle().await;
     world.check().await;
 
@@ -116,10 +133,16 @@ async fn every_check_finds_its_error() {
     world.finish().await;
 }
 
+/// A booking of a seat.
 fn with<'a>(books: &'a mut Books, status: &str) -> &'a mut Entry {
     books
         .bookings
         .values_mut()
-        .find(|entry| entry.row.status == status)
+        .find(|entry| entry.row.status == status && entry.positions[0].seat_id.is_some())
         .unwrap()
+}
+
+fn counter(books: &mut Books) -> &mut Admission {
+    let taken = |counter: &&mut Admission| counter.taken > 0;
+    books.admissions.values_mut().find(taken).unwrap()
 }

@@ -24,6 +24,14 @@ impl Language {
         }
     }
 
+    /// What stands where a seat would be named, for a place without a number.
+    pub fn general_admission(self) -> &'static str {
+        match self {
+            Language::En => "General admission",
+            Language::De => "Freie Platzwahl",
+        }
+    }
+
     /// The BCP 47 tag.
     pub fn tag(self) -> &'static str {
         match self {

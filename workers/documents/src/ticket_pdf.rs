@@ -40,6 +40,7 @@ pub struct TicketDocument {
 /// One seat.
 #[derive(Debug, Clone)]
 pub struct TicketPage {
+    /// Row and seat are both empty for a place without a number.
     pub row: String,
     pub seat: String,
     /// What was bought: `Premium`, `Standard, reduced`.
@@ -51,6 +52,13 @@ pub struct TicketPage {
     pub serial: String,
     /// What the QR code says, see [`crate::token`].
     pub qr_payload: String,
+}
+
+impl TicketPage {
+    /// A place without a number: general admission.
+    fn is_admission(&self) -> bool {
+        self.row.is_empty() && self.seat.is_empty()
+    }
 }
 
 /// What the whole booking cost, in the minor units of one currency.

@@ -169,3 +169,21 @@ fn the_confirmation_reads_like_this() {
     let parts = render(Template::Confirmation, Language::En, &facts()).unwrap();
     insta::assert_snapshot!(format!("{}\n\n{}", parts.subject, parts.text));
 }
+
+#[test]
+fn a_place_without_a_number_is_listed_without_row_and_seat() {
+    let mut facts = facts();
+    facts.seats[0].row = Language::En.general_admission().to_owned();
+    facts.seats[0].number = String::new();
+    let parts = render(Template::Confirmation, Language::En, &facts).unwrap();
+    let line = |text: &str| {
+        let found = text.lines().find(|line| line.contains("General admission"));
+        found.unwrap().to_owned()
+    };
+    assert_eq!(
+        line(&parts.text).trim(),
+        "General admission  Premium  €12.50"
+    );
+    assert!(line(&parts.html).contains(r#"<td colspan="2""#));
+    assert_eq!(parts.text.matches("Row F, Seat").count(), 1);
+}

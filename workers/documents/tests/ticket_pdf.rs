@@ -292,3 +292,28 @@ fn a_document_without_tickets_with_too_many_or_with_an_endless_code_is_refused()
         Err(RenderError::CodeTooLong { len: 5_000, .. })
     ));
 }
+
+#[test]
+fn a_place_without_a_number_says_general_admission_instead_of_row_and_seat() {
+    for (language, words) in [
+        (Language::En, "General admission"),
+        (Language::De, "Freie Platzwahl"),
+    ] {
+        let mut document = TicketDocument {
+            language,
+            ..booking("Ferrum live")
+        };
+        document.pages[0].row.clear();
+        document.pages[0].seat.clear();
+        document.pages[0].area = "Dance floor".to_owned();
+        let file = parse(&document);
+        let standing = text(&file, 1);
+        assert_eq!(
+            standing.matches(words).count(),
+            2,
+            "page and stub: {standing}"
+        );
+        assert!(standing.contains("Dance floor"), "{standing}");
+        assert!(!text(&file, 2).contains(words));
+    }
+}

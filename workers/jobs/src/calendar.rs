@@ -29,12 +29,13 @@ pub(crate) fn entry(
         positions,
         ..
     } = facts;
-    let seats = positions.iter().filter(|place| place.live).map(|place| {
-        place.seat.as_ref().map_or_else(
-            || place.category.clone(),
-            |seat| format!("{} {} {}", seat.zone, seat.row, seat.number),
-        )
-    });
+    let seats = positions
+        .iter()
+        .filter(|place| place.live)
+        .map(|place| match &place.seat {
+            Some(seat) => format!("{} {} {}", seat.zone, seat.row, seat.number),
+            None => place.area.as_ref().unwrap_or(&place.category).clone(),
+        });
     let mut lines = vec![reference.clone()];
     lines.extend(seats);
     ics::CalendarEntry {

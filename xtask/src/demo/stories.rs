@@ -64,6 +64,9 @@ pub(crate) fn tell(place: &Place) -> Result<()> {
     ui::line("  and passes");
     follow(&client, &location, "completed")?;
 
+    headline("A seat and two standing places in one booking");
+    mixed(&client)?;
+
     headline("A hold that is forgotten");
     let brief = show(&client, |show| {
         show["slug"]
@@ -86,6 +89,26 @@ pub(crate) fn tell(place: &Place) -> Result<()> {
         .accepted()?;
     let refunded = follow(&client, &format!("/v1/bookings/{id}"), "refunded")?;
     ui::line(&format!("  {} went back", money(&refunded["refunded"])));
+    Ok(())
+}
+
+/// The club sells places without numbers, and some with.
+fn mixed(client: &Client) -> Result<()> {
+    let night = show(client, |show| show["hall"] == "Club")
+        .context("no show in the club is on sale; `cargo xtask up` loads them")?;
+    let seat = free_seats(client, &night)?
+        .pop()
+        .context("the balcony is full")?;
+    let mut order = order(&night["id"], &[&seat], Some("pm_card_visa"));
+    if let Some(positions) = order["positions"].as_array_mut() {
+        positions.push(json!({"category": "Standing", "count": 2}));
+    }
+    let film = night["film"]["title"].as_str().unwrap_or("?");
+    ui::line(&format!("  {film}: {seat} and 2 × Standing"));
+    let answer = client.post("/v1/bookings", &key(), &order)?;
+    ui::line(&format!("  {} {}", answer.status, label(&answer.body)));
+    let paid = follow(client, &answer.accepted()?, "completed")?;
+    ui::line(&format!("  {}", total(&paid)));
     Ok(())
 }
 
@@ -213,7 +236,7 @@ fn say(state: &Value) {
 fn total(booking: &Value) -> String {
     let seats = booking["positions"].as_array().map_or(0, Vec::len);
     format!(
-        "booking {}: {seats} seats, {}",
+        "booking {}: {seats} places, {}",
         booking["reference"].as_str().unwrap_or("?"),
         money(&booking["captured"])
     )

@@ -1,19 +1,12 @@
 //! Halls with their layouts. A layout never changes: another plan is another version of it.
 
 use super::{
-    Change, HallEntry, ImportError, Report, VenueEntry,
+    Change, HallPlan,
     upsert::{cell, upsert},
 };
-use crate::{
-    mongo::layouts::{self, LayoutDocument},
-    seating_plan::{self, PlannedSeat, SeatingPlan},
-};
+use crate::seating_plan::{PlannedArea, PlannedSeat, SeatingPlan};
 use boxoffice_contracts::{HallId, Instant, VenueId};
-use mongodb::Database;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait, Value,
-};
-use sha2::{Digest, Sha256};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
 /// Seats per statement: nine values each, far below the 65,535 that a statement may have.
@@ -25,66 +18,54 @@ pub(super) fn hall_key(venue: &str, hall: &str) -> (HallId, String) {
     (HallId::from_slug(&slug), slug)
 }
 
-/// Stores a hall with the plan of its seats. The venue must be stored.
-///
-/// Where `documents` is given, the plan is stored there too, for pages that draw it.
-///
-/// # Errors
-/// What is wrong with the plan, or when a database refuses.
-pub async fn import_hall(
-    db: &DatabaseConnection,
-    documents: Option<&Database>,
-    venue: &VenueEntry,
-    hall: &HallEntry,
-    file: &[u8],
-    now: Instant,
-) -> Result<Report, ImportError> {
-    let plan = seating_plan::parse(file).map_err(|problems| ImportError::Refused {
-        file: hall.file.clone(),
-        problems,
-    })?;
-    let (hall_id, slug) = hall_key(&venue.slug, &hall.slug);
-    let sha256 = Sha256::digest(file);
+/// A hall as it is stored now.
+pub(super) struct Stored {
+    pub(super) change: Change,
+    /// With the venue's in front.
+    pub(super) slug: String,
+    pub(super) layout: Uuid,
+    pub(super) version: u32,
+    /// The layout was not there before.
+    pub(super) is_new: bool,
+}
 
-    let tx = db.begin().await?;
-    let layout = ensure_layout(&tx, hall_id, &plan, &sha256, now).await?;
+/// Stores a hall with its plan. The venue must be stored.
+pub(super) async fn store(
+    db: &impl ConnectionTrait,
+    HallPlan {
+        venue, hall, plan, ..
+    }: &HallPlan,
+    now: Instant,
+) -> Result<Stored, DbErr> {
+    let (id, slug) = hall_key(venue, &hall.slug);
+    let layout = ensure_layout(db, id, plan, now).await?;
     let cells = [
-        cell("venue_id", VenueId::from_slug(&venue.slug).0),
+        cell("venue_id", VenueId::from_slug(venue).0),
         cell("slug", slug.as_str()),
         cell("name", hall.name.as_str()),
         cell("entrance", hall.entrance.as_str()),
         cell("layout_id", layout.id),
     ];
-    let mut report = Report::default();
-    report.count(upsert(&tx, "halls", hall_id.0, &cells).await?);
-    if let Some(documents) = documents {
-        // Before the commit: a plan that MongoDB refuses is stored nowhere. One that is left there alone is
-        // the one that the next attempt would store.
-        let sha256: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
-        let document = LayoutDocument {
-            layout_id: layout.id,
-            hall_slug: &slug,
-            version: layout.version,
-            sha256: &sha256,
-            plan: &plan.document,
-        };
-        layouts::store(documents, &document, now).await?;
-    }
-    tx.commit().await?;
-    Ok(report)
+    Ok(Stored {
+        change: upsert(db, "halls", id.0, &cells).await?,
+        slug,
+        layout: layout.id,
+        version: layout.version,
+        is_new: layout.is_new,
+    })
 }
 
 struct Layout {
     id: Uuid,
     version: u32,
+    is_new: bool,
 }
 
-/// The layout with this content, stored with its seats if it is new.
+/// The layout with this content, stored with its seats and areas if it is new.
 async fn ensure_layout(
     db: &impl ConnectionTrait,
     hall: HallId,
     plan: &SeatingPlan,
-    sha256: &[u8],
     now: Instant,
 ) -> Result<Layout, DbErr> {
     let ask = Statement::from_sql_and_values(
@@ -95,24 +76,26 @@ async fn ensure_layout(
     let mut last = 0;
     for row in db.query_all_raw(ask).await? {
         let version = row.try_get::<i32>("", "version")?.unsigned_abs();
-        if row.try_get::<Vec<u8>>("", "sha256")? == sha256 {
+        if row.try_get::<Vec<u8>>("", "sha256")? == plan.sha256 {
             return Ok(Layout {
                 id: row.try_get("", "id")?,
                 version,
+                is_new: false,
             });
         }
         last = version;
     }
     // The hall is the namespace, the content the name: the same plan has the same id everywhere.
     let layout = Layout {
-        id: Uuid::new_v5(&hall.0, sha256),
+        id: Uuid::new_v5(&hall.0, &plan.sha256),
         version: last + 1,
+        is_new: true,
     };
     let seat_count = i32::try_from(plan.seats.len()).unwrap_or(i32::MAX);
     let cells = [
         cell("hall_id", hall.0),
         cell("version", i32::try_from(layout.version).unwrap_or(i32::MAX)),
-        cell("sha256", sha256.to_vec()),
+        cell("sha256", plan.sha256.to_vec()),
         cell("name", plan.name.as_str()),
         cell("seat_count", seat_count),
         cell("created_at", now),
@@ -126,6 +109,7 @@ async fn ensure_layout(
     for (chunk, seats) in plan.seats.chunks(SEATS_PER_INSERT).enumerate() {
         insert_seats(db, layout.id, chunk * SEATS_PER_INSERT, seats).await?;
     }
+    insert_areas(db, layout.id, &plan.areas).await?;
     Ok(layout)
 }
 
@@ -159,6 +143,29 @@ async fn insert_seats(
         ),
         values,
     );
+    db.execute_raw(write).await?;
+    Ok(())
+}
+
+async fn insert_areas(
+    db: &impl ConnectionTrait,
+    layout: Uuid,
+    areas: &[PlannedArea],
+) -> Result<(), DbErr> {
+    if areas.is_empty() {
+        return Ok(());
+    }
+    let marks = vec!["(?,?,?,?)"; areas.len()].join(",");
+    let values = areas.iter().flat_map(|area| -> [Value; 4] {
+        [
+            layout.into(),
+            area.category.as_str().into(),
+            area.name.as_str().into(),
+            area.capacity.into(),
+        ]
+    });
+    let sql = format!("INSERT INTO areas (layout_id, category, name, capacity) VALUES {marks}");
+    let write = Statement::from_sql_and_values(DbBackend::MySql, sql, values);
     db.execute_raw(write).await?;
     Ok(())
 }

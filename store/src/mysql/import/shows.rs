@@ -2,14 +2,16 @@
 
 mod rows;
 
-use super::{Change, Check, ImportError, Report, decode, local_time::to_utc};
+use super::{Change, ENTRIES_MAX, ImportError, Refusal, Report, local_time::to_utc, slug};
+use crate::reading::{Node, Problems};
 use boxoffice_contracts::{FilmId, Instant, ShowId};
 use chrono::{Days, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta};
 use chrono_tz::Tz;
-use rows::{ShowRow, film_exists, find_place, layout_categories, pinned_layout, write_prices};
+use rows::{
+    ShowRow, film_runtime, find_place, layout_categories, open_areas, pinned_layout, write_prices,
+};
 use sea_orm::ConnectionTrait;
-use serde::Deserialize;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The house's limits of a hold; a show sets what is shown, within them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,155 +49,169 @@ impl HoldRules {
 }
 
 /// A show as `shows.json` has it.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShowEntry {
+    /// In its file.
+    index: usize,
     slug: String,
     film: String,
     venue: String,
     hall: String,
     /// 0 is the day of the import, at the venue.
     day: u16,
-    /// `HH:MM` on the clock at the venue.
-    time: String,
+    /// On the clock at the venue.
+    time: NaiveTime,
     /// Minor units by category.
     prices: BTreeMap<String, i64>,
-    #[serde(default)]
     sales_cutoff_min: u16,
-    #[serde(default = "default_hold")]
     hold_min: u16,
     /// Instead of `hold_min` and the house's rules: a show to demonstrate with, whose holds lapse in seconds.
-    #[serde(default)]
     hold_secs: Option<u16>,
     /// Customers may cancel until so long before the start.
-    #[serde(default = "default_cancel_cutoff")]
     cancel_cutoff_min: u16,
-    /// Kept per cancelled seat; minor units.
-    #[serde(default)]
+    /// Kept per cancelled position; minor units.
     cancel_fee_minor: i64,
 }
 
-const fn default_hold() -> u16 {
-    8
-}
+const HOLD_MIN_DEFAULT: u16 = 8;
+const CANCEL_CUTOFF_MIN_DEFAULT: u16 = 120;
+const PRICE_MAX: i64 = 100_000_000;
+const KNOWN: &[&str] = &[
+    "slug",
+    "film",
+    "venue",
+    "hall",
+    "day",
+    "time",
+    "prices",
+    "sales_cutoff_min",
+    "hold_min",
+    "hold_secs",
+    "cancel_cutoff_min",
+    "cancel_fee_minor",
+];
 
-const fn default_cancel_cutoff() -> u16 {
-    120
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    shows: Vec<ShowEntry>,
-}
-
-pub(super) fn read(file: &[u8]) -> Result<Vec<ShowEntry>, ImportError> {
-    let File { shows } = decode("shows.json", file)?;
-    let mut check = Check::of("shows.json");
+/// Reads `{"shows": […]}`.
+pub(super) fn read(root: &Node<'_>, problems: &mut Problems) -> Vec<ShowEntry> {
+    root.pass_over_except(&["shows"], problems);
     let mut seen = HashSet::new();
-    for (index, show) in shows.iter().enumerate() {
-        let at = |field: &str| format!("/shows/{index}/{field}");
-        // The date is appended to it.
-        check.slug(&show.slug, 53, at("slug"));
-        check.that(
-            seen.insert(&show.slug),
-            at("slug"),
-            "slug_repeated",
-            &show.slug,
-        );
-        check.that(
-            show.day <= 365,
-            at("day"),
-            "number_out_of_range",
-            "0 to 365",
-        );
-        check.that(time(show).is_some(), at("time"), "time_malformed", "HH:MM");
-        let hold = (1..=30).contains(&show.hold_min);
-        check.that(
-            hold,
-            at("hold_min"),
-            "number_out_of_range",
-            "1 to 30 minutes",
-        );
-        check.that(
-            show.hold_secs
-                .is_none_or(|secs| (1..=1_800).contains(&secs)),
-            at("hold_secs"),
-            "number_out_of_range",
-            "1 to 1800 seconds",
-        );
-        check.that(
-            !show.prices.is_empty(),
-            at("prices"),
-            "prices_missing",
-            "one per category",
-        );
-        let prices = show
-            .prices
-            .values()
-            .all(|price| (0..=100_000_000).contains(price));
-        check.that(
-            prices,
-            at("prices"),
-            "number_out_of_range",
-            "0 to 100000000 minor units",
-        );
-        let fee = show.cancel_fee_minor >= 0;
-        check.that(
-            fee,
-            at("cancel_fee_minor"),
-            "number_out_of_range",
-            "not negative",
-        );
-    }
-    check.finish()?;
-    Ok(shows)
+    root.list("shows", ENTRIES_MAX, problems)
+        .enumerate()
+        .filter_map(|(index, node)| show(index, &node, &mut seen, problems))
+        .collect()
 }
 
-fn time(show: &ShowEntry) -> Option<NaiveTime> {
-    NaiveTime::parse_from_str(&show.time, "%H:%M").ok()
+fn show(
+    index: usize,
+    node: &Node<'_>,
+    seen: &mut HashSet<String>,
+    problems: &mut Problems,
+) -> Option<ShowEntry> {
+    node.pass_over_except(KNOWN, problems);
+    // The date is appended to it.
+    let slug = slug::read(node, 53, seen, problems);
+    let film = slug::reference(node, "film", 64, problems);
+    let venue = slug::reference(node, "venue", 32, problems);
+    let hall = slug::reference(node, "hall", 31, problems);
+    let day = node.whole("day", 0..=365, problems);
+    let time = time(node, problems);
+    let mut minutes = |field, range| {
+        node.optional_whole(field, range, problems)
+            .and_then(|minutes| u16::try_from(minutes).ok())
+    };
+    let sales_cutoff_min = minutes("sales_cutoff_min", 0..=10_080);
+    let hold_min = minutes("hold_min", 1..=30);
+    let hold_secs = minutes("hold_secs", 1..=1_800);
+    let cancel_cutoff_min = minutes("cancel_cutoff_min", 0..=10_080);
+    let cancel_fee_minor = node.optional_whole("cancel_fee_minor", 0..=PRICE_MAX, problems);
+    let prices = prices(node, problems);
+    Some(ShowEntry {
+        index,
+        slug: slug?,
+        film: film?,
+        venue: venue?,
+        hall: hall?,
+        day: u16::try_from(day?).ok()?,
+        time: time?,
+        prices,
+        sales_cutoff_min: sales_cutoff_min.unwrap_or_default(),
+        hold_min: hold_min.unwrap_or(HOLD_MIN_DEFAULT),
+        hold_secs,
+        cancel_cutoff_min: cancel_cutoff_min.unwrap_or(CANCEL_CUTOFF_MIN_DEFAULT),
+        cancel_fee_minor: cancel_fee_minor.unwrap_or_default(),
+    })
+}
+
+fn time(node: &Node<'_>, problems: &mut Problems) -> Option<NaiveTime> {
+    let text = node.text("time", 16, problems)?;
+    let time = NaiveTime::parse_from_str(&text, "%H:%M").ok();
+    problems.demand(
+        time.is_some(),
+        &node.at("time"),
+        "time_malformed",
+        format!("{text:?}"),
+    );
+    time
+}
+
+fn prices(node: &Node<'_>, problems: &mut Problems) -> BTreeMap<String, i64> {
+    let entries = node.entries("prices", problems);
+    if entries.is_empty() && node.has("prices") {
+        problems.add(&node.at("prices"), "prices_missing", "one per category");
+    }
+    entries
+        .into_iter()
+        .filter_map(|(category, price)| {
+            Some((
+                category.to_owned(),
+                price.as_whole(0..=PRICE_MAX, problems)?,
+            ))
+        })
+        .collect()
 }
 
 pub(super) async fn store(
     db: &impl ConnectionTrait,
     shows: &[ShowEntry],
+    file: &str,
     holds: HoldRules,
     now: Instant,
 ) -> Result<Report, ImportError> {
-    let mut check = Check::of("shows.json");
+    let mut problems = Problems::default();
     let mut report = Report::default();
-    for (index, show) in shows.iter().enumerate() {
-        let at = |field: &str| format!("/shows/{index}/{field}");
+    for show in shows {
+        let at = |field: &str| format!("/shows/{}/{field}", show.index);
         let film = FilmId::from_slug(&show.film);
-        let known = film_exists(db, film).await?;
-        check.that(known, at("film"), "film_unknown", &show.film);
+        match film_runtime(db, film).await? {
+            None => problems.add(
+                &at("film"),
+                "film_unknown",
+                format!("no film {:?}", show.film),
+            ),
+            Some(0) => {
+                let detail = format!("nobody knows how long {:?} lasts", show.film);
+                problems.add(&at("film"), "film_without_runtime", detail);
+            }
+            Some(_) => {}
+        }
         let Some(place) = find_place(db, show).await? else {
-            check.that(
-                false,
-                at("hall"),
-                "hall_unknown",
-                format!("{} of {}", show.hall, show.venue),
-            );
+            let detail = format!("no hall {:?} of a venue {:?}", show.hall, show.venue);
+            problems.add(&at("hall"), "hall_unknown", detail);
             continue;
         };
         let Some(times) = Times::of(show, place.zone, now) else {
-            check.that(false, at("day"), "number_out_of_range", "the calendar ends");
+            problems.add(&at("day"), "number_out_of_range", "the calendar ends");
             continue;
         };
         let slug = format!("{}-{}", show.slug, times.date);
         let id = ShowId::from_slug(&slug);
-        // A show keeps the layout that it was first imported with: seats may have been sold.
+        // A show keeps the layout that it was first imported with: places may have been sold.
         let layout = pinned_layout(db, id).await?.unwrap_or(place.layout);
         let categories = layout_categories(db, layout).await?;
-        let priced: HashSet<String> = show.prices.keys().cloned().collect();
-        let detail = || format!("the hall has {categories:?}");
-        check.that(
-            priced == categories,
-            at("prices"),
-            "prices_differ_from_plan",
-            detail(),
-        );
-        if !check.problems.is_empty() {
+        if let Some(detail) = difference(&show.prices, &categories) {
+            problems.add(&at("prices"), "prices_differ_from_plan", detail);
+        }
+        if !problems.is_empty() {
             continue;
         }
         let row = ShowRow {
@@ -209,14 +225,40 @@ pub(super) async fn store(
         };
         let written = row.write(db, holds.of(show)).await?;
         let priced = write_prices(db, id, &show.prices).await?;
-        report.count(match (written, priced) {
-            (Change::Unchanged, true) => Change::Updated,
-            (written, _) => written,
+        let opened = open_areas(db, id, layout).await?;
+        report.count(match written {
+            Change::Unchanged if priced || opened => Change::Updated,
+            written => written,
         });
     }
+    if problems.is_empty() {
+        return Ok(report);
+    }
     // The caller rolls back what was written before the first problem.
-    check.finish()?;
-    Ok(report)
+    Err(ImportError::Refused(vec![Refusal {
+        file: file.to_owned(),
+        problems: problems.into_list(),
+    }]))
+}
+
+/// What prices and categories of the hall don't have in common.
+fn difference(prices: &BTreeMap<String, i64>, categories: &BTreeSet<String>) -> Option<String> {
+    let unpriced: Vec<&String> = categories
+        .iter()
+        .filter(|category| !prices.contains_key(*category))
+        .collect();
+    let unknown: Vec<&String> = prices
+        .keys()
+        .filter(|category| !categories.contains(*category))
+        .collect();
+    match (unpriced.is_empty(), unknown.is_empty()) {
+        (true, true) => None,
+        (false, true) => Some(format!("no price for {unpriced:?}")),
+        (true, false) => Some(format!("the hall has no {unknown:?}")),
+        (false, false) => Some(format!(
+            "no price for {unpriced:?}; the hall has no {unknown:?}"
+        )),
+    }
 }
 
 /// When everything about a show happens.
@@ -234,7 +276,7 @@ impl Times {
     fn of(show: &ShowEntry, zone: Tz, now: Instant) -> Option<Self> {
         let today = now.with_timezone(&zone).date_naive();
         let date = today.checked_add_days(Days::new(u64::from(show.day)))?;
-        let starts_at = to_utc(NaiveDateTime::new(date, time(show)?), zone);
+        let starts_at = to_utc(NaiveDateTime::new(date, show.time), zone);
         let before = |minutes: u16| starts_at - TimeDelta::minutes(i64::from(minutes));
         Some(Self {
             date,
@@ -248,18 +290,20 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Import;
     use super::*;
 
     fn demo() -> Vec<ShowEntry> {
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/shows.json");
-        read(&std::fs::read(file).unwrap()).unwrap()
+        let file = std::fs::read(file).unwrap();
+        Import::shows("shows.json", &file).unwrap().shows
     }
 
     #[test]
     fn today_is_the_day_at_the_venue() {
         let show = ShowEntry {
             day: 1,
-            time: "20:00".to_owned(),
+            time: NaiveTime::from_hms_opt(20, 0, 0).unwrap(),
             ..demo().swap_remove(0)
         };
         let now: Instant = "2026-11-20T23:30:00Z".parse().unwrap();
@@ -275,11 +319,13 @@ mod tests {
     fn a_refusal_names_each_place() {
         let file =
             br#"{"shows": [{"slug": "a_b", "film": "f", "venue": "v", "hall": "h", "day": 366,
-            "time": "24:00", "prices": {"Standard": -1}, "hold_min": 0}]}"#;
-        let Err(ImportError::Refused { problems, .. }) = read(file) else {
+            "time": "24:00", "prices": {"Standard": -1, "A/B": "7"}, "hold_min": 0},
+            {"slug": "a", "film": "f", "venue": "v", "hall": "h", "day": 0, "time": "20:00", "prices": {}}]}"#;
+        let Err(ImportError::Refused(refusals)) = Import::shows("shows.json", file) else {
             panic!("taken")
         };
-        let told: Vec<_> = problems
+        let told: Vec<_> = refusals[0]
+            .problems
             .iter()
             .map(|p| (p.pointer.as_str(), p.code))
             .collect();
@@ -290,8 +336,22 @@ mod tests {
                 ("/shows/0/day", "number_out_of_range"),
                 ("/shows/0/time", "time_malformed"),
                 ("/shows/0/hold_min", "number_out_of_range"),
-                ("/shows/0/prices", "number_out_of_range"),
+                ("/shows/0/prices/A~1B", "field_mistyped"),
+                ("/shows/0/prices/Standard", "number_out_of_range"),
+                ("/shows/1/prices", "prices_missing"),
             ]
+        );
+    }
+
+    #[test]
+    fn what_prices_and_halls_do_not_share_is_named() {
+        let prices = |names: &[&str]| names.iter().map(|n| ((*n).to_owned(), 1)).collect();
+        let hall: BTreeSet<String> = ["Seat", "Standing"].map(str::to_owned).into();
+        assert_eq!(difference(&prices(&["Seat", "Standing"]), &hall), None);
+        let told = difference(&prices(&["Seat", "standing"]), &hall).unwrap();
+        assert_eq!(
+            told,
+            r#"no price for ["Standing"]; the hall has no ["standing"]"#
         );
     }
 }

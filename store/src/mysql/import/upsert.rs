@@ -11,23 +11,24 @@ use uuid::Uuid;
 pub(super) struct Cell {
     column: &'static str,
     value: Value,
-    /// How the server writes JSON is its own affair: lists are compared by their elements.
-    json: bool,
+    /// How the server writes JSON is its own affair: lists are compared when they are read again.
+    list: Option<serde_json::Value>,
 }
 
 pub(super) fn cell(column: &'static str, value: impl Into<Value>) -> Cell {
     Cell {
         column,
         value: value.into(),
-        json: false,
+        list: None,
     }
 }
 
 pub(super) fn json_list(column: &'static str, list: &[String]) -> Cell {
+    let list = serde_json::json!(list);
     Cell {
         column,
-        value: serde_json::json!(list).to_string().into(),
-        json: true,
+        value: list.to_string().into(),
+        list: Some(list),
     }
 }
 
@@ -38,26 +39,18 @@ pub(super) async fn upsert(
     id: Uuid,
     cells: &[Cell],
 ) -> Result<Change, DbErr> {
-    let (mut tests, mut compared) = (Vec::new(), Vec::new());
-    for Cell {
-        column,
-        value,
-        json,
-    } in cells
-    {
-        if *json {
-            tests.push(format!(
-                "(JSON_CONTAINS({column}, ?) AND JSON_LENGTH({column}) = JSON_LENGTH(?))"
-            ));
-            compared.extend([value.clone(), value.clone()]);
-        } else {
-            tests.push(format!("({column} <=> ?)"));
-            compared.push(value.clone());
-        }
-    }
-    compared.push(id.into());
+    let plain = || cells.iter().filter(|cell| cell.list.is_none());
+    let lists: Vec<&Cell> = cells.iter().filter(|cell| cell.list.is_some()).collect();
+    let tests: Vec<String> = plain().map(|c| format!("({} <=> ?)", c.column)).collect();
+    let compared = plain()
+        .map(|cell| cell.value.clone())
+        .chain([id.into()])
+        .collect::<Vec<_>>();
     let same = tests.join(" AND ");
-    let ask = format!("SELECT CAST({same} AS SIGNED) AS same FROM {table} WHERE id = ? FOR UPDATE");
+    let columns: String = lists.iter().map(|c| format!(", {}", c.column)).collect();
+    let ask = format!(
+        "SELECT CAST({same} AS SIGNED) AS same{columns} FROM {table} WHERE id = ? FOR UPDATE"
+    );
     let there = db
         .query_one_raw(Statement::from_sql_and_values(
             DbBackend::MySql,
@@ -65,6 +58,17 @@ pub(super) async fn upsert(
             compared,
         ))
         .await?;
+    let is_same = match &there {
+        Some(row) => {
+            let mut same = row.try_get::<i64>("", "same")? == 1;
+            for list in lists {
+                let stored: Option<serde_json::Value> = row.try_get("", list.column)?;
+                same &= stored.as_ref() == list.list.as_ref();
+            }
+            same
+        }
+        None => false,
+    };
 
     let values = cells
         .iter()
@@ -72,7 +76,7 @@ pub(super) async fn upsert(
         .chain([id.into()]);
     let names: Vec<&str> = cells.iter().map(|cell| cell.column).collect();
     let (write, change) = match there {
-        Some(row) if row.try_get::<i64>("", "same")? == 1 => return Ok(Change::Unchanged),
+        Some(_) if is_same => return Ok(Change::Unchanged),
         Some(_) => {
             let set = names
                 .iter()

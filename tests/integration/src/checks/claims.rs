@@ -1,8 +1,8 @@
-//! Seats.
+//! Seats, and places without numbers.
 
 use super::{holds_seats, is_sold};
 use crate::books::Books;
-use boxoffice_contracts::BookingId;
+use boxoffice_contracts::{BookingId, ShowId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// By the bookings, not by the claims: those have a primary key.
@@ -95,4 +95,31 @@ pub(super) fn bookings_have_claims(books: &Books) -> Vec<String> {
         }
     }
     missing
+}
+
+pub(super) fn counters_are_sums(books: &Books) -> Vec<String> {
+    let mut live: BTreeMap<(ShowId, String), u32> = BTreeMap::new();
+    for entry in books.bookings.values() {
+        if holds_seats(entry.status()) {
+            for position in entry.live().filter(|position| position.seat_id.is_none()) {
+                let key = (ShowId(position.show_id), position.category.clone());
+                *live.entry(key).or_default() += 1;
+            }
+        }
+    }
+    let mut wrong: Vec<String> = live
+        .keys()
+        .filter(|key| !books.admissions.contains_key(key))
+        .map(|(show, category)| format!("{category:?} of {show} is sold and not counted"))
+        .collect();
+    for (key, counter) in &books.admissions {
+        let (sum, (show, category)) = (live.get(key).copied().unwrap_or_default(), key);
+        if counter.taken != sum || sum > counter.capacity {
+            wrong.push(format!(
+                "{category:?} of {show}: {} of {} taken, the bookings have {sum}",
+                counter.taken, counter.capacity
+            ));
+        }
+    }
+    wrong
 }

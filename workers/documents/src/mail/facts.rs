@@ -33,7 +33,9 @@ pub struct MailFacts {
 /// One seat of the list in a mail.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MailSeat {
+    /// For a place without a number, what is said instead of row and seat.
     pub row: String,
+    /// Empty for a place without a number.
     pub number: String,
     pub category: String,
     pub price: String,

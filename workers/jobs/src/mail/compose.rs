@@ -196,11 +196,10 @@ fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailF
     };
     let links = links(order, sender);
     let seat = |place: &PositionFacts| MailSeat {
-        row: place
-            .seat
-            .as_ref()
-            .map(|seat| seat.row.clone())
-            .unwrap_or_default(),
+        row: place.seat.as_ref().map_or_else(
+            || language.general_admission().to_owned(),
+            |seat| seat.row.clone(),
+        ),
         number: place
             .seat
             .as_ref()

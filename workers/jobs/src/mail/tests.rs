@@ -55,6 +55,7 @@ pub(crate) fn facts() -> BookingFacts {
             row: "F".into(),
             number: no.to_string(),
         }),
+        area: None,
         category: "Standard".into(),
         price_minor: 1150,
         live: true,

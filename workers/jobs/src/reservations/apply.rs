@@ -6,7 +6,7 @@ use boxoffice_contracts::{
     message::{booking::CancelReason, event, mail, payment, ticket},
     topology::Exchange,
 };
-use boxoffice_runtime::{Failure, Tx};
+use boxoffice_runtime::{Cause, Failure, Tx};
 use boxoffice_saga::{Booking, Effect, Fact, Input, Outcome};
 use boxoffice_store::mysql::{
     attempts::NewAttempt, bookings::Event, claims::Claim, intents::NewIntent,
@@ -98,9 +98,9 @@ fn one(
     let (next, now) = (out.next, out.step.now);
     let booking_id = next.id;
     match effect {
-        Effect::Claim { epoch } => claim(world, next, *epoch),
+        Effect::Claim { epoch } => claim(world, next, *epoch)?,
         Effect::Sell { epoch } => sell(world, next, *epoch),
-        Effect::Free { positions } => free(world, next, positions),
+        Effect::Free { positions } => free(world, next, positions)?,
         Effect::Authorize {
             attempt,
             generation,
@@ -212,7 +212,7 @@ fn step_had_generation(before: Option<&Booking>, generation: u16) -> bool {
     before.is_some_and(|booking| booking.payment.generation >= generation)
 }
 
-fn claim(world: &mut World, next: &Booking, epoch: u32) {
+fn claim(world: &mut World, next: &Booking, epoch: u32) -> Result<(), Failure> {
     for place in world
         .places
         .get(&next.id)
@@ -231,15 +231,21 @@ fn claim(world: &mut World, next: &Booking, epoch: u32) {
                 world.claims.insert((place.show, seat.clone()), claim);
             }
             None => {
-                if let Some(counter) = world
-                    .admissions
-                    .get_mut(&(place.show, place.category.clone()))
-                {
-                    counter.taken += 1;
-                }
+                let key = (place.show, place.category.clone());
+                let counter = world.admissions.get_mut(&key);
+                counter.ok_or_else(not_counted)?.taken += 1;
             }
         }
     }
+    Ok(())
+}
+
+/// A seat's claim says whose it is, a counter doesn't: what would be counted twice, or nowhere, is for a person.
+fn not_counted() -> Failure {
+    Failure::Park(Cause::new(
+        "admission_not_counted",
+        "a place is taken or given back without its counter",
+    ))
 }
 
 fn sell(world: &mut World, next: &Booking, epoch: u32) {
@@ -252,7 +258,7 @@ fn sell(world: &mut World, next: &Booking, epoch: u32) {
     }
 }
 
-fn free(world: &mut World, next: &Booking, positions: &[u16]) {
+fn free(world: &mut World, next: &Booking, positions: &[u16]) -> Result<(), Failure> {
     for place in world.places.get(&next.id).into_iter().flatten() {
         if !place.live || !positions.contains(&place.no) {
             continue;
@@ -269,15 +275,13 @@ fn free(world: &mut World, next: &Booking, positions: &[u16]) {
                 }
             }
             None => {
-                if let Some(counter) = world
-                    .admissions
-                    .get_mut(&(place.show, place.category.clone()))
-                {
-                    counter.taken = counter.taken.saturating_sub(1);
-                }
+                let key = (place.show, place.category.clone());
+                let counter = world.admissions.get_mut(&key).ok_or_else(not_counted)?;
+                counter.taken = counter.taken.checked_sub(1).ok_or_else(not_counted)?;
             }
         }
     }
+    Ok(())
 }
 
 /// Keeps the rows of positions equal to the saga's view of them.

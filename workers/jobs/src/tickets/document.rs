@@ -88,13 +88,14 @@ fn page(
     let place = position.no.saturating_sub(1);
     let token = TicketToken::new(ticket.0, show.id.0, place, opens..closes)
         .map_err(|error| error.to_string())?;
-    // An admission has no seat of its own: its category says where to sit.
+    // An admission has no seat of its own: without row and seat the page says so.
     let seat = position.seat.as_ref();
+    let area = position.area.as_ref().unwrap_or(&position.category);
     Ok(TicketPage {
         row: seat.map(|seat| seat.row.clone()).unwrap_or_default(),
         seat: seat.map(|seat| seat.number.clone()).unwrap_or_default(),
         category: position.category.clone(),
-        area: seat.map_or_else(|| position.category.clone(), |seat| seat.zone.clone()),
+        area: seat.map_or(area, |seat| &seat.zone).clone(),
         price: Money::new(position.price_minor, facts.booking.currency.as_str()),
         serial: serial(ticket),
         qr_payload: signer.sign(&token),

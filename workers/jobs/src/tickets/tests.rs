@@ -59,3 +59,14 @@ fn void_or_older_tickets_are_not_printed() {
     gone.booking.status = Status::Cancelled;
     assert!(!is_wanted(&gone, 1));
 }
+
+#[test]
+fn an_admission_has_its_area_and_neither_row_nor_seat() {
+    let mut facts = facts();
+    facts.positions[0].seat = None;
+    facts.positions[0].area = Some("Dance floor".to_owned());
+    let document = document::of(&facts, &signer(), &TicketsConfig::default()).unwrap();
+    let page = &document.pages[0];
+    assert_eq!((page.row.as_str(), page.seat.as_str()), ("", ""));
+    assert_eq!(page.area, "Dance floor");
+}

@@ -9,7 +9,7 @@ use crate::mysql::import::{
 use boxoffice_contracts::{FilmId, HallId, ShowId, VenueId};
 use chrono_tz::Tz;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// The hall of a show and what its venue adds.
@@ -66,10 +66,17 @@ impl ShowRow<'_> {
     }
 }
 
-pub(super) async fn film_exists(db: &impl ConnectionTrait, film: FilmId) -> Result<bool, DbErr> {
-    let ask = "SELECT 1 AS one FROM films WHERE id = ?";
+/// Minutes, 0 when nobody knows; `None` when there is no such film.
+pub(super) async fn film_runtime(
+    db: &impl ConnectionTrait,
+    film: FilmId,
+) -> Result<Option<i16>, DbErr> {
+    let ask = "SELECT runtime_min FROM films WHERE id = ?";
     let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [film.0.into()]);
-    Ok(db.query_one_raw(ask).await?.is_some())
+    db.query_one_raw(ask)
+        .await?
+        .map(|row| row.try_get("", "runtime_min"))
+        .transpose()
 }
 
 pub(super) async fn find_place(
@@ -107,12 +114,14 @@ pub(super) async fn pinned_layout(
         .transpose()
 }
 
+/// Categories of seats and of areas.
 pub(super) async fn layout_categories(
     db: &impl ConnectionTrait,
     layout: Uuid,
-) -> Result<HashSet<String>, DbErr> {
-    let ask = "SELECT DISTINCT category FROM seats WHERE layout_id = ?";
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [layout.into()]);
+) -> Result<BTreeSet<String>, DbErr> {
+    let ask = "SELECT category FROM seats WHERE layout_id = ?
+               UNION SELECT category FROM areas WHERE layout_id = ?";
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, ask, [layout.into(), layout.into()]);
     db.query_all_raw(ask)
         .await?
         .iter()
@@ -150,4 +159,21 @@ pub(super) async fn write_prices(
     let write = format!("INSERT INTO prices (show_id, category, amount_minor) VALUES {marks}");
     db.execute_raw(sql(write, values)).await?;
     Ok(true)
+}
+
+/// Gives the show a counter for each area of its layout, once, and returns whether one was missing. A layout
+/// never changes and a show keeps its own, so a counter that is there is right.
+pub(super) async fn open_areas(
+    db: &impl ConnectionTrait,
+    show: ShowId,
+    layout: Uuid,
+) -> Result<bool, DbErr> {
+    let write = Statement::from_sql_and_values(
+        DbBackend::MySql,
+        "INSERT INTO admissions (show_id, category, capacity, taken)
+         SELECT ?, a.category, a.capacity, 0 FROM areas a WHERE a.layout_id = ? AND NOT EXISTS
+             (SELECT 1 FROM admissions t WHERE t.show_id = ? AND t.category = a.category)",
+        [show.0.into(), layout.into(), show.0.into()],
+    );
+    Ok(db.execute_raw(write).await?.rows_affected() > 0)
 }

@@ -31,6 +31,14 @@ impl Sheet<'_> {
         let area_width = MAIN_WIDTH - 2.0 * (NUMBER_WIDTH + GAP);
         let row_x = LEFT + area_width + GAP;
         self.plate(LEFT, area_width, AREA, labels.area, &seat.area);
+        if seat.is_admission() {
+            let (width, words) = (
+                2.0 * NUMBER_WIDTH + GAP,
+                self.document.language.general_admission(),
+            );
+            self.plate(row_x, width, AREA, labels.place, words);
+            return;
+        }
         self.plate(row_x, NUMBER_WIDTH, NUMBER, labels.row, &seat.row);
         let seat_x = row_x + NUMBER_WIDTH + GAP;
         self.plate(seat_x, NUMBER_WIDTH, NUMBER, labels.seat, &seat.seat);

@@ -70,12 +70,18 @@ impl Sheet<'_> {
         let (labels, seat, document) = (self.labels, self.seat, self.document);
         self.canvas.rule(STUB_LEFT, top, STUB_WIDTH, RULE);
         let half = STUB_WIDTH / 2.0;
-        for (column, label, value) in [
-            (0.0, labels.row, &seat.row),
-            (half, labels.seat, &seat.seat),
-        ] {
-            self.label(STUB_LEFT + column, top + 16.0, label);
-            self.fitted(STUB_LEFT + column, top + 35.0, half - 6.0, NUMBER, value);
+        if seat.is_admission() {
+            self.label(STUB_LEFT, top + 16.0, labels.place);
+            let words = document.language.general_admission();
+            self.fitted(STUB_LEFT, top + 35.0, STUB_WIDTH, NUMBER, words);
+        } else {
+            for (column, label, value) in [
+                (0.0, labels.row, &seat.row),
+                (half, labels.seat, &seat.seat),
+            ] {
+                self.label(STUB_LEFT + column, top + 16.0, label);
+                self.fitted(STUB_LEFT + column, top + 35.0, half - 6.0, NUMBER, value);
+            }
         }
         self.fitted(STUB_LEFT, top + 54.0, STUB_WIDTH, AREA, &seat.area);
         let TicketDocument {

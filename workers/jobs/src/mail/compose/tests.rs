@@ -141,3 +141,23 @@ fn control_characters_leave_a_name_readable() {
     assert_eq!(header_text("\r\n\0"), None);
     assert_eq!(header_text(&"x".repeat(500)).unwrap().len(), 200);
 }
+
+#[test]
+fn a_place_without_a_number_is_named_by_its_area() {
+    let mut facts = facts();
+    facts.positions[0].seat = None;
+    facts.positions[0].area = Some("Dance floor".to_owned());
+    let order = Order {
+        template: Template::Confirmation,
+        revision: 1,
+        message_id: "id@house.example",
+        ordered_at: "2026-11-21T12:00:00Z".parse().unwrap(),
+        facts: &facts,
+        tickets: None,
+    };
+    let entry = calendar_entry(&order, &sender());
+    assert!(entry.description.contains("Dance floor\nStalls F 2"));
+    let told = super::facts(&order, &sender(), Language::De).unwrap();
+    assert_eq!(told.seats[0].row, "Freie Platzwahl");
+    assert_eq!(told.seats[0].number, "");
+}
