@@ -15,5 +15,6 @@ pub mod refunds;
 pub mod show_facts;
 pub mod shows;
 pub mod status;
+pub mod ticket_facts;
 pub mod ticket_states;
 pub mod webhooks;

@@ -6,7 +6,10 @@ use super::{
     tell::{send, tell, tell_refund},
 };
 use crate::gateway::{RefundStatus, RefundView};
-use boxoffice_contracts::{BookingId, Code, Instant, Money, RefundId, message::payment};
+use boxoffice_contracts::{
+    BookingId, Code, Instant, Money, RefundId,
+    message::{event::Part, payment},
+};
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
 use boxoffice_store::mysql::{
     attempts::{self, Attempt, AttemptState},
@@ -25,6 +28,7 @@ pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Res
     };
     let now = tx.now().await?;
     calls::conclude(tx.db(), &found.endings).await?;
+    let (sends, called) = (tx.sends(), !found.endings.is_empty());
     // A lease that ran out may be another's by now.
     if intent.lease.is_some_and(|lease| lease.holder == job.id()) {
         intent.lease = None;
@@ -58,6 +62,10 @@ pub(super) async fn record(tx: &mut Tx, job: &Job<Order>, found: Finding) -> Res
         Learned::Refunds(views) => at.refunds_seen(&mut intent, &views).await?,
     }
     intents::save(tx.db(), &intent, now).await?;
+    // An answer makes the saga tell of the call; without one nobody else does.
+    if called && tx.sends() == sends {
+        crate::timeline::touch(tx, job, intent.booking, Part::Call, now)?;
+    }
     Ok(())
 }
 
