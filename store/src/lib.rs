@@ -7,3 +7,4 @@ pub mod mongo;
 pub mod mysql;
 pub mod reference;
 pub mod seating_plan;
+pub mod timeline;

@@ -52,7 +52,10 @@ pub(super) fn advance(
     for effect in effects {
         one(&mut out, world, writes, effect, code)?;
     }
-    if !effects.iter().any(|effect| matches!(effect, Effect::Announce(_))) {
+    if !effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Announce(_)))
+    {
         out.send(
             Exchange::Events,
             &event::Recorded {
