@@ -1,5 +1,6 @@
 //! The API's settings. The program's defaults file explains each; secrets have no default.
 
+use crate::ticket_keys::TicketKey;
 use serde::{Deserialize, Serialize, Serializer};
 use std::{fmt, net::SocketAddr, time::Duration};
 use url::Url;
@@ -29,6 +30,9 @@ pub struct ApiConfig {
     pub webhook: WebhookConfig,
     /// Signs status links; at least 32 characters, the same in every process.
     pub status_link_secret: Secret,
+    /// Whose codes gates may believe. Filled by the program from the settings of tickets.
+    #[serde(skip)]
+    pub ticket_keys: Vec<TicketKey>,
 }
 
 /// Which bearer tokens are believed.
@@ -130,6 +134,7 @@ impl Default for ApiConfig {
             token: TokenConfig::default(),
             webhook: WebhookConfig::default(),
             status_link_secret: Secret::default(),
+            ticket_keys: Vec::new(),
         }
     }
 }

@@ -14,9 +14,13 @@ use axum::{
 };
 use boxoffice_contracts::{BookingId, Code};
 use boxoffice_store::{
-    mongo::documents::{self, StoredPdf},
+    mongo::{
+        documents::{self, StoredPdf},
+        timelines::{self, Cursor},
+    },
     mysql::status,
     reference::reference,
+    timeline::Line,
 };
 use serde::Deserialize;
 
@@ -28,6 +32,17 @@ pub trait Documents: Send + Sync {
     /// # Errors
     /// When the store can't be asked.
     async fn ticket_pdf(&self, booking: BookingId) -> Result<Option<StoredPdf>, DocumentsDown>;
+
+    /// Lines of a booking's timeline, from the first after `after` on.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    async fn timeline(
+        &self,
+        booking: BookingId,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Vec<Line>, DocumentsDown>;
 }
 
 /// The product's store.
@@ -37,6 +52,16 @@ pub struct MongoDocuments(pub mongodb::Database);
 impl Documents for MongoDocuments {
     async fn ticket_pdf(&self, booking: BookingId) -> Result<Option<StoredPdf>, DocumentsDown> {
         let found = documents::find_ticket_pdf(&self.0, booking).await;
+        found.map_err(|error| DocumentsDown(error.to_string()))
+    }
+
+    async fn timeline(
+        &self,
+        booking: BookingId,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Vec<Line>, DocumentsDown> {
+        let found = timelines::find(&self.0, booking, after.as_ref(), limit).await;
         found.map_err(|error| DocumentsDown(error.to_string()))
     }
 }

@@ -10,6 +10,7 @@ pub mod intake;
 pub mod permissions;
 pub mod problem;
 pub mod state;
+pub mod ticket_keys;
 pub mod token;
 pub mod watch;
 
@@ -30,6 +31,7 @@ mod router;
 mod seats;
 mod shows;
 mod submission;
+mod timeline;
 mod view;
 mod webhooks;
 

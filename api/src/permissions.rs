@@ -14,6 +14,8 @@ pub enum Action {
     PayBooking,
     CancelBooking,
     ReadTickets,
+    ReadTimeline,
+    ReadKeys,
     ListShows,
     ReadShow,
     ReadSeats,
@@ -80,6 +82,15 @@ const READERS: &[(Role, Scope)] = &[
     (Admin, Tenant),
 ];
 
+/// Those who answer for bookings: what happened to one, step by step.
+const STAFF: &[(Role, Scope)] = &[
+    (Manager, Venue),
+    (Support, Tenant),
+    (Viewer, Tenant),
+    (Operator, Tenant),
+    (Admin, Tenant),
+];
+
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
     (Customer, Own),
@@ -98,6 +109,8 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Post, "/v1/bookings/{id}/payment", Action::PayBooking, Access::Roles(SELLERS), true),
     route(Verb::Post, "/v1/bookings/{id}/cancel", Action::CancelBooking, Access::Roles(CANCELLERS), true),
     route(Verb::Get, "/v1/bookings/{id}/tickets.pdf", Action::ReadTickets, Access::Roles(SELLERS), false),
+    route(Verb::Get, "/v1/bookings/{id}/timeline", Action::ReadTimeline, Access::Roles(STAFF), false),
+    route(Verb::Get, "/v1/keys", Action::ReadKeys, Access::Public, false),
     route(Verb::Get, "/v1/shows", Action::ListShows, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}", Action::ReadShow, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}/seats", Action::ReadSeats, Access::Public, false),
@@ -154,6 +167,8 @@ FollowBooking   -         Own       Tenant    Venue     Tenant    Tenant    Tena
 PayBooking      -         Own       Own       Own       -         -         -         Own       -
 CancelBooking   -         Own       Own       Own       Tenant    -         -         Own       Tenant
 ReadTickets     -         Own       Own       Own       -         -         -         Own       -
+ReadTimeline    -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
+ReadKeys        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ListShows       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadShow        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadSeats       yes       yes       yes       yes       yes       yes       yes       yes       yes

@@ -14,7 +14,10 @@ use axum::{
 };
 use boxoffice_contracts::{BookingId, Envelope, Instant, Role, VenueId};
 use boxoffice_runtime::{BrokerState, DatabaseConfig, IntakeError, pool};
-use boxoffice_store::mongo::documents::StoredPdf;
+use boxoffice_store::{
+    mongo::{documents::StoredPdf, timelines::Cursor},
+    timeline::Line,
+};
 use chrono::DateTime;
 use futures::FutureExt;
 use sea_orm::DatabaseConnection;
@@ -69,6 +72,15 @@ struct NoDocuments;
 impl Documents for NoDocuments {
     async fn ticket_pdf(&self, _booking: BookingId) -> Result<Option<StoredPdf>, DocumentsDown> {
         Ok(None)
+    }
+
+    async fn timeline(
+        &self,
+        _booking: BookingId,
+        _after: Option<Cursor>,
+        _limit: u16,
+    ) -> Result<Vec<Line>, DocumentsDown> {
+        Ok(Vec::new())
     }
 }
 

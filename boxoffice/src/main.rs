@@ -4,6 +4,7 @@ mod commands;
 mod keys;
 mod logging;
 mod settings;
+mod ticket_keys;
 
 use clap::Parser;
 use std::process::ExitCode;

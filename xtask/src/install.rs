@@ -29,6 +29,15 @@ pub(crate) struct Needs {
     pub(crate) mongodb: bool,
 }
 
+/// Programs of others, and the Debian packages they are in.
+const READERS: [(&str, &str); 5] = [
+    ("pdftotext", "poppler-utils"),
+    ("pdftoppm", "poppler-utils"),
+    ("pdfinfo", "poppler-utils"),
+    ("qpdf", "qpdf"),
+    ("zbarimg", "zbar-tools"),
+];
+
 /// Does nothing, quickly, when everything is there.
 pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
     let mongod = if needs.mongodb { Some(mongod()?) } else { None };
@@ -40,6 +49,19 @@ pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
         Some(mongod) if !mongod.exists() => fetch_mongod(&mongod),
         _ => Ok(()),
     }
+}
+
+/// The programs that tests let read our ticket documents.
+pub(crate) fn ensure_readers() -> anyhow::Result<()> {
+    let missing = READERS
+        .iter()
+        .filter(|(program, _)| find(program).is_none());
+    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install_packages(&packages)
 }
 
 /// Where the MongoDB server lies, or will.

@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Given, Scope, Servers};
 use crate::stack::{self, Folder, Identity, Manner, Ports, Stack, State};
-use crate::{interrupt, ui};
+use crate::{install, interrupt, ui};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -48,6 +48,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     );
     let ports = Ports::find_free(std::process::id())?;
     servers::prepare(&given, ports)?;
+    install::ensure_readers()?;
     ensure_nextest()?;
     let programs = build(arguments)?;
 
