@@ -1,6 +1,9 @@
 //! The API's settings. The program's defaults file explains each; secrets have no default.
 
-use crate::serve::{ConnectionConfig, HEAD_BYTES_MIN};
+use crate::{
+    serve::{ConnectionConfig, HEAD_BYTES_MIN},
+    ticket_keys::TicketKey,
+};
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 use std::{fmt, net::SocketAddr, time::Duration};
@@ -39,6 +42,9 @@ pub struct ApiConfig {
     pub webhook: WebhookConfig,
     /// Signs status links; at least 32 characters, the same in every process.
     pub status_link_secret: Secret,
+    /// Whose codes gates may believe. Filled by the program from the settings of tickets.
+    #[serde(skip)]
+    pub ticket_keys: Vec<TicketKey>,
 }
 
 /// How much one client may ask of one process. A quota of 0 sets no limit.
@@ -181,6 +187,7 @@ impl Default for ApiConfig {
             token: TokenConfig::default(),
             webhook: WebhookConfig::default(),
             status_link_secret: Secret::default(),
+            ticket_keys: Vec::new(),
         }
     }
 }

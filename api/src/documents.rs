@@ -16,9 +16,13 @@ use axum::{
 use boxoffice_contracts::{BookingId, Code, metric};
 use boxoffice_store::{
     document_link::LinkedDocument,
-    mongo::documents::{self, StoredCalendar, StoredPdf},
+    mongo::{
+        documents::{self, StoredCalendar, StoredPdf},
+        timelines::{self, Cursor},
+    },
     mysql::status::{self, BookingStatus, Reach},
     reference::reference,
+    timeline::Line,
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -38,6 +42,17 @@ pub trait Documents: Send + Sync {
     /// # Errors
     /// When the store can't be asked.
     async fn calendar(&self, booking: BookingId) -> Result<Option<StoredCalendar>, DocumentsDown>;
+
+    /// Lines of a booking's timeline, from the first after `after` on.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    async fn timeline(
+        &self,
+        booking: BookingId,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Vec<Line>, DocumentsDown>;
 }
 
 /// The product's store.
@@ -55,6 +70,15 @@ impl Documents for MongoDocuments {
 
     async fn calendar(&self, booking: BookingId) -> Result<Option<StoredCalendar>, DocumentsDown> {
         within(documents::find_calendar(&self.0, booking)).await
+    }
+
+    async fn timeline(
+        &self,
+        booking: BookingId,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Vec<Line>, DocumentsDown> {
+        within(timelines::find(&self.0, booking, after.as_ref(), limit)).await
     }
 }
 

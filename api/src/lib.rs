@@ -11,6 +11,7 @@ pub mod permissions;
 pub mod problem;
 pub mod serve;
 pub mod state;
+pub mod ticket_keys;
 pub mod token;
 pub mod watch;
 
@@ -35,6 +36,7 @@ mod router;
 mod seats;
 mod shows;
 mod submission;
+mod timeline;
 mod view;
 mod waiters;
 mod webhooks;

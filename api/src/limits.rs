@@ -57,6 +57,8 @@ impl Price {
             | Action::ListShows
             | Action::ReadShow
             | Action::ReadSeats
+            | Action::ReadTimeline
+            | Action::ReadKeys
             | Action::ReadAsyncApi
             | Action::ReadSchema => Self::Read,
             Action::ReceiveWebhook => Self::Nothing,

@@ -17,6 +17,8 @@ pub enum Action {
     CancelBooking,
     ReadTickets,
     ReadCalendar,
+    ReadTimeline,
+    ReadKeys,
     ListShows,
     ReadShow,
     ReadSeats,
@@ -85,6 +87,15 @@ const READERS: &[(Role, Scope)] = &[
     (Admin, Tenant),
 ];
 
+/// Those who answer for bookings: what happened to one, step by step.
+const STAFF: &[(Role, Scope)] = &[
+    (Manager, Venue),
+    (Support, Tenant),
+    (Viewer, Tenant),
+    (Operator, Tenant),
+    (Admin, Tenant),
+];
+
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
     (Customer, Own),
@@ -106,6 +117,8 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Post, "/v1/bookings/{id}/cancel", Action::CancelBooking, Access::Roles(CANCELLERS), true),
     route(Verb::Get, "/v1/bookings/{id}/tickets.pdf", Action::ReadTickets, Access::RolesOrLink(SELLERS), false),
     route(Verb::Get, "/v1/bookings/{id}/tickets.ics", Action::ReadCalendar, Access::RolesOrLink(SELLERS), false),
+    route(Verb::Get, "/v1/bookings/{id}/timeline", Action::ReadTimeline, Access::Roles(STAFF), false),
+    route(Verb::Get, "/v1/keys", Action::ReadKeys, Access::Public, false),
     route(Verb::Get, "/v1/shows", Action::ListShows, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}", Action::ReadShow, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}/seats", Action::ReadSeats, Access::Public, false),
@@ -165,6 +178,8 @@ PayBooking      -         Own       Own       Own       -         -         -   
 CancelBooking   -         Own       Own       Own       Tenant    -         -         Own       Tenant
 ReadTickets     link      Own       Own       Own       -         -         -         Own       -
 ReadCalendar    link      Own       Own       Own       -         -         -         Own       -
+ReadTimeline    -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
+ReadKeys        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ListShows       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadShow        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadSeats       yes       yes       yes       yes       yes       yes       yes       yes       yes

@@ -3,7 +3,7 @@
 use crate::{
     AppState, Problem, bookings, commands, contracts, documents, follow, layers,
     permissions::{Action, ROUTES, Route, Verb},
-    seats, shows, webhooks,
+    seats, shows, ticket_keys, timeline, webhooks,
 };
 use axum::{
     Router,
@@ -38,6 +38,8 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::CancelBooking => on(line.verb, commands::cancel),
         Action::ReadTickets => on(line.verb, documents::tickets_pdf),
         Action::ReadCalendar => on(line.verb, documents::tickets_ics),
+        Action::ReadTimeline => on(line.verb, timeline::read),
+        Action::ReadKeys => on(line.verb, ticket_keys::list),
         Action::ListShows => on(line.verb, shows::list),
         Action::ReadShow => on(line.verb, shows::read),
         Action::ReadSeats => on(line.verb, seats::map),

@@ -14,7 +14,13 @@ use axum::{
 };
 use boxoffice_contracts::{BookingId, Envelope, Instant, Role, VenueId};
 use boxoffice_runtime::{BrokerState, DatabaseConfig, IntakeError, pool};
-use boxoffice_store::mongo::documents::{StoredCalendar, StoredPdf};
+use boxoffice_store::{
+    mongo::{
+        documents::{StoredCalendar, StoredPdf},
+        timelines::Cursor,
+    },
+    timeline::Line,
+};
 use chrono::DateTime;
 use futures::FutureExt;
 use sea_orm::DatabaseConnection;
@@ -74,6 +80,15 @@ impl Documents for NoDocuments {
     async fn calendar(&self, _booking: BookingId) -> Result<Option<StoredCalendar>, DocumentsDown> {
         Ok(None)
     }
+
+    async fn timeline(
+        &self,
+        _booking: BookingId,
+        _after: Option<Cursor>,
+        _limit: u16,
+    ) -> Result<Vec<Line>, DocumentsDown> {
+        Ok(Vec::new())
+    }
 }
 
 /// Nobody listens there.
@@ -94,7 +109,7 @@ pub(crate) struct World {
     pub state: AppState,
     pub intake: Arc<FakeIntake>,
     issuer: TokenIssuer,
-    router: Router,
+    pub(crate) router: Router,
 }
 
 pub(crate) struct Answer {

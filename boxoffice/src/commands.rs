@@ -9,6 +9,8 @@ mod migrate;
 mod mongo;
 mod parked;
 mod process;
+mod ticket;
+mod timeline;
 mod token;
 mod topology;
 mod worker;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Topology(topology::Arguments),
     Parked(parked::Arguments),
     Mongo(mongo::Arguments),
+    Ticket(ticket::Arguments),
+    Timeline(timeline::Arguments),
     Import(import::Arguments),
     Token(token::Arguments),
     Keys(keys::Arguments),
@@ -51,6 +55,8 @@ impl Command {
             | Self::Import(_)
             | Self::Token(_)
             | Self::Keys(_)
+            | Self::Ticket(_)
+            | Self::Timeline(_)
             | Self::Config(_)
             | Self::Doctor(_) => None,
         }
@@ -79,6 +85,8 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Topology(arguments) => topology::run(arguments, settings).await,
         Command::Parked(arguments) => parked::run(arguments, settings).await,
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
+        Command::Ticket(arguments) => ticket::run(arguments, settings).await,
+        Command::Timeline(arguments) => timeline::run(arguments, settings).await,
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Token(arguments) => token::run(arguments, &settings),
         Command::Keys(arguments) => keys::run(&arguments),

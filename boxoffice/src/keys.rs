@@ -56,7 +56,7 @@ fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -79,15 +79,22 @@ pub(crate) fn read(folder: Option<&PathBuf>, name: &str) -> Result<Option<Secret
 
 /// 32 bytes from 64 hex digits.
 pub(crate) fn seed(text: &str) -> Result<[u8; 32]> {
-    let digits: Vec<u8> = (0..text.len() / 2)
-        .filter_map(|i| u8::from_str_radix(text.get(i * 2..i * 2 + 2)?, 16).ok())
-        .collect();
-    match <[u8; 32]>::try_from(digits) {
-        Ok(seed) if text.len() == 64 => Ok(seed),
-        Ok(_) | Err(_) => {
-            bail!("tickets.seed: expected 64 hex digits; `boxoffice keys DIR` makes one")
-        }
+    match unhex(text) {
+        Some(seed) => Ok(seed),
+        None => bail!("tickets.seed: expected 64 hex digits; `boxoffice keys DIR` makes one"),
     }
+}
+
+/// 32 bytes from 64 hex digits and nothing else.
+pub(crate) fn unhex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(i * 2..i * 2 + 2)?, 16).ok()?;
+    }
+    Some(bytes)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod logging;
 mod measures;
 mod otlp;
 mod settings;
+mod ticket_keys;
 
 use clap::Parser;
 use std::process::ExitCode;

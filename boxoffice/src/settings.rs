@@ -24,11 +24,12 @@ use url::Url;
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Lists are separated by commas in the environment.
-const LISTS: [&str; 4] = [
+const LISTS: [&str; 5] = [
     "amqp.retry_delays_ms",
     "api.trusted_proxies",
     "api.token.public_keys",
     "api.webhook.secrets",
+    "tickets.retired_keys",
 ];
 
 #[derive(Debug, Clone, Deserialize)]
@@ -70,6 +71,8 @@ impl std::fmt::Debug for MongoSettings {
 pub(crate) struct TicketSettings {
     pub(crate) seed: Secret,
     pub(crate) key_id: u8,
+    pub(crate) retired_keys: Vec<String>,
+    pub(crate) tax_basis_points: u32,
     pub(crate) terms: String,
     pub(crate) admission_before_mins: u32,
     pub(crate) admission_after_mins: u32,
@@ -81,6 +84,7 @@ impl TicketSettings {
             terms: self.terms.clone(),
             admission_before_mins: self.admission_before_mins,
             admission_after_mins: self.admission_after_mins,
+            tax_basis_points: self.tax_basis_points,
         }
     }
 }

@@ -121,6 +121,7 @@ catalogue! {
     "booking.payment_failed.v1" event::PaymentFailed, "Event: the booking ended because it could not be paid.";
     "booking.payment_started.v1" event::PaymentStarted, "Event: an attempt to pay is in progress.";
     "booking.positions_cancelled.v1" event::PositionsCancelled, "Event: some positions were cancelled, the others stand.";
+    "booking.recorded.v1" event::Recorded, "Event: something was written down that only timelines tell.";
     "booking.refunded.v1" event::Refunded, "Event: the booking ended and its money went back.";
     "booking.rejected.v1" event::Rejected, "Event: the booking was refused; the code says why.";
     "booking.submit.v1" booking::Submit, "Command: book seats of a show.";

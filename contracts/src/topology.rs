@@ -377,6 +377,7 @@ pub const TIMELINE: Queue = Queue {
         event::PaymentFailed::KIND,
         event::PaymentStarted::KIND,
         event::PositionsCancelled::KIND,
+        event::Recorded::KIND,
         event::Refunded::KIND,
         event::Rejected::KIND,
     ],

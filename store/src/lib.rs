@@ -9,3 +9,4 @@ pub mod mysql;
 pub mod reading;
 pub mod reference;
 pub mod seating_plan;
+pub mod timeline;

@@ -16,5 +16,6 @@ pub(crate) mod rows;
 pub mod show_facts;
 pub mod shows;
 pub mod status;
+pub mod ticket_facts;
 pub mod ticket_states;
 pub mod webhooks;

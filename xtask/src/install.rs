@@ -35,6 +35,15 @@ pub(crate) struct Needs {
     pub(crate) mongodb: bool,
 }
 
+/// Programs of others, and the Debian packages they are in.
+const READERS: [(&str, &str); 5] = [
+    ("pdftotext", "poppler-utils"),
+    ("pdftoppm", "poppler-utils"),
+    ("pdfinfo", "poppler-utils"),
+    ("qpdf", "qpdf"),
+    ("zbarimg", "zbar-tools"),
+];
+
 /// Which releases of the broker and of the SQL database are run. MongoDB is the same in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Generation {
@@ -127,6 +136,19 @@ pub(crate) fn ensure_node() -> anyhow::Result<()> {
         return Ok(());
     }
     install_packages(&missing)
+}
+
+/// The programs that tests let read our ticket documents.
+pub(crate) fn ensure_readers() -> anyhow::Result<()> {
+    let missing = READERS
+        .iter()
+        .filter(|(program, _)| find(program).is_none());
+    let mut packages: Vec<&str> = missing.map(|(_, package)| *package).collect();
+    packages.dedup();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    install_packages(&packages)
 }
 
 /// Where the MongoDB server lies, or will.

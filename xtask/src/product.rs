@@ -170,6 +170,8 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers, programs: &Programs)
             stack.address(Port::Api).to_string(),
         ),
         ("BOXOFFICE__API__PUBLIC_URL", at("http", Port::Api)),
+        // What German cinemas charge, so that a ticket of the demo shows the line.
+        ("BOXOFFICE__TICKETS__TAX_BASIS_POINTS", "700".to_owned()),
         (
             "BOXOFFICE__KEYS__FOLDER",
             stack.folder.data("keys").display().to_string(),

@@ -10,7 +10,7 @@ use crate::install::Installed;
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Generation, Given, Scope, Servers};
 use crate::stack::{self, Folder, Identity, Manner, Port, Ports, Stack, State};
-use crate::{asyncapi_parser, interrupt, ui};
+use crate::{asyncapi_parser, install, interrupt, ui};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -53,6 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     );
     let ports = Ports::find_free(std::process::id())?;
     let installed = servers::prepare(&given, ports, arguments.servers)?;
+    install::ensure_readers()?;
     ensure_nextest()?;
     let parser = asyncapi_parser::prepare()?;
     let programs = build(arguments)?;

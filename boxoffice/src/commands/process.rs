@@ -1,6 +1,6 @@
 //! What every long-running process does: connect, serve, wait for a signal, end.
 
-use crate::{keys, measures, settings::Settings};
+use crate::{keys, measures, settings::Settings, ticket_keys};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
 use boxoffice_api::{
@@ -87,7 +87,8 @@ impl Services {
 
     /// Serves the public and the internal port until the process stops.
     pub(crate) async fn serve_api(&self) -> Result<()> {
-        let config = self.settings.api.clone();
+        let mut config = self.settings.api.clone();
+        config.ticket_keys = ticket_keys::of(&self.settings.tickets)?;
         let (listen, internal) = (config.listen, config.internal_listen);
         let state = AppState::new(Parts {
             config,

@@ -31,6 +31,31 @@ facts!(
     Rejected,
 );
 
+/// Something about a booking was written down that no other event tells. Timelines look at it; the state of the
+/// booking did not change in a way that concerns others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    pub booking_id: BookingId,
+    pub part: Part,
+    /// Version of the booking after a decision; 0 for other parts.
+    pub version: u32,
+    pub at: Instant,
+}
+
+/// What was written down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// A step that announces nothing to anybody else.
+    Decision,
+    /// A call to the gateway.
+    Call,
+    /// A ticket document.
+    Document,
+    Mail,
+}
+
 /// What every event of a booking says: ids, the state reached and why. No personal data.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -2,6 +2,7 @@
 //! entry beside it.
 
 use boxoffice_contracts::{BookingId, Instant};
+use futures::TryStreamExt;
 use mongodb::{
     Collection, Database, IndexModel,
     bson::{Binary, DateTime, Document, doc, spec::BinarySubtype},
@@ -166,6 +167,50 @@ pub async fn find_calendar(
             revision: u16::try_from(revision).ok()?,
         })
     }))
+}
+
+/// A stored document without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentFacts {
+    pub booking: BookingId,
+    pub revision: u16,
+    pub sha256: String,
+    pub bytes: u64,
+    /// With milliseconds.
+    pub created_at: Instant,
+}
+
+/// All documents of these bookings, without their bytes.
+///
+/// # Errors
+/// When the server can't be reached or holds what was never written.
+pub async fn facts_of(
+    database: &Database,
+    bookings: &[BookingId],
+) -> Result<Vec<DocumentFacts>, Error> {
+    let ids: Vec<String> = bookings.iter().map(ToString::to_string).collect();
+    let found: Vec<Document> = rows(database)
+        .clone_with_type::<Document>()
+        .find(doc! { "booking_id": { "$in": ids } })
+        .projection(doc! { "bytes": 0 })
+        .await?
+        .try_collect()
+        .await?;
+    found
+        .iter()
+        .map(|row| facts(row).ok_or_else(|| Error::custom("ticket_documents: broken row")))
+        .collect()
+}
+
+fn facts(row: &Document) -> Option<DocumentFacts> {
+    let created = row.get_datetime("created_at").ok()?.timestamp_millis();
+    Some(DocumentFacts {
+        booking: row.get_str("booking_id").ok()?.parse().ok()?,
+        revision: u16::try_from(row.get_i32("revision").ok()?).ok()?,
+        sha256: row.get_str("sha256").ok()?.to_owned(),
+        bytes: u64::try_from(row.get_i64("size").ok()?).ok()?,
+        created_at: Instant::from_timestamp_millis(created)?,
+    })
 }
 
 pub(super) async fn ensure_indexes(database: &Database) -> Result<(), Error> {

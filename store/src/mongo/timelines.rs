@@ -1,106 +1,178 @@
-//! Timelines: every event of a booking, in order. A projection that can be made again from `booking_events`.
+//! Timelines as they are kept for reading. A projection: [`crate::timeline`] makes its lines at any time again.
 
-use boxoffice_contracts::{BookingId, Instant, MessageId, ShowId};
+use crate::timeline::{Line, What};
+use boxoffice_contracts::{BookingId, Instant};
+use chrono::DateTime;
 use futures::TryStreamExt;
 use mongodb::{
     Collection, Database, IndexModel,
-    bson::{DateTime, doc},
-    error::{Error, ErrorKind},
+    bson::{Bson, Document, doc, serialize_to_bson},
+    error::Error,
 };
 use serde::{Deserialize, Serialize};
 
 const COLLECTION: &str = "timelines";
 
-/// One line of a timeline. Ids and codes only, no personal data.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
-    pub booking: BookingId,
-    pub show: ShowId,
-    pub version: u32,
-    /// Wire name of the event.
-    pub kind: String,
-    pub status: String,
-    pub code: Option<String>,
-    pub at: Instant,
-    pub message: MessageId,
-}
-
 #[derive(Debug, Serialize, Deserialize)]
 struct Row {
-    /// `<booking>:<version>:<kind>`.
+    /// `<booking>:<key>`.
     #[serde(rename = "_id")]
     id: String,
     booking_id: String,
-    show_id: String,
-    version: i64,
-    kind: String,
-    status: String,
-    code: Option<String>,
-    /// Milliseconds; lines are in order of their versions.
-    at: DateTime,
-    message_id: String,
+    key: String,
+    /// Microseconds since 1970: a date of BSON has only milliseconds.
+    at_micros: i64,
+    rank: i64,
+    /// JSON, so that it reads back as it was whatever BSON makes of numbers and dates.
+    what: String,
 }
 
 /// A line that the server refused for what it holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// Which of the lines given.
-    pub index: usize,
+    pub booking: BookingId,
     pub code: i32,
 }
 
-/// Writes the lines that are not there yet, each for itself, and returns those that were refused.
+/// Where a page of a timeline begins: after this line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    pub at_micros: i64,
+    pub key: String,
+}
+
+impl Cursor {
+    #[must_use]
+    pub fn after(line: &Line) -> Self {
+        Self {
+            at_micros: line.at.timestamp_micros(),
+            key: line.key.clone(),
+        }
+    }
+}
+
+/// Updates of one command: well below the server's limit of 100,000 and of 48 MB.
+const UPDATES_MAX: usize = 1_000;
+
+/// Writes lines, each for itself, and returns those that were refused. One that is there and says the same or
+/// something newer stays: it may be written any number of times, in any order, by anybody.
 ///
 /// # Errors
 /// When the server can't be reached.
-pub async fn append(database: &Database, lines: &[Line]) -> Result<Vec<Refused>, Error> {
-    if lines.is_empty() {
-        return Ok(Vec::new());
+pub async fn write(database: &Database, lines: &[Line]) -> Result<Vec<Refused>, Error> {
+    let mut refused = Vec::new();
+    for lines in lines.chunks(UPDATES_MAX) {
+        refused.extend(write_chunk(database, lines).await?);
     }
-    let Err(error) = rows(database)
-        .insert_many(lines.iter().map(row))
-        .ordered(false)
-        .await
-    else {
-        return Ok(Vec::new());
-    };
-    match error.kind.as_ref() {
-        ErrorKind::InsertMany(failed) if failed.write_concern_error.is_none() => {
-            let refused = failed.write_errors.iter().flatten();
-            Ok(refused
-                // A line never changes: one that is there is the same one.
-                .filter(|refused| refused.code != super::DUPLICATE_KEY)
-                .map(|refused| Refused {
-                    index: refused.index,
-                    code: refused.code,
-                })
-                .collect())
-        }
-        _ => Err(error),
-    }
+    Ok(refused)
 }
 
-/// The timeline of a booking, first line first.
+async fn write_chunk(database: &Database, lines: &[Line]) -> Result<Vec<Refused>, Error> {
+    let updates = lines
+        .iter()
+        .map(update)
+        .collect::<Result<Vec<_>, Error>>()?;
+    let mut command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
+    if let Some(concern) = database.write_concern() {
+        command.insert("writeConcern", serialize_to_bson(concern)?);
+    }
+    let answer: Answer =
+        mongodb::bson::deserialize_from_document(database.run_command(command).await?)?;
+    if let Some(concern) = answer.write_concern_error {
+        // As an error that counts as an outage: it is written again, which is harmless.
+        return Err(std::io::Error::other(format!("no majority in time: {}", concern.code)).into());
+    }
+    let errors = answer.write_errors.into_iter();
+    Ok(errors
+        // A line as new as ours is there already.
+        .filter(|error| error.code != super::DUPLICATE_KEY)
+        .filter_map(|error| {
+            Some(Refused {
+                booking: lines.get(usize::try_from(error.index).ok()?)?.booking,
+                code: error.code,
+            })
+        })
+        .collect())
+}
+
+#[derive(Debug, Deserialize)]
+struct Answer {
+    #[serde(default, rename = "writeErrors")]
+    write_errors: Vec<WriteFault>,
+    #[serde(default, rename = "writeConcernError")]
+    write_concern_error: Option<WriteFault>,
+}
+
+#[derive(Debug, Deserialize)]
+struct WriteFault {
+    #[serde(default)]
+    index: i32,
+    code: i32,
+}
+
+fn update(line: &Line) -> Result<Document, Error> {
+    let mut row = mongodb::bson::serialize_to_document(&row(line)?)?;
+    let id = row.remove("_id").unwrap_or(Bson::Null);
+    // Rank 0 never changes. Else only an older line is overwritten: where a newer one is, the filter finds nothing,
+    // and the insert that follows collides with it.
+    Ok(match line.rank {
+        0 => doc! { "q": { "_id": id }, "u": { "$setOnInsert": row }, "upsert": true },
+        rank => {
+            doc! { "q": { "_id": id, "rank": { "$lt": rank } }, "u": { "$set": row }, "upsert": true }
+        }
+    })
+}
+
+/// A page of the timeline of a booking, first line first.
 ///
 /// # Errors
 /// When the server can't be reached or a line can't be read.
-pub async fn find(database: &Database, booking: BookingId) -> Result<Vec<Line>, Error> {
+pub async fn find(
+    database: &Database,
+    booking: BookingId,
+    after: Option<&Cursor>,
+    limit: u16,
+) -> Result<Vec<Line>, Error> {
+    let mut filter = doc! { "booking_id": booking.to_string() };
+    if let Some(Cursor { at_micros, key }) = after {
+        let later = doc! { "at_micros": { "$gt": *at_micros } };
+        let beside = doc! { "at_micros": *at_micros, "key": { "$gt": key } };
+        filter.insert("$or", vec![later, beside]);
+    }
     let rows: Vec<Row> = rows(database)
-        .find(doc! { "booking_id": booking.to_string() })
-        .sort(doc! { "version": 1, "_id": 1 })
+        .find(filter)
+        .sort(doc! { "at_micros": 1, "key": 1 })
+        .limit(i64::from(limit))
         .await?
         .try_collect()
         .await?;
-    rows.into_iter()
-        .map(|row| line(row).ok_or_else(|| Error::custom("timelines: broken line")))
-        .collect()
+    rows.into_iter().map(line).collect()
+}
+
+/// Takes a timeline away.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn delete(database: &Database, booking: BookingId) -> Result<(), Error> {
+    let mine = doc! { "booking_id": booking.to_string() };
+    rows(database).delete_many(mine).await?;
+    Ok(())
+}
+
+/// Takes all timelines away.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn drop_all(database: &Database) -> Result<(), Error> {
+    rows(database).drop().await?;
+    ensure_indexes(database).await
 }
 
 pub(super) async fn ensure_indexes(database: &Database) -> Result<(), Error> {
-    let by_booking = IndexModel::builder()
-        .keys(doc! { "booking_id": 1, "version": 1 })
+    let in_order = IndexModel::builder()
+        .keys(doc! { "booking_id": 1, "at_micros": 1, "key": 1 })
         .build();
-    rows(database).create_index(by_booking).await?;
+    rows(database).create_index(in_order).await?;
     Ok(())
 }
 
@@ -108,30 +180,27 @@ fn rows(database: &Database) -> Collection<Row> {
     database.collection(COLLECTION)
 }
 
-fn row(line: &Line) -> Row {
-    Row {
-        id: format!("{}:{}:{}", line.booking, line.version, line.kind),
+fn row(line: &Line) -> Result<Row, Error> {
+    Ok(Row {
+        id: format!("{}:{}", line.booking, line.key),
         booking_id: line.booking.to_string(),
-        show_id: line.show.to_string(),
-        version: i64::from(line.version),
-        kind: line.kind.clone(),
-        status: line.status.clone(),
-        code: line.code.clone(),
-        at: DateTime::from_millis(line.at.timestamp_millis()),
-        message_id: line.message.to_string(),
-    }
+        key: line.key.clone(),
+        at_micros: line.at.timestamp_micros(),
+        rank: line.rank,
+        what: serde_json::to_string(&line.what).map_err(Error::custom)?,
+    })
 }
 
-fn line(row: Row) -> Option<Line> {
-    Some(Line {
-        booking: row.booking_id.parse().ok()?,
-        show: row.show_id.parse().ok()?,
-        version: u32::try_from(row.version).ok()?,
-        kind: row.kind,
-        status: row.status,
-        code: row.code,
-        at: Instant::from_timestamp_millis(row.at.timestamp_millis())?,
-        message: row.message_id.parse().ok()?,
+fn line(row: Row) -> Result<Line, Error> {
+    let broken = || Error::custom(format!("timelines: {} is broken", row.id));
+    let what: What = serde_json::from_str(&row.what).map_err(|_unreadable| broken())?;
+    let at: Instant = DateTime::from_timestamp_micros(row.at_micros).ok_or_else(broken)?;
+    Ok(Line {
+        booking: row.booking_id.parse().map_err(|_no_id| broken())?,
+        at,
+        rank: row.rank,
+        what,
+        key: row.key,
     })
 }
 
@@ -139,22 +208,45 @@ fn line(row: Row) -> Option<Line> {
 mod tests {
     use super::*;
 
+    fn mail(rank: i64) -> Line {
+        Line {
+            booking: BookingId::derive("house", "s", "k"),
+            key: "mail:confirmation:00001".to_owned(),
+            at: "2026-11-21T18:30:05.123456Z".parse().unwrap(),
+            rank,
+            what: What::Mail {
+                template: "confirmation".to_owned(),
+                revision: 1,
+                message_id: "x@house.example".to_owned(),
+                state: "sent".to_owned(),
+                detail: None,
+                last_at: "2026-11-21T18:30:07.000001Z".parse().unwrap(),
+            },
+        }
+    }
+
     #[test]
     fn a_line_survives_the_way_there_and_back() {
-        let before = Line {
-            booking: BookingId::derive("house", "s", "k"),
-            show: ShowId::from_slug("show"),
-            version: 7,
-            kind: "booking.paid.v1".to_owned(),
-            status: "paid".to_owned(),
-            code: None,
-            at: Instant::from_timestamp_millis(1_793_000_000_123).unwrap(),
-            message: MessageId::of_outside_event("e"),
-        };
+        let before = mail(7);
+        let there = row(&before).unwrap();
         assert_eq!(
-            row(&before).id,
-            format!("{}:7:booking.paid.v1", before.booking)
+            there.id,
+            format!("{}:mail:confirmation:00001", before.booking)
         );
-        assert_eq!(line(row(&before)).unwrap(), before);
+        assert_eq!(line(there).unwrap(), before);
+    }
+
+    #[test]
+    fn only_an_older_line_is_overwritten_and_one_that_never_changes_not_at_all() {
+        let ranked = update(&mail(7)).unwrap();
+        let filter = ranked.get_document("q").unwrap();
+        assert_eq!(filter.get_document("rank").unwrap(), &doc! { "$lt": 7_i64 });
+        assert!(
+            update(&mail(0))
+                .unwrap()
+                .get_document("u")
+                .unwrap()
+                .contains_key("$setOnInsert")
+        );
     }
 }

@@ -133,6 +133,27 @@ pub async fn lock_due(db: &impl ConnectionTrait, limit: u64) -> Result<Vec<Booki
     rows.into_iter().map(decode).collect()
 }
 
+/// Ids in their order, from the first after `after` on.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn ids_after(
+    db: &impl ConnectionTrait,
+    after: Option<BookingId>,
+    limit: u64,
+) -> Result<Vec<BookingId>, DbErr> {
+    let mut find = row::Entity::find()
+        .select_only()
+        .column(row::Column::Id)
+        .order_by_asc(row::Column::Id)
+        .limit(limit);
+    if let Some(after) = after {
+        find = find.filter(row::Column::Id.gt(after.0));
+    }
+    let ids: Vec<Uuid> = find.into_tuple().all(db).await?;
+    Ok(ids.into_iter().map(BookingId).collect())
+}
+
 fn decode(saga: Json) -> Result<Booking, DbErr> {
     serde_json::from_value(saga).map_err(|error| DbErr::Type(format!("bookings.saga: {error}")))
 }

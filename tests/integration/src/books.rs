@@ -41,8 +41,8 @@ pub struct Books {
     /// Every mail that arrived, by `Message-ID`: recipient and copies.
     pub arrived: BTreeMap<String, (String, u32)>,
     pub documents: Vec<StoredDocument>,
-    /// Booking and version of each line of the timelines.
-    pub timelines: BTreeSet<(String, u32)>,
+    /// Booking and name of each line of the timelines.
+    pub timelines: BTreeSet<(String, String)>,
     pub accepted: Vec<Accepted>,
 }
 
@@ -122,8 +122,8 @@ impl Books {
             .await
             .iter()
             .map(|line| {
-                let version = u32::try_from(line.get_i64("version").unwrap()).unwrap();
-                (line.get_str("booking_id").unwrap().to_owned(), version)
+                let text = |name| line.get_str(name).unwrap().to_owned();
+                (text("booking_id"), text("key"))
             })
             .collect();
     }

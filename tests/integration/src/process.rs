@@ -6,7 +6,7 @@ use std::{
     fs::{self, OpenOptions},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
 };
 
@@ -145,6 +145,18 @@ impl Process {
         self.kill();
         self.start();
         self.ready().await;
+    }
+
+    /// Runs another command of the program in the same place, and returns what it said.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Output {
+        Command::new(&self.program)
+            .args(arguments)
+            .envs(&self.environment)
+            .env("BOXOFFICE__LOG__FILTER", "error")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
     }
 
     /// Runs the program to its end, as a person would.

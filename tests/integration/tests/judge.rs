@@ -93,7 +93,18 @@ const ERRORS: &[Error] = &[
     ("I2 ", |books| {
         books.operations[0].outcome = "pending".to_owned()
     }),
-    ("timelines ", |books| drop(books.timelines.pop_first())),
+    ("timelines ", |books| {
+        books
+            .timelines
+            .retain(|(_, key)| !key.starts_with("decision:"))
+    }),
+    ("timelines ", |books| {
+        books.timelines.retain(|(_, key)| !key.starts_with("mail:"))
+    }),
+    ("timelines ", |books| {
+        let made_up = ("nobody".to_owned(), "decision:0000000001".to_owned());
+        books.timelines.insert(made_up);
+    }),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         booking_url: "https://tickets.example/b/K7QF-31".to_owned(),
         pay_url: Some("https://tickets.example/b/K7QF-31/pay".to_owned()),
         tickets_url: Some("https://tickets.example/b/K7QF-31/tickets.pdf".to_owned()),
+        attached: true,
         refund: Some("€27.50".to_owned()),
         hold_until: Some("18:45".to_owned()),
     };

@@ -94,6 +94,7 @@ fn booking(n: u32, language: Language) -> Result<TicketDocument, Failure> {
             category: "Premium".to_owned(),
             area: "Stalls".to_owned(),
             price: Money::new(1250, "EUR"),
+            tax_included: 82,
             serial: format!("K7QF-{n:04}-{seat:02}"),
             qr_payload: signer.sign(&token),
         })
@@ -102,6 +103,7 @@ fn booking(n: u32, language: Language) -> Result<TicketDocument, Failure> {
         reference: format!("K7QF-{n:04}"),
         language,
         film_title: film.to_owned(),
+        running_mins: 118,
         venue_name: venue.to_owned(),
         venue_address: address.to_owned(),
         hall_name: "Astor 1".to_owned(),
@@ -109,7 +111,7 @@ fn booking(n: u32, language: Language) -> Result<TicketDocument, Failure> {
         starts_at,
         zone: chrono_tz::Europe::Berlin,
         pages: vec![page(12)?, page(13)?],
-        totals: TicketTotals { currency: "EUR".to_owned(), tickets: 2500, fees: 250, total: 2750, tax_included: 180 },
+        totals: TicketTotals { currency: "EUR".to_owned(), tickets: 2500, fees: 250, total: 2750, tax_included: 180, tax_basis_points: 700 },
         terms: "Please be seated before the start; latecomers are let in at the first break. No recording. \
                 Tickets are valid for the seat and time printed above and can be returned up to two hours \
                 before the start in the booking online. Bring proof for reduced tickets."

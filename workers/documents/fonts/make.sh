@@ -2,6 +2,7 @@
 # Makes the two faces embedded in tickets from the DejaVu fonts of Debian's fonts-dejavu-core.
 # Latin, Greek, Cyrillic, punctuation, currencies and the replacement characters; no hinting
 # (it triples the size and paper does not need it), no shaping tables (we place glyph by glyph).
+# A thousand units per em instead of 2048 are finer than print and a tenth smaller when deflated.
 set -eu
 cd "$(dirname "$0")"
 source_dir=${1:-/usr/share/fonts/truetype/dejavu}
@@ -13,4 +14,13 @@ for face in DejaVuSans DejaVuSans-Bold; do
     pyftsubset "$source_dir/$face.ttf" --unicodes="$unicodes" --output-file="$face.subset.ttf" \
         --no-hinting --desubroutinize --layout-features='' --drop-tables+=GSUB,GPOS,GDEF,MATH,gasp,kern,FFTM \
         --notdef-outline --name-IDs=6 --no-recalc-timestamp
+    /usr/bin/env python3 - "$face.subset.ttf" <<'PYTHON'
+import sys
+from fontTools.ttLib import TTFont
+from fontTools.ttLib.scaleUpem import scale_upem
+
+font = TTFont(sys.argv[1], recalcTimestamp=False)
+scale_upem(font, 1000)
+font.save(sys.argv[1])
+PYTHON
 done

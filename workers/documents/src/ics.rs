@@ -1,6 +1,9 @@
 //! The show as a calendar entry (RFC 5545), attached to the confirmation.
 
+mod zone;
+
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 
 use crate::clean_text;
 
@@ -15,6 +18,8 @@ pub struct CalendarEntry {
     pub stamp: DateTime<Utc>,
     pub starts_at: DateTime<Utc>,
     pub ends_at: DateTime<Utc>,
+    /// Where the show starts: the entry keeps the time on the clock at the venue.
+    pub zone: Tz,
     pub summary: String,
     pub location: String,
     /// May have several lines.
@@ -25,8 +30,8 @@ pub struct CalendarEntry {
 
 /// The entry as a `text/calendar; method=PUBLISH; charset=utf-8` document.
 ///
-/// Times are written in UTC: every calendar shows them on its owner's clock, and no time zone
-/// definition can be missing or outdated.
+/// Times are those on the clock at the venue, with the definition of its time zone beside them: a reader that
+/// knows no zones by name still shows the right hour.
 pub fn render(entry: &CalendarEntry) -> Vec<u8> {
     let status = if entry.cancelled {
         "CANCELLED"
@@ -45,12 +50,14 @@ pub fn render(entry: &CalendarEntry) -> Vec<u8> {
     ics.line("PRODID", "-//boxoffice//tickets//EN");
     ics.line("CALSCALE", "GREGORIAN");
     ics.line("METHOD", "PUBLISH");
+    zone::write(&mut ics, entry.zone, entry.starts_at..entry.ends_at);
     ics.line("BEGIN", "VEVENT");
     ics.line("UID", &value(&entry.uid));
     ics.line("SEQUENCE", &entry.sequence.to_string());
     ics.line("DTSTAMP", &utc(entry.stamp));
-    ics.line("DTSTART", &utc(entry.starts_at));
-    ics.line("DTEND", &utc(entry.ends_at));
+    let at = |name: &str| format!("{name};TZID={}", entry.zone.name());
+    ics.line(&at("DTSTART"), &zone::local(entry.zone, entry.starts_at));
+    ics.line(&at("DTEND"), &zone::local(entry.zone, entry.ends_at));
     ics.line("SUMMARY", &value(&entry.summary));
     ics.line("LOCATION", &value(&entry.location));
     ics.line("DESCRIPTION", &description.join("\\n"));
@@ -114,6 +121,7 @@ mod tests {
             stamp: "2026-11-20T09:00:00Z".parse().unwrap(),
             starts_at: "2026-11-27T18:30:00Z".parse().unwrap(),
             ends_at: "2026-11-27T20:24:00Z".parse().unwrap(),
+            zone: chrono_tz::Europe::Berlin,
             summary: "Сталкер, Реставрация; 4K \\ Ελλάδα – ein sehr langer Titel für das Falten"
                 .into(),
             location: "Astor Lichtspiele, Hall 1".into(),
@@ -146,7 +154,10 @@ mod tests {
         assert!(unfolded.contains(
             "\r\nSUMMARY:Сталкер\\, Реставрация\\; 4K \\\\ Ελλάδα – ein sehr langer Titel für das Falten\r\n"
         ));
-        assert!(unfolded.contains("\r\nDTSTART:20261127T183000Z\r\nDTEND:20261127T202400Z\r\n"));
+        assert!(unfolded.contains(
+            "\r\nDTSTART;TZID=Europe/Berlin:20261127T193000\r\nDTEND;TZID=Europe/Berlin:20261127T212400\r\n"
+        ));
+        assert!(unfolded.contains("\r\nMETHOD:PUBLISH\r\n"));
         assert!(unfolded.contains("\r\nUID:booking-K7QF-31@boxoffice\r\nSEQUENCE:2\r\n"));
     }
 

@@ -6,6 +6,11 @@
 mod facts;
 mod templates;
 
+/// The picture in the head of every HTML part, a PNG of 96 by 96 pixels: goes along as [`LOGO_CONTENT_ID`].
+pub const LOGO_PNG: &[u8] = include_bytes!("../images/logo.png");
+/// What the HTML calls it by; it says nothing, so nothing is missed where pictures are blocked.
+pub const LOGO_CONTENT_ID: &str = "logo@boxoffice";
+
 pub use facts::{MailFacts, MailSeat};
 pub use templates::Template;
 

@@ -40,6 +40,33 @@ pub fn format(minor: i64, currency: &str, language: Language) -> String {
     }
 }
 
+/// A rate of hundredths of a percent: `7%` or `7 %`, `5.5%` or `5,5 %`.
+pub fn percent(basis_points: u32, language: Language) -> String {
+    let (whole, rest) = (basis_points / 100, basis_points % 100);
+    let point = match language {
+        Language::En => '.',
+        Language::De => ',',
+    };
+    let number = match rest {
+        0 => whole.to_string(),
+        rest if rest % 10 == 0 => format!("{whole}{point}{}", rest / 10),
+        rest => format!("{whole}{point}{rest:02}"),
+    };
+    match language {
+        Language::En => format!("{number}%"),
+        Language::De => format!("{number} %"),
+    }
+}
+
+/// The tax contained in a price that includes it, half a minor unit rounded up.
+pub fn tax_included(minor: i64, basis_points: u32) -> i64 {
+    let (minor, rate) = (i128::from(minor), i128::from(basis_points));
+    let whole = 10_000 + rate;
+    let tax = (2 * minor * rate + whole).div_euclid(2 * whole);
+    // Less than the price, which fits.
+    i64::try_from(tax).unwrap_or_default()
+}
+
 /// How many digits of the minor amount stand behind the decimal separator (ISO 4217).
 pub fn decimals(code: &str) -> u32 {
     match code {
@@ -88,7 +115,35 @@ fn digits(minor: u64, decimals: u32, language: Language) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Language, format};
+    use super::{Language, format, percent, tax_included};
+
+    #[test]
+    fn a_rate_is_written_with_the_digits_it_has() {
+        for (rate, en, de) in [
+            (700, "7%", "7 %"),
+            (550, "5.5%", "5,5 %"),
+            (1_925, "19.25%", "19,25 %"),
+            (5, "0.05%", "0,05 %"),
+        ] {
+            assert_eq!(percent(rate, Language::En), en);
+            assert_eq!(percent(rate, Language::De), de);
+        }
+    }
+
+    #[test]
+    fn the_tax_in_a_price_is_rounded_half_up() {
+        for (minor, rate, tax) in [
+            (1_070, 700, 70),
+            (1_250, 700, 82),
+            (1_190, 1_900, 190),
+            (3, 10_000, 2),
+            (0, 700, 0),
+            (1_250, 0, 0),
+            (i64::MAX, 10_000, i64::MAX / 2 + 1),
+        ] {
+            assert_eq!(tax_included(minor, rate), tax, "{minor} at {rate}");
+        }
+    }
 
     #[test]
     fn every_currency_has_its_decimals() {

@@ -9,6 +9,7 @@ mod fit;
 mod labels;
 mod page;
 mod qr;
+mod slim;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -22,6 +23,8 @@ pub struct TicketDocument {
     pub reference: String,
     pub language: Language,
     pub film_title: String,
+    /// Printed below the title; 0 is not.
+    pub running_mins: u16,
     pub venue_name: String,
     pub venue_address: String,
     pub hall_name: String,
@@ -40,7 +43,7 @@ pub struct TicketDocument {
 /// One seat.
 #[derive(Debug, Clone)]
 pub struct TicketPage {
-    /// Row and seat are both empty for a place without a number.
+    /// Empty, as the seat, for an admission without a place of its own.
     pub row: String,
     pub seat: String,
     /// What was bought: `Premium`, `Standard, reduced`.
@@ -48,17 +51,12 @@ pub struct TicketPage {
     /// The part of the hall: `Stalls`, `Balcony left`.
     pub area: String,
     pub price: Money,
+    /// Contained in the price, in minor units; not printed when zero.
+    pub tax_included: i64,
     /// The code in letters, printed below the QR code for the day the scanner is broken.
     pub serial: String,
     /// What the QR code says, see [`crate::token`].
     pub qr_payload: String,
-}
-
-impl TicketPage {
-    /// A place without a number: general admission.
-    fn is_admission(&self) -> bool {
-        self.row.is_empty() && self.seat.is_empty()
-    }
 }
 
 /// What the whole booking cost, in the minor units of one currency.
@@ -71,6 +69,14 @@ pub struct TicketTotals {
     pub total: i64,
     /// Contained in `total`; not printed when zero.
     pub tax_included: i64,
+    /// The rate of that tax: 700 is 7 %.
+    pub tax_basis_points: u32,
+}
+
+impl TicketPage {
+    fn is_numbered(&self) -> bool {
+        !(self.row.is_empty() && self.seat.is_empty())
+    }
 }
 
 /// Renders all pages of the document.
@@ -84,10 +90,48 @@ pub fn render(document: &TicketDocument) -> Result<Vec<u8>, RenderError> {
     let mut pages = Vec::with_capacity(document.pages.len());
     for (index, seat) in document.pages.iter().enumerate() {
         let code = qr::QrImage::new(seat)?;
-        pages.push(page::draw(document, seat, index, &code, fonts));
+        pages.push(page::draw_own(document, seat, index, &code, fonts));
         codes.push(code);
     }
-    file::write(&meta(document), fonts, pages, &codes)
+    let drawn = file::Drawn {
+        common: page::draw_common(document, fonts),
+        pages,
+    };
+    file::write(&meta(document), fonts, drawn, &codes)
+}
+
+/// Characters of the facts that the fonts don't have and `□` was printed for, in their order, each once.
+///
+/// Empty for a document that says all it should. What is cut off by length is looked at too.
+pub fn uncovered(document: &TicketDocument) -> Result<Vec<char>, RenderError> {
+    let fonts = face::fonts()?;
+    let whole = [
+        &document.reference,
+        &document.film_title,
+        &document.venue_name,
+        &document.venue_address,
+        &document.hall_name,
+        &document.entrance,
+        &document.terms,
+    ];
+    let seats = document.pages.iter().flat_map(|page| {
+        [
+            &page.row,
+            &page.seat,
+            &page.category,
+            &page.area,
+            &page.serial,
+        ]
+    });
+    let mut missing = Vec::new();
+    for text in whole.into_iter().chain(seats) {
+        for c in clean_text::line(text, TERMS_CHARS_MAX).chars() {
+            if !fonts.both_have(c) && !missing.contains(&c) {
+                missing.push(c);
+            }
+        }
+    }
+    Ok(missing)
 }
 
 /// More seats than any booking may hold.

@@ -26,6 +26,16 @@ pub struct TicketToken {
 }
 
 impl TicketToken {
+    /// First instant of admission.
+    pub fn not_before(&self) -> DateTime<Utc> {
+        instant(self.not_before_secs)
+    }
+
+    /// First instant after admission.
+    pub fn expires(&self) -> DateTime<Utc> {
+        instant(self.expires_secs)
+    }
+
     /// A token whose window is given as instants; fractions of seconds are cut off.
     pub fn new(
         ticket_id: Uuid,
@@ -44,6 +54,10 @@ impl TicketToken {
             expires_secs: secs(window.end)?,
         })
     }
+}
+
+fn instant(secs: u32) -> DateTime<Utc> {
+    DateTime::from_timestamp(i64::from(secs), 0).unwrap_or_default()
 }
 
 /// Why a code does not admit.
@@ -112,9 +126,22 @@ impl TicketSigner {
 #[derive(Debug, Clone, Default)]
 pub struct TicketKeys(BTreeMap<u8, VerifyingKey>);
 
+/// What a genuine code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Genuine {
+    pub token: TicketToken,
+    /// The key that signed it.
+    pub kid: u8,
+}
+
 impl TicketKeys {
     pub fn new() -> TicketKeys {
         TicketKeys::default()
+    }
+
+    /// Numbers and public halves, in the order of the numbers.
+    pub fn iter(&self) -> impl Iterator<Item = (u8, [u8; 32])> {
+        self.0.iter().map(|(kid, key)| (*kid, key.to_bytes()))
     }
 
     /// Adds or replaces key number `kid`.
@@ -130,14 +157,21 @@ impl TicketKeys {
 }
 
 /// What the code says, if it was signed by one of `keys` and admits at `now`.
-///
-/// The signature is checked before anything in the code is believed, so a forged code never
-/// learns more than [`TokenError::BadSignature`].
 pub fn verify(
     code: &str,
     keys: &TicketKeys,
     now: DateTime<Utc>,
 ) -> Result<TicketToken, TokenError> {
+    let token = read(code, keys)?.token;
+    admits_at(&token, now)?;
+    Ok(token)
+}
+
+/// What the code says, if it was signed by one of `keys`, whenever it admits.
+///
+/// The signature is checked before anything in the code is believed, so a forged code never
+/// learns more than [`TokenError::BadSignature`].
+pub fn read(code: &str, keys: &TicketKeys) -> Result<Genuine, TokenError> {
     if code.len() != CODE_CHARS {
         return Err(TokenError::Unreadable);
     }
@@ -154,8 +188,7 @@ pub fn verify(
         Signature::from_slice(signature).map_err(|_wrong_length| TokenError::Unreadable)?;
     key.verify_strict(&signed_message(body), &signature)
         .map_err(|_mismatch| TokenError::BadSignature)?;
-    admits_at(&token, now)?;
-    Ok(token)
+    Ok(Genuine { token, kid })
 }
 
 const VERSION: u8 = 1;
@@ -164,13 +197,13 @@ const BODY_BYTES: usize = 1 + 1 + 16 + 16 + 2 + 4 + 4;
 /// 108 bytes in base45.
 const CODE_CHARS: usize = (BODY_BYTES + ed25519_dalek::SIGNATURE_LENGTH) / 2 * 3;
 
-fn admits_at(token: &TicketToken, now: DateTime<Utc>) -> Result<(), TokenError> {
-    let instant = |secs: u32| DateTime::from_timestamp(i64::from(secs), 0).unwrap_or_default();
+/// Whether the window of the token is open.
+pub fn admits_at(token: &TicketToken, now: DateTime<Utc>) -> Result<(), TokenError> {
     if now.timestamp() < i64::from(token.not_before_secs) {
-        return Err(TokenError::NotYetValid(instant(token.not_before_secs)));
+        return Err(TokenError::NotYetValid(token.not_before()));
     }
     if now.timestamp() >= i64::from(token.expires_secs) {
-        return Err(TokenError::Expired(instant(token.expires_secs)));
+        return Err(TokenError::Expired(token.expires()));
     }
     Ok(())
 }

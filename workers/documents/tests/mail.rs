@@ -1,6 +1,6 @@
 //! Every mail in every language: complete, escaped where it must be, and one line in the header.
 
-use boxoffice_documents::mail::render;
+use boxoffice_documents::mail::{LOGO_CONTENT_ID, LOGO_PNG, render};
 use boxoffice_documents::{Language, MailFacts, MailSeat, RenderError, Template};
 
 fn facts() -> MailFacts {
@@ -22,6 +22,7 @@ fn facts() -> MailFacts {
         booking_url: "https://tickets.example/b/K7QF-31?a=1&b=2".to_owned(),
         pay_url: Some("https://tickets.example/pay".to_owned()),
         tickets_url: Some("https://tickets.example/tickets.pdf".to_owned()),
+        attached: true,
         refund: Some("€26.00".to_owned()),
         hold_until: Some("18:45".to_owned()),
     }
@@ -53,10 +54,14 @@ fn every_mail_renders_in_every_language_with_its_facts() {
                     .contains(&format!("<html lang=\"{}\">", language.tag())),
                 "{name}"
             );
-            assert!(
-                !parts.html.contains("<img") && !parts.html.contains("<script"),
-                "{name}"
-            );
+            // The one picture goes along and says nothing: the mail reads the same without it.
+            assert_eq!(parts.html.matches("<img").count(), 1, "{name}");
+            let logo =
+                format!("<img src=\"cid:{LOGO_CONTENT_ID}\" width=\"36\" height=\"36\" alt=\"\"");
+            assert!(parts.html.contains(&logo), "{name}");
+            for foreign in ["<script", "src=\"http", "url(", "<link"] {
+                assert!(!parts.html.contains(foreign), "{name}: {foreign}");
+            }
         }
     }
 }
@@ -125,7 +130,6 @@ fn a_mail_that_lacks_what_it_promises_is_refused() {
         ..facts()
     };
     for (template, missing) in [
-        (Template::ActionRequired, "pay_url"),
         (Template::PayAgain, "pay_url"),
         (Template::Confirmation, "tickets_url"),
         (Template::Refunded, "refund"),
@@ -164,10 +168,66 @@ fn only_web_links_are_linked() {
     }
 }
 
+/// Every mail as it reads, kept in `snapshots/`: a change of words is seen in a review.
 #[test]
-fn the_confirmation_reads_like_this() {
-    let parts = render(Template::Confirmation, Language::En, &facts()).unwrap();
-    insta::assert_snapshot!(format!("{}\n\n{}", parts.subject, parts.text));
+fn every_mail_reads_like_this() {
+    for template in Template::ALL {
+        for language in Language::ALL {
+            let parts = render(template, language, &facts()).unwrap();
+            let name = format!("{}.{}", template.name(), language.tag());
+            insta::assert_snapshot!(
+                format!("{name}.text"),
+                format!("{}\n\n{}", parts.subject, parts.text)
+            );
+            insta::assert_snapshot!(format!("{name}.html"), parts.html);
+        }
+    }
+}
+
+#[test]
+fn a_confirmation_says_attached_only_when_the_tickets_are() {
+    for (language, said, instead) in [
+        (Language::En, "attached to this mail", "ready to be fetched"),
+        (Language::De, "hängen an dieser Mail", "für Sie bereit"),
+    ] {
+        for attached in [true, false] {
+            let facts = MailFacts {
+                attached,
+                ..facts()
+            };
+            let parts = render(Template::Confirmation, language, &facts).unwrap();
+            for part in [parts.text.replace('\n', " "), parts.html.clone()] {
+                assert_eq!(part.contains(said), attached, "{part}");
+                assert_eq!(part.contains(instead), !attached, "{part}");
+                assert!(part.contains("https://tickets.example/tickets.pdf"));
+            }
+            insta::assert_snapshot!(
+                format!("confirmation.{}.attached_{attached}.text", language.tag()),
+                parts.text
+            );
+        }
+    }
+}
+
+#[test]
+fn an_admission_is_listed_without_a_row() {
+    let mut facts = facts();
+    facts.seats[0] = MailSeat {
+        category: "Standing".to_owned(),
+        price: "€20.00".to_owned(),
+        ..MailSeat::default()
+    };
+    let parts = render(Template::Confirmation, Language::En, &facts).unwrap();
+    assert!(
+        parts.text.contains("\n  Standing  €20.00\n"),
+        "{}",
+        parts.text
+    );
+}
+
+#[test]
+fn the_logo_is_a_small_png() {
+    assert!(LOGO_PNG.starts_with(b"\x89PNG\r\n\x1a\n") && LOGO_PNG.len() < 4_096);
 }
 
 #[test]

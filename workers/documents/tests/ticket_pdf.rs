@@ -2,59 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
-use boxoffice_documents::ticket_pdf::{PAGES_MAX, render};
-use boxoffice_documents::{
-    Language, Money, RenderError, TicketDocument, TicketKeys, TicketPage, TicketSigner,
-    TicketToken, TicketTotals, token,
-};
-use chrono::{DateTime, TimeDelta, Utc};
+mod common;
+
+use boxoffice_documents::ticket_pdf::{PAGES_MAX, render, uncovered};
+use boxoffice_documents::{Language, RenderError, TicketDocument, TicketPage, token};
+use common::{NASTY, TERMS, booking, keys, page, starts_at, worst};
 use lopdf::{Document, Object};
 use uuid::Uuid;
-
-fn starts_at() -> DateTime<Utc> {
-    "2026-11-27T18:30:00Z".parse().unwrap()
-}
-
-fn signer() -> TicketSigner {
-    TicketSigner::from_seed(7, [9; 32])
-}
-
-fn page(n: u128) -> TicketPage {
-    let window = starts_at() - TimeDelta::hours(2)..starts_at() + TimeDelta::hours(4);
-    let token = TicketToken::new(Uuid::from_u128(n), Uuid::from_u128(1), n as u16, window).unwrap();
-    TicketPage {
-        row: "F".to_owned(),
-        seat: n.to_string(),
-        category: "Premium".to_owned(),
-        area: "Stalls".to_owned(),
-        price: Money::new(1250, "EUR"),
-        serial: format!("K7QF-31-{n}"),
-        qr_payload: signer().sign(&token),
-    }
-}
-
-fn booking(film_title: &str) -> TicketDocument {
-    TicketDocument {
-        reference: "K7QF-31".to_owned(),
-        language: Language::En,
-        film_title: film_title.to_owned(),
-        venue_name: "Astor Lichtspiele".to_owned(),
-        venue_address: "Lange Zeile 14, 10437 Berlin".to_owned(),
-        hall_name: "Astor 1".to_owned(),
-        entrance: "B".to_owned(),
-        starts_at: starts_at(),
-        zone: chrono_tz::Europe::Berlin,
-        pages: vec![page(12), page(13)],
-        totals: TicketTotals {
-            currency: "EUR".to_owned(),
-            tickets: 2500,
-            fees: 250,
-            total: 2750,
-            tax_included: 180,
-        },
-        terms: "No entry after the start.".to_owned(),
-    }
-}
 
 fn parse(document: &TicketDocument) -> Document {
     Document::load_mem(&render(document).unwrap()).unwrap()
@@ -83,7 +37,10 @@ fn every_seat_has_a_page_that_says_what_was_bought() {
         "Stalls",
         "€12.50",
         "€27.50",
-        "including tax €1.80",
+        "118 minutes",
+        "2 × Ticket",
+        "includes 7% tax: €0.82",
+        "includes 7% tax: €1.80",
         "K7QF-31-12",
         "No entry after the start.",
     ] {
@@ -93,6 +50,22 @@ fn every_seat_has_a_page_that_says_what_was_bought() {
         );
     }
     assert!(text(&file, 2).contains("K7QF-31-13"));
+}
+
+#[test]
+fn an_admission_without_a_seat_says_so_instead_of_leaving_holes() {
+    let mut document = booking("Stalker");
+    for page in &mut document.pages {
+        (page.row, page.seat) = (String::new(), String::new());
+        page.area = "Dance floor".to_owned();
+    }
+    let page = text(&parse(&document), 1);
+    for expected in ["ADMISSION", "Free seating", "Dance floor"] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    for missing in ["ROW", "SEAT", "AREA"] {
+        assert!(!page.contains(missing), "{missing}: {page}");
+    }
 }
 
 #[test]
@@ -119,6 +92,14 @@ fn greek_cyrillic_and_accents_can_be_copied_out_of_the_page() {
 fn what_the_fonts_lack_is_visibly_replaced_and_bidi_controls_are_gone() {
     let file = parse(&booking("A漢字B \u{202e}evil 🎬"));
     assert!(text(&file, 1).contains("A□□B evil □"), "{}", text(&file, 1));
+    assert_eq!(
+        uncovered(&booking("A漢字B \u{202e}evil 🎬 漢")).unwrap(),
+        ['漢', '字', '🎬'],
+        "and said"
+    );
+    for &(title, ..) in NASTY {
+        assert_eq!(uncovered(&booking(title)).unwrap(), [], "{title}");
+    }
 }
 
 #[test]
@@ -135,14 +116,28 @@ fn the_same_facts_give_the_same_bytes_and_other_facts_another_identifier() {
 
 #[test]
 fn two_pages_take_at_most_16_kilobytes() {
-    for title in [
-        "The Quiet Cartographer",
-        "Сталкер: Реставрация 4K",
-        "Ο Θίασος – Ταξίδι στα Κύθηρα",
-    ] {
-        let size = render(&booking(title)).unwrap().len();
-        assert!(size <= 16_000, "{title}: {size} bytes");
+    for &(title, venue, address) in NASTY {
+        for language in Language::ALL {
+            let size = render(&TicketDocument {
+                language,
+                venue_name: venue.to_owned(),
+                venue_address: address.to_owned(),
+                terms: TERMS.to_owned(),
+                ..booking(title)
+            })
+            .unwrap()
+            .len();
+            assert!(size <= 16_000, "{title}: {size} bytes");
+        }
     }
+}
+
+/// Whatever the facts: the largest that a person with bad intentions can make of two pages.
+#[test]
+fn two_pages_of_every_character_there_is_stay_below_64_kilobytes() {
+    let worst = worst(2);
+    let size = render(&worst).unwrap().len();
+    assert!((20_000..64_000).contains(&size), "{size} bytes");
 }
 
 #[test]
@@ -206,8 +201,7 @@ fn nothing_in_the_file_acts() {
 
 #[test]
 fn every_code_of_a_sample_is_scanned_off_the_page_and_verifies() {
-    let mut keys = TicketKeys::new();
-    keys.insert(7, signer().public_key()).unwrap();
+    let keys = keys();
     let document = TicketDocument {
         pages: (1..=40).map(page).collect(),
         ..booking("Stalker")

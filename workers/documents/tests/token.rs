@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
-use boxoffice_documents::token::verify;
+use boxoffice_documents::token::{Genuine, read, verify};
 use boxoffice_documents::{TicketKeys, TicketSigner, TicketToken, TokenError};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
@@ -111,6 +111,32 @@ fn the_window_opens_at_its_first_second_and_closes_at_its_last() {
         verify(&code, &keys(), closes),
         Err(TokenError::Expired(closes))
     );
+}
+
+#[test]
+fn after_a_rotation_the_codes_of_the_former_key_still_verify() {
+    let next = TicketSigner::from_seed(8, [43; 32]);
+    let mut both = keys();
+    both.insert(8, next.public_key()).unwrap();
+    for (signer, kid) in [(signer(), 7), (next, 8)] {
+        let genuine = read(&signer.sign(&ticket()), &both).unwrap();
+        assert_eq!(
+            genuine,
+            Genuine {
+                token: ticket(),
+                kid
+            }
+        );
+    }
+    let numbers: Vec<u8> = both.iter().map(|(kid, _)| kid).collect();
+    assert_eq!(numbers, [7, 8]);
+}
+
+#[test]
+fn a_code_is_genuine_outside_of_its_window_too() {
+    let code = signer().sign(&ticket());
+    assert!(verify(&code, &keys(), now() + TimeDelta::days(90)).is_err());
+    assert_eq!(read(&code, &keys()).unwrap().token, ticket());
 }
 
 #[test]

@@ -16,12 +16,15 @@ pub struct CalendarNames {
 }
 
 /// The entry of these tickets. A later revision of them replaces it.
+///
+/// # Errors
+/// When the time zone of the venue is unknown.
 pub(crate) fn entry(
     facts: &BookingFacts,
     revision: u16,
     stamp: Instant,
     names: &CalendarNames,
-) -> ics::CalendarEntry {
+) -> Result<ics::CalendarEntry, UnknownZone> {
     let BookingFacts {
         booking,
         show,
@@ -38,19 +41,26 @@ pub(crate) fn entry(
         });
     let mut lines = vec![reference.clone()];
     lines.extend(seats);
-    ics::CalendarEntry {
+    let zone = show.zone.parse();
+    Ok(ics::CalendarEntry {
         uid: format!("{}@{}", booking.id, names.domain),
         sequence: u32::from(revision),
         stamp,
         starts_at: show.starts_at,
         ends_at: show.starts_at + TimeDelta::minutes(i64::from(show.runtime_min)),
+        zone: zone.map_err(|_unknown| UnknownZone(show.zone.clone()))?,
         summary: show.film.clone(),
         location: format!("{}, {}, {}", show.venue, show.hall, show.address),
         description: lines.join("\n"),
         url: Some(format!("{}/bookings/{}", names.links_base_url, booking.id)),
         cancelled: false,
-    }
+    })
 }
+
+/// The venue's time zone is none that is known.
+#[derive(Debug, thiserror::Error)]
+#[error("time zone {0:?}")]
+pub(crate) struct UnknownZone(String);
 
 #[cfg(test)]
 mod tests {
@@ -65,9 +75,9 @@ mod tests {
         };
         let mut facts = facts();
         let stamp = "2026-11-21T12:00:00Z".parse().unwrap();
-        let first = entry(&facts, 1, stamp, &names);
+        let first = entry(&facts, 1, stamp, &names).unwrap();
         facts.positions[0].live = false;
-        let second = entry(&facts, 2, stamp, &names);
+        let second = entry(&facts, 2, stamp, &names).unwrap();
         assert_eq!(first.uid, format!("{}@house.example", facts.booking.id));
         assert_eq!(first.uid, second.uid);
         assert!(second.sequence > first.sequence);

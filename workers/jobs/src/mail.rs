@@ -7,7 +7,7 @@ mod truth;
 use crate::tickets::{ask_documents, documents_are_up};
 use boxoffice_contracts::{
     Instant,
-    message::mail,
+    message::{event::Part, mail},
     topology::{self, Queue},
 };
 use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
@@ -166,6 +166,7 @@ impl Call for SendMail {
                 status.to_owned()
             };
             mails::settle(tx.db(), key, MailState::Superseded, Some(&detail), now).await?;
+            crate::timeline::touch(tx, job, order.booking_id, Part::Mail, now)?;
             return Ok(Intended::Done);
         }
         let (message_id, ordered_at) = (mail.message_id, mail.created_at);
@@ -227,7 +228,8 @@ impl Call for SendMail {
             Answer::Undeliverable(code) => (MailState::Undeliverable, Some(code.as_str())),
         };
         let now = tx.now().await?;
-        Ok(mails::settle(tx.db(), key(order), state, detail, now).await?)
+        mails::settle(tx.db(), key(order), state, detail, now).await?;
+        crate::timeline::touch(tx, job, order.booking_id, Part::Mail, now)
     }
 
     /// Both are needed: a mail that waits for its tickets would only pause the queue again.

@@ -5,10 +5,13 @@ mod document;
 use crate::calendar::{self, CalendarNames};
 use boxoffice_contracts::{
     BookingId, Instant, Message as _, MessageId,
-    message::ticket::{Render, Rendered},
+    message::{
+        booking::POSITIONS_MAX,
+        ticket::{Render, Rendered},
+    },
     topology::{self, Exchange, Queue},
 };
-use boxoffice_documents::{RenderError, TicketSigner, ics, ticket_pdf};
+use boxoffice_documents::{RenderError, TicketDocument, TicketSigner, ics, ticket_pdf};
 use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_saga::Status;
 use boxoffice_store::{
@@ -38,7 +41,9 @@ pub struct RenderTickets {
     calendar: Arc<CalendarNames>,
 }
 
-/// How long one document may take; five hundred times what it takes.
+/// How long one document may take; five hundred times what it takes. The thread is not stopped by it, but ends by
+/// itself: the renderer refuses more than [`ticket_pdf::PAGES_MAX`] pages and looks at no text beyond a few hundred
+/// characters, so that the largest document takes seconds and a few megabytes (`documents/tests/bounds.rs`).
 const RENDER_MAX: Duration = Duration::from_secs(10);
 
 impl RenderTickets {
@@ -62,6 +67,7 @@ impl RenderTickets {
         let (signer, config) = (Arc::clone(&self.signer), Arc::clone(&self.config));
         let rendering = tokio::task::spawn_blocking(move || {
             let document = document::of(&facts, &signer, &config)?;
+            warn_of_uncovered(facts.booking.id, &document);
             ticket_pdf::render(&document).map_err(|error: RenderError| error.to_string())
         });
         match tokio::time::timeout(RENDER_MAX, rendering).await {
@@ -77,6 +83,29 @@ impl RenderTickets {
         }
     }
 }
+
+/// No ticket fails for a character, but somebody should know that `□` stands in its place.
+fn warn_of_uncovered(booking: BookingId, document: &TicketDocument) {
+    let missing = ticket_pdf::uncovered(document).unwrap_or_default();
+    if missing.is_empty() {
+        return;
+    }
+    metrics::counter!("boxoffice_tickets_uncovered_total").increment(1);
+    let characters: Vec<String> = missing
+        .iter()
+        .take(UNCOVERED_SHOWN_MAX)
+        .map(|&c| format!("U+{:04X}", u32::from(c)))
+        .collect();
+    tracing::warn!(
+        booking.id = %booking,
+        ticket.uncovered = characters.join(" "),
+        "the ticket's fonts lack characters of the show"
+    );
+}
+
+const UNCOVERED_SHOWN_MAX: usize = 20;
+/// Every booking that is accepted can be rendered.
+const _: () = assert!(POSITIONS_MAX <= ticket_pdf::PAGES_MAX);
 
 const RENDER_FAILED: &str = "render_failed";
 
@@ -128,7 +157,10 @@ impl Call for RenderTickets {
         if let Some(sha256) = stored {
             return Ok(sha256);
         }
-        let entry = ics::render(&calendar::entry(&facts, revision, now, &self.calendar));
+        let entry = calendar::entry(&facts, revision, now, &self.calendar).map_err(|unknown| {
+            Failure::Park(Cause::new("ticket_render_failed", unknown.to_string()))
+        })?;
+        let entry = ics::render(&entry);
         let bytes = self.render(facts).await?;
         let sha256 = hash_of(&bytes);
         ask_documents(documents::store_ticket_pdf(

@@ -1,12 +1,16 @@
-//! The timeline worker: writes every event of a booking to MongoDB.
+//! The timeline worker: keeps what happened to each booking in MongoDB, for staff to read.
 
 use crate::tickets::{ask_documents, documents_are_up};
 use boxoffice_contracts::{
-    message::event::{self, BookingFact},
-    topology::{self, Queue},
+    BookingId, Instant, Message as _, MessageId,
+    message::event::{self, BookingFact, Part, Recorded},
+    topology::{self, Exchange, Queue},
 };
 use boxoffice_runtime::{Cause, Decide, Failure, Job, Tx, Verdict};
-use boxoffice_store::mongo::timelines::{self, Line};
+use boxoffice_store::{
+    mongo::timelines,
+    timeline::{self, SourceError, Wanted},
+};
 use mongodb::Database;
 
 boxoffice_runtime::accepted! {
@@ -25,14 +29,20 @@ boxoffice_runtime::accepted! {
         PaymentFailed(event::PaymentFailed),
         PaymentStarted(event::PaymentStarted),
         PositionsCancelled(event::PositionsCancelled),
+        Recorded(event::Recorded),
         Refunded(event::Refunded),
         Rejected(event::Rejected),
     }
 }
 
+/// What an event says about where to look.
+enum Hint<'a> {
+    Fact(&'a BookingFact),
+    Recorded(&'a Recorded),
+}
+
 impl Accepted {
-    /// All events say the same things; their kind tells them apart.
-    fn fact(&self) -> &BookingFact {
+    fn hint(&self) -> Hint<'_> {
         match self {
             Self::ActionRequired(event::ActionRequired(fact))
             | Self::AttentionNeeded(event::AttentionNeeded(fact))
@@ -48,15 +58,23 @@ impl Accepted {
             | Self::PaymentStarted(event::PaymentStarted(fact))
             | Self::PositionsCancelled(event::PositionsCancelled(fact))
             | Self::Refunded(event::Refunded(fact))
-            | Self::Rejected(event::Rejected(fact)) => fact,
+            | Self::Rejected(event::Rejected(fact)) => Hint::Fact(fact),
+            Self::Recorded(recorded) => Hint::Recorded(recorded),
+        }
+    }
+
+    fn booking(&self) -> BookingId {
+        match self.hint() {
+            Hint::Fact(fact) => fact.booking_id,
+            Hint::Recorded(recorded) => recorded.booking_id,
         }
     }
 }
 
-/// Appends a batch of events to the timelines of their bookings.
+/// Writes the lines that a batch of events hints at.
 ///
-/// Safe to run twice: a line's id is (booking, version, kind) and a line never changes, so one that is there
-/// already is left as it is.
+/// Safe to run twice: lines are made from what is committed, not from messages; each has a name, and one that is
+/// there is replaced only by a newer state of the same row.
 #[derive(Debug, Clone)]
 pub struct WriteTimeline {
     documents: Database,
@@ -73,14 +91,23 @@ impl Decide for WriteTimeline {
     const QUEUES: &'static [Queue] = &[topology::TIMELINE];
     type Message = Accepted;
 
-    async fn decide(&self, _tx: &mut Tx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {
-        let lines: Vec<Line> = jobs.iter().map(line).collect();
-        let refused = ask_documents(timelines::append(&self.documents, &lines)).await?;
+    async fn decide(&self, tx: &mut Tx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {
+        let wanted = wanted(jobs.iter().map(|job| &job.message));
+        let lines = match timeline::lines(tx.db(), &self.documents, wanted).await {
+            Ok(lines) => lines,
+            Err(SourceError::Mysql(error)) => return Err(error.into()),
+            Err(SourceError::Documents(error)) => {
+                return ask_documents(std::future::ready(Err(error))).await;
+            }
+        };
+        let refused = ask_documents(timelines::write(&self.documents, &lines)).await?;
         let mut verdicts = vec![Verdict::Done; jobs.len()];
         for refused in refused {
-            if let Some(verdict) = verdicts.get_mut(refused.index) {
-                let detail = format!("MongoDB error {}", refused.code);
-                *verdict = Verdict::Park(Cause::new("timeline_refused", detail));
+            for (job, verdict) in jobs.iter().zip(&mut verdicts) {
+                if job.message.booking() == refused.booking {
+                    let detail = format!("MongoDB error {}", refused.code);
+                    *verdict = Verdict::Park(Cause::new("timeline_refused", detail));
+                }
             }
         }
         Ok(verdicts)
@@ -91,23 +118,63 @@ impl Decide for WriteTimeline {
     }
 }
 
-fn line(job: &Job<Accepted>) -> Line {
-    let fact = job.message.fact();
-    Line {
-        booking: fact.booking_id,
-        show: fact.show_id,
-        version: fact.version,
-        kind: job.envelope.kind.clone(),
-        status: fact.status.clone(),
-        code: fact.code.map(|code| code.as_str().to_owned()),
-        at: fact.at,
-        message: job.id(),
+fn wanted<'a>(events: impl Iterator<Item = &'a Accepted>) -> Wanted {
+    let mut wanted = Wanted::default();
+    for event in events {
+        let booking = event.booking();
+        let version = match event.hint() {
+            Hint::Fact(fact) => fact.version,
+            Hint::Recorded(recorded) => match recorded.part {
+                Part::Decision => recorded.version,
+                Part::Call => {
+                    wanted.calls.insert(booking);
+                    continue;
+                }
+                Part::Document => {
+                    wanted.documents.insert(booking);
+                    continue;
+                }
+                Part::Mail => {
+                    wanted.mails.insert(booking);
+                    continue;
+                }
+            },
+        };
+        let from = wanted.decisions.entry(booking).or_insert(version);
+        *from = version.min(*from);
     }
+    wanted
+}
+
+/// Says that a worker wrote something down about a booking which no other event tells.
+pub(crate) fn touch<M>(
+    tx: &mut Tx,
+    job: &Job<M>,
+    booking_id: BookingId,
+    part: Part,
+    at: Instant,
+) -> Result<(), Failure> {
+    let recorded = Recorded {
+        booking_id,
+        part,
+        version: 0,
+        at,
+    };
+    let id = MessageId::of_answer(job.id(), Recorded::KIND.as_str());
+    tx.send(
+        Exchange::Events,
+        &job.envelope,
+        id,
+        booking_id,
+        &recorded,
+        at,
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use boxoffice_contracts::ShowId;
     use boxoffice_runtime::Decode;
 
     #[test]
@@ -115,5 +182,40 @@ mod tests {
         let mut known = Accepted::KINDS.to_vec();
         known.sort();
         assert_eq!(known, topology::TIMELINE.accepts);
+    }
+
+    #[test]
+    fn a_batch_looks_once_at_each_booking_from_its_first_version_on() {
+        let (one, two) = (
+            BookingId::derive("house", "s", "1"),
+            BookingId::derive("house", "s", "2"),
+        );
+        let at = "2026-11-21T12:00:00Z".parse().unwrap();
+        let fact = |booking_id, version| BookingFact {
+            booking_id,
+            show_id: ShowId::from_slug("show"),
+            version,
+            status: "paid".to_owned(),
+            at,
+            code: None,
+        };
+        let recorded = |booking_id, part, version| {
+            Accepted::Recorded(Recorded {
+                booking_id,
+                part,
+                version,
+                at,
+            })
+        };
+        let events = [
+            Accepted::Paid(event::Paid(fact(one, 4))),
+            Accepted::Confirmed(event::Confirmed(fact(one, 3))),
+            recorded(two, Part::Mail, 0),
+            recorded(one, Part::Decision, 5),
+        ];
+        let wanted = wanted(events.iter());
+        assert_eq!(wanted.decisions.into_iter().collect::<Vec<_>>(), [(one, 3)]);
+        assert_eq!(wanted.mails.into_iter().collect::<Vec<_>>(), [two]);
+        assert!(wanted.calls.is_empty() && wanted.documents.is_empty());
     }
 }

@@ -85,6 +85,12 @@ impl Tx {
         Ok(())
     }
 
+    /// How many messages it sends so far.
+    #[must_use]
+    pub fn sends(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// Sends something that is already an envelope and a body.
     pub fn publish(&mut self, outgoing: Outgoing) {
         self.outbox.push(outgoing);

@@ -20,17 +20,19 @@ pub struct MailFacts {
     /// What the booking costs in total.
     pub total: String,
     pub booking_url: String,
-    /// Where to pay or to confirm a payment. `action_required` and `pay_again` need it.
+    /// Where to pay. `pay_again` needs it.
     pub pay_url: Option<String>,
     /// Where the tickets can be fetched again. `confirmation` needs it.
     pub tickets_url: Option<String>,
+    /// Whether the tickets are in the mail itself. Else `confirmation` says where they are.
+    pub attached: bool,
     /// What is paid back. `refunded` and `apology` need it; `cancelled` mentions it.
     pub refund: Option<String>,
-    /// Until when the seats are held. `action_required` and `pay_again` need it.
+    /// Until when the seats are held. `pay_again` needs it.
     pub hold_until: Option<String>,
 }
 
-/// One seat of the list in a mail.
+/// One seat of the list in a mail; row and number are empty for an admission without a seat.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct MailSeat {
     /// For a place without a number, what is said instead of row and seat.
@@ -99,6 +101,7 @@ impl MailFacts {
             booking_url: self.booking_url.clone(),
             pay_url: self.pay_url.clone(),
             tickets_url: self.tickets_url.clone(),
+            attached: self.attached,
             refund: self.refund.as_ref().map(clean),
             hold_until: self.hold_until.as_ref().map(clean),
         }

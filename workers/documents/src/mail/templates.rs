@@ -9,7 +9,7 @@ use crate::{Language, RenderError};
 /// The mails we send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Template {
-    /// Paid: the tickets are attached.
+    /// Paid: the tickets are attached, or to be fetched.
     Confirmation,
     /// The hold ended without a payment.
     Expired,
@@ -17,8 +17,6 @@ pub enum Template {
     Refunded,
     /// The bank declined.
     PaymentFailed,
-    /// The bank asks the customer to confirm (3-D Secure).
-    ActionRequired,
     /// Money came after the hold had ended and the seats were gone.
     Apology,
     /// The payment did not complete, the seats are still held.
@@ -28,12 +26,11 @@ pub enum Template {
 }
 
 impl Template {
-    pub const ALL: [Template; 8] = [
+    pub const ALL: [Template; 7] = [
         Template::Confirmation,
         Template::Expired,
         Template::Refunded,
         Template::PaymentFailed,
-        Template::ActionRequired,
         Template::Apology,
         Template::PayAgain,
         Template::Cancelled,
@@ -46,7 +43,6 @@ impl Template {
             Template::Expired => "expired",
             Template::Refunded => "refunded",
             Template::PaymentFailed => "payment_failed",
-            Template::ActionRequired => "action_required",
             Template::Apology => "apology",
             Template::PayAgain => "pay_again",
             Template::Cancelled => "cancelled",
@@ -65,7 +61,7 @@ impl Template {
         match self {
             Template::Confirmation => &["tickets_url"],
             Template::Refunded | Template::Apology => &["refund"],
-            Template::ActionRequired | Template::PayAgain => &["pay_url", "hold_until"],
+            Template::PayAgain => &["pay_url", "hold_until"],
             Template::Expired | Template::PaymentFailed | Template::Cancelled => &[],
         }
     }
@@ -153,8 +149,6 @@ fn source(template: Template, language: Language) -> Source {
         (Template::Refunded, Language::De) => source!("refunded.de"),
         (Template::PaymentFailed, Language::En) => source!("payment_failed.en"),
         (Template::PaymentFailed, Language::De) => source!("payment_failed.de"),
-        (Template::ActionRequired, Language::En) => source!("action_required.en"),
-        (Template::ActionRequired, Language::De) => source!("action_required.de"),
         (Template::Apology, Language::En) => source!("apology.en"),
         (Template::Apology, Language::De) => source!("apology.de"),
         (Template::PayAgain, Language::En) => source!("pay_again.en"),

@@ -66,10 +66,10 @@ impl Canvas {
     pub(super) fn rectangle(&mut self, x: f32, y: f32, width: f32, height: f32, ink: Ink) {
         self.fill(ink);
         let rectangle = Rect {
-            x: Pt(x),
-            y: Pt(HEIGHT - y - height),
-            width: Pt(width),
-            height: Pt(height),
+            x: round(x),
+            y: round(HEIGHT - y - height),
+            width: round(width),
+            height: round(height),
             mode: Some(PaintMode::Fill),
             winding_order: None,
         };
@@ -106,8 +106,8 @@ impl Canvas {
     /// Places an image of `pixels` by `pixels` as a square of `side` points.
     pub(super) fn image(&mut self, id: XObjectId, pixels: usize, x: f32, y: f32, side: f32) {
         let transform = XObjectTransform {
-            translate_x: Some(Pt(x)),
-            translate_y: Some(Pt(HEIGHT - y - side)),
+            translate_x: Some(round(x)),
+            translate_y: Some(round(HEIGHT - y - side)),
             dpi: Some(pixels as f32 * 72.0 / side),
             ..XObjectTransform::default()
         };
@@ -131,11 +131,14 @@ impl Canvas {
     }
 }
 
-/// Hundredths of a point are finer than any printer and half as many digits.
 fn point(x: f32, y: f32) -> Point {
-    let round = |v: f32| Pt((v * 100.0).round() / 100.0);
     Point {
         x: round(x),
         y: round(HEIGHT - y),
     }
+}
+
+/// Tenths of a point are finer than an eye sees, and half as many digits.
+fn round(v: f32) -> Pt {
+    Pt((v * 10.0).round() / 10.0)
 }

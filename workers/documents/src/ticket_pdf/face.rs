@@ -23,6 +23,13 @@ pub(super) struct Fonts {
     pub bold: Face,
 }
 
+impl Fonts {
+    /// Whether the character is drawn as itself wherever it stands.
+    pub(super) fn both_have(&self, c: char) -> bool {
+        self.regular.advance(c).is_some() && self.bold.advance(c).is_some()
+    }
+}
+
 /// The fonts, parsed at the first call.
 pub(super) fn fonts() -> Result<&'static Fonts, RenderError> {
     static FONTS: OnceLock<Option<Fonts>> = OnceLock::new();

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::face::Fonts;
 use super::page::code_id;
 use super::qr::QrImage;
+use super::slim;
 use crate::{Language, RenderError};
 
 /// What a reader shows about the file.
@@ -23,13 +24,20 @@ pub(super) struct Meta {
     pub identity: String,
 }
 
+/// Pages as they were drawn.
+pub(super) struct Drawn {
+    /// Below each of the others.
+    pub common: PdfPage,
+    pub pages: Vec<PdfPage>,
+}
+
 pub(super) fn write(
     meta: &Meta,
     fonts: &Fonts,
-    pages: Vec<PdfPage>,
+    drawn: Drawn,
     codes: &[QrImage],
 ) -> Result<Vec<u8>, RenderError> {
-    let document = assemble(fonts, pages, codes)?;
+    let document = assemble(fonts, drawn, codes)?;
     let options = PdfSaveOptions {
         optimize: true,
         subset_fonts: true,
@@ -37,6 +45,8 @@ pub(super) fn write(
         image_optimization: None,
     };
     let mut file = document.to_lopdf_document(&options, &mut Vec::new());
+    slim::share_first_page(&mut file).map_err(unwritable)?;
+    slim::fonts(&mut file);
     describe(&mut file, meta)?;
     compress(&mut file)?;
     let mut bytes = Vec::with_capacity(BYTES_TYPICAL);
@@ -49,11 +59,7 @@ const BYTES_TYPICAL: usize = 24 * 1024;
 /// Names our documents, so that the identifier of a file follows from its booking.
 const NAMESPACE: Uuid = Uuid::from_u128(0x7d1c_5f0e_3b8a_5c4e_9f61_2a90_c4d7_e813);
 
-fn assemble(
-    fonts: &Fonts,
-    pages: Vec<PdfPage>,
-    codes: &[QrImage],
-) -> Result<PdfDocument, RenderError> {
+fn assemble(fonts: &Fonts, drawn: Drawn, codes: &[QrImage]) -> Result<PdfDocument, RenderError> {
     let mut document = PdfDocument {
         metadata: PdfMetadata {
             info: no_info()?,
@@ -61,7 +67,7 @@ fn assemble(
         },
         resources: PdfResources::default(),
         bookmarks: Default::default(),
-        pages,
+        pages: std::iter::once(drawn.common).chain(drawn.pages).collect(),
     };
     for face in [&fonts.regular, &fonts.bold] {
         document
@@ -134,7 +140,14 @@ fn describe(file: &mut lopdf::Document, meta: &Meta) -> Result<(), RenderError> 
 /// Deflates the streams with one compressor: its tables are larger than any ticket, and setting
 /// them up for each stream costs more than the compression.
 fn compress(file: &mut lopdf::Document) -> Result<(), RenderError> {
-    let mut deflate = Compress::new(Compression::new(DEFLATE_LEVEL), true);
+    let streams = file.objects.values().filter_map(|o| o.as_stream().ok());
+    let bytes: usize = streams.map(|stream| stream.content.len()).sum();
+    let level = if bytes > LARGE_BYTES {
+        DEFLATE_LEVEL_LARGE
+    } else {
+        DEFLATE_LEVEL
+    };
+    let mut deflate = Compress::new(Compression::new(level), true);
     for object in file.objects.values_mut() {
         let Object::Stream(stream) = object else {
             continue;
@@ -155,6 +168,10 @@ fn compress(file: &mut lopdf::Document) -> Result<(), RenderError> {
 
 /// Measured: 1 costs 3 kB a ticket, 6 a tenth of the pages per second, for 200 bytes.
 const DEFLATE_LEVEL: u32 = 3;
+/// For the few documents of many different characters, which would pass 16 kB: 400 bytes less.
+const DEFLATE_LEVEL_LARGE: u32 = 9;
+/// Bytes of all streams from which on a document of two pages may be larger than it should.
+const LARGE_BYTES: usize = 17_000;
 /// Below this, as for the picture of a code, nothing is gained.
 const DEFLATE_BYTES_MIN: usize = 400;
 

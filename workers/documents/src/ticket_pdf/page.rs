@@ -16,29 +16,32 @@ use super::labels::Labels;
 use super::qr::QrImage;
 use super::{LINE_CHARS_MAX, TERMS_CHARS_MAX, TicketDocument, TicketPage};
 
-/// Draws the page of `seat`, the ticket number `index` (from 0) of the document.
-pub(super) fn draw(
+/// Draws what all tickets of the document have in common: it is in the file once, whatever their number.
+pub(super) fn draw_common(document: &TicketDocument, fonts: &Fonts) -> PdfPage {
+    let mut sheet = Sheet::new(document, fonts);
+    sheet.band();
+    sheet.title();
+    sheet.when_and_where();
+    sheet.totals();
+    sheet.terms();
+    sheet.stub();
+    sheet.canvas.finish()
+}
+
+/// Draws what is only on the page of `seat`, the ticket number `index` (from 0) of the document.
+pub(super) fn draw_own(
     document: &TicketDocument,
     seat: &TicketPage,
     index: usize,
     code: &QrImage,
     fonts: &Fonts,
 ) -> PdfPage {
-    let labels = Labels::of(document.language);
-    let mut sheet = Sheet {
-        canvas: Canvas::default(),
-        fonts,
-        labels,
-        document,
-        seat,
-    };
-    sheet.band(index);
-    sheet.title();
-    sheet.when_and_where();
-    sheet.place();
-    sheet.price();
-    sheet.terms();
-    sheet.stub(index, code);
+    let mut sheet = Sheet::new(document, fonts);
+    sheet.number(index);
+    sheet.place(seat);
+    sheet.price(seat);
+    sheet.stub_code(seat, index, code);
+    sheet.stub_place(seat);
     sheet.canvas.finish()
 }
 
@@ -81,10 +84,18 @@ struct Sheet<'a> {
     fonts: &'a Fonts,
     labels: &'static Labels,
     document: &'a TicketDocument,
-    seat: &'a TicketPage,
 }
 
 impl<'a> Sheet<'a> {
+    fn new(document: &'a TicketDocument, fonts: &'a Fonts) -> Sheet<'a> {
+        Sheet {
+            canvas: Canvas::default(),
+            fonts,
+            labels: Labels::of(document.language),
+            document,
+        }
+    }
+
     /// Fits a text into `width` and writes it down from the baseline `y`.
     fn fitted(&mut self, x: f32, y: f32, width: f32, look: Look, text: &str) {
         let fitted = self.fit(look, width, text);

@@ -20,8 +20,8 @@ use lettre::{
     message::{
         Mailbox, MultiPart, SinglePart,
         header::{
-            ContentDisposition, ContentTransferEncoding, ContentType, Header, HeaderName,
-            HeaderValue,
+            ContentDisposition, ContentId, ContentTransferEncoding, ContentType, Header,
+            HeaderName, HeaderValue,
         },
     },
 };
@@ -79,9 +79,18 @@ pub(super) fn message(order: &Order<'_>, sender: &Sender) -> Result<Message, Uns
         &facts(order, sender, language)?,
     )?;
 
+    let logo = SinglePart::builder()
+        .header(kind("image/png")?)
+        .header(ContentTransferEncoding::Base64)
+        .header(ContentId::from(format!("<{}>", mail::LOGO_CONTENT_ID)))
+        .header(ContentDisposition::inline_with_name("logo.png"))
+        .body(mail::LOGO_PNG.to_vec());
+    let html = MultiPart::related()
+        .singlepart(part(ContentType::TEXT_HTML, None, parts.html.into_bytes()))
+        .singlepart(logo);
     let alternatives = MultiPart::alternative()
         .singlepart(part(ContentType::TEXT_PLAIN, None, parts.text.into_bytes()))
-        .singlepart(part(ContentType::TEXT_HTML, None, parts.html.into_bytes()));
+        .multipart(html);
     let mut body = MultiPart::mixed().multipart(alternatives);
     for attachment in attachments(order, sender)? {
         body = body.singlepart(attachment);
@@ -108,15 +117,17 @@ fn part(kind: ContentType, attached_as: Option<&str>, body: Vec<u8>) -> SinglePa
     }
 }
 
+fn kind(text: &str) -> Result<ContentType, Unsendable> {
+    ContentType::parse(text).map_err(|error| Unsendable::Render(error.to_string()))
+}
+
 fn attachments(order: &Order<'_>, sender: &Sender) -> Result<Vec<SinglePart>, Unsendable> {
-    if order.template != Template::Confirmation {
+    let cancelled = takes_back(order);
+    if order.template != Template::Confirmation && !cancelled {
         return Ok(Vec::new());
     }
-    let kind = |text: &str| {
-        ContentType::parse(text).map_err(|error| Unsendable::Render(error.to_string()))
-    };
     let mut parts = Vec::new();
-    if let Some(pdf) = order.tickets {
+    if let Some(pdf) = order.tickets.filter(|_| !cancelled) {
         let name = format!("tickets-{}.pdf", order.facts.reference);
         parts.push(part(
             kind("application/pdf")?,
@@ -128,18 +139,43 @@ fn attachments(order: &Order<'_>, sender: &Sender) -> Result<Vec<SinglePart>, Un
     parts.push(part(
         calendar,
         Some("show.ics"),
-        ics::render(&calendar_entry(order, sender)),
+        ics::render(&calendar_entry(order, sender)?),
     ));
     Ok(parts)
 }
 
+/// Whether the mail ends what a confirmation put into a calendar.
+fn takes_back(order: &Order<'_>) -> bool {
+    let booking = &order.facts.booking;
+    let ended = matches!(booking.status, Status::Cancelled | Status::Refunded);
+    let told = matches!(order.template, Template::Cancelled | Template::Refunded);
+    ended && told && booking.mailed_revision > 0
+}
+
+fn zone(order: &Order<'_>) -> Result<Tz, Unsendable> {
+    let zone = &order.facts.show.zone;
+    zone.parse()
+        .map_err(|_unknown| Unsendable::Render(format!("time zone {zone:?}")))
+}
+
 /// The one that `tickets.ics` shows too.
-fn calendar_entry(order: &Order<'_>, sender: &Sender) -> ics::CalendarEntry {
+fn calendar_entry(order: &Order<'_>, sender: &Sender) -> Result<ics::CalendarEntry, Unsendable> {
     let names = CalendarNames {
         domain: sender.domain.clone(),
         links_base_url: sender.links_base_url.clone(),
     };
-    calendar::entry(order.facts, order.revision, order.ordered_at, &names)
+    let (booking, stamp) = (&order.facts.booking, order.ordered_at);
+    let entry = if takes_back(order) {
+        // Revisions of tickets only rise; the end comes after the last of them.
+        let last = booking.ticket_revision.saturating_add(1);
+        calendar::entry(order.facts, last, stamp, &names).map(|entry| ics::CalendarEntry {
+            cancelled: true,
+            ..entry
+        })
+    } else {
+        calendar::entry(order.facts, order.revision, stamp, &names)
+    };
+    entry.map_err(|unknown| Unsendable::Render(unknown.to_string()))
 }
 
 /// What the mail is about: the places that admit, or all of them when none does.
@@ -172,10 +208,7 @@ fn links(order: &Order<'_>, sender: &Sender) -> Links {
 
 fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailFacts, Unsendable> {
     let BookingFacts { booking, show, .. } = order.facts;
-    let zone: Tz = show
-        .zone
-        .parse()
-        .map_err(|_unknown| Unsendable::Render(format!("time zone {:?}", show.zone)))?;
+    let zone = zone(order)?;
     let money = |minor: i64| money_text::format(minor, booking.currency.as_str(), language);
     let refund = match order.template {
         Template::Refunded => Some(refunded_minor(booking)),
@@ -220,6 +253,7 @@ fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailF
         booking_url: links.booking,
         pay_url: Some(links.pay),
         tickets_url: Some(links.tickets),
+        attached: order.tickets.is_some(),
         refund: refund.map(money),
         hold_until: hold_until.map(|at| time_text::local_start(at, zone, language)),
     })

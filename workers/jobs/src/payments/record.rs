@@ -8,7 +8,10 @@ use super::{
     tell::{send, tell, tell_refund},
 };
 use crate::gateway::{RefundStatus, RefundView};
-use boxoffice_contracts::{BookingId, Code, Instant, Money, RefundId, message::payment};
+use boxoffice_contracts::{
+    BookingId, Code, Instant, Money, RefundId,
+    message::{event::Part, payment},
+};
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
 use boxoffice_store::mysql::{
     attempts::{Attempt, AttemptState},
@@ -32,6 +35,7 @@ pub(super) async fn record(
             "it was there before the call",
         )));
     };
+    let (sends, called) = (tx.sends(), !found.endings.is_empty());
     desk.conclude(found.endings);
     // A lease that ran out may be another's by now.
     if intent.lease.is_some_and(|lease| lease.holder == job.id()) {
@@ -66,6 +70,10 @@ pub(super) async fn record(
         Learned::Refunds(views) => at.refunds_seen(&mut intent, &views).await?,
     }
     desk.put_intent(intent);
+    // An answer makes the saga tell of the call; without one nobody else does.
+    if called && tx.sends() == sends {
+        crate::timeline::touch(tx, job, found.booking, Part::Call, now)?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use super::{world::World, writes::Writes};
 use boxoffice_contracts::{
-    Code, Envelope, Instant, Message, MessageId, Money,
+    Code, Envelope, Instant, Kind, Message, MessageId, Money,
     message::{booking::CancelReason, event, mail, payment, ticket},
     topology::Exchange,
 };
@@ -54,6 +54,20 @@ pub(super) fn advance(
     };
     for effect in effects {
         one(&mut out, world, writes, effect, code)?;
+    }
+    if !effects
+        .iter()
+        .any(|effect| matches!(effect, Effect::Announce(_)))
+    {
+        out.send(
+            Exchange::Events,
+            &event::Recorded {
+                booking_id: next.id,
+                part: event::Part::Decision,
+                version: next.version,
+                at: step.now,
+            },
+        )?;
     }
     mirror_positions(world, writes, &next);
     writes.changed.insert(next.id);
@@ -338,6 +352,27 @@ fn announce(out: &mut Out<'_>, fact: Fact, code: Option<Code>) -> Result<(), Fai
     }
 }
 
+/// The event that tells a fact; in the log of decisions it stands for the effect.
+const fn announced_kind(fact: Fact) -> Kind {
+    match fact {
+        Fact::Held => event::Held::KIND,
+        Fact::PaymentStarted => event::PaymentStarted::KIND,
+        Fact::ActionRequired => event::ActionRequired::KIND,
+        Fact::Declined => event::Declined::KIND,
+        Fact::Confirmed => event::Confirmed::KIND,
+        Fact::Paid => event::Paid::KIND,
+        Fact::Completed => event::Completed::KIND,
+        Fact::Rejected => event::Rejected::KIND,
+        Fact::PaymentFailed => event::PaymentFailed::KIND,
+        Fact::Expired => event::Expired::KIND,
+        Fact::Cancelled => event::Cancelled::KIND,
+        Fact::PositionsCancelled => event::PositionsCancelled::KIND,
+        Fact::Refunded => event::Refunded::KIND,
+        Fact::OperationRefused => event::OperationRefused::KIND,
+        Fact::AttentionNeeded => event::AttentionNeeded::KIND,
+    }
+}
+
 /// Name of an input in the log of decisions and in metrics.
 pub(super) const fn label(input: &Input) -> &'static str {
     match input {
@@ -385,6 +420,6 @@ const fn effect_label(effect: &Effect) -> &'static str {
         Effect::Render { .. } => "render",
         Effect::Mail { .. } => "mail",
         Effect::Settle { .. } => "settle",
-        Effect::Announce(_) => "announce",
+        Effect::Announce(fact) => announced_kind(*fact).as_str(),
     }
 }

@@ -7,7 +7,15 @@ use super::{
     world::World,
     writes::Writes,
 };
-use boxoffice_contracts::{BookingId, Envelope, Instant, message::booking::CancelReason, metric};
+use boxoffice_contracts::{
+    BookingId, Envelope, Instant, Message as _, MessageId,
+    message::{
+        booking::CancelReason,
+        event::{Part, Recorded},
+    },
+    metric,
+    topology::Exchange,
+};
 use boxoffice_runtime::{Cause, Failure, Tx, Verdict};
 use boxoffice_saga::{Attention, Booking, Decision, Input, Policy, decide};
 use boxoffice_store::mysql::operations::Operation;
@@ -118,6 +126,19 @@ fn one(
             if matches!(input, Input::Tick) {
                 writes.touched.insert(happening.booking);
             }
+            // What the answer tells of is on record, and no decision speaks of it.
+            if let Some(part) = part_of(&input) {
+                let cause = &happening.cause;
+                let id = MessageId::of_answer(cause.message_id, Recorded::KIND.as_str());
+                let recorded = Recorded {
+                    booking_id: happening.booking,
+                    part,
+                    version: 0,
+                    at: now,
+                };
+                let events = Exchange::Events;
+                tx.send(events, cause, id, happening.booking, &recorded, now)?;
+            }
             Ok(Verdict::Done)
         }
         Decision::Defer(why) => Ok(Verdict::Defer(Cause::new("too_early", why.as_str()))),
@@ -130,6 +151,25 @@ fn one(
             );
             Ok(Verdict::Park(Cause::new("saga_refused", detail)))
         }
+    }
+}
+
+/// What a worker wrote down before it sent this answer.
+const fn part_of(input: &Input) -> Option<Part> {
+    match input {
+        Input::Authorized { .. }
+        | Input::ActionRequired { .. }
+        | Input::Declined { .. }
+        | Input::Unknown { .. }
+        | Input::Captured { .. }
+        | Input::CaptureFailed { .. }
+        | Input::Voided { .. }
+        | Input::Refunded { .. }
+        | Input::RefundFailed { .. }
+        | Input::RefundedOutside { .. }
+        | Input::Disputed => Some(Part::Call),
+        Input::Rendered { .. } => Some(Part::Document),
+        Input::Submit(_) | Input::Pay { .. } | Input::Cancel { .. } | Input::Tick => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use boxoffice_contracts::TicketId;
 use boxoffice_documents::{
     Language, Money, TicketDocument, TicketPage, TicketSigner, TicketToken, TicketTotals,
+    money_text,
 };
 use boxoffice_store::{
     mysql::show_facts::{BookingFacts, PositionFacts},
@@ -20,6 +21,8 @@ pub struct TicketsConfig {
     pub admission_before_mins: u32,
     /// The code still opens the door so long after the end.
     pub admission_after_mins: u32,
+    /// Rate of the tax that prices contain, 700 for 7 %; 0 prints none.
+    pub tax_basis_points: u32,
 }
 
 impl Default for TicketsConfig {
@@ -28,6 +31,7 @@ impl Default for TicketsConfig {
             terms: String::new(),
             admission_before_mins: 180,
             admission_after_mins: 120,
+            tax_basis_points: 0,
         }
     }
 }
@@ -51,10 +55,12 @@ pub(super) fn of(
         .admitted()
         .map(|(position, _)| position.price_minor)
         .sum();
+    let tax_included = pages.iter().map(|page| page.tax_included).sum();
     Ok(TicketDocument {
         reference: facts.reference.clone(),
         language: Language::from_tag(&facts.customer.locale),
         film_title: show.film.clone(),
+        running_mins: show.runtime_min,
         venue_name: show.venue.clone(),
         venue_address: show.address.clone(),
         hall_name: show.hall.clone(),
@@ -67,7 +73,8 @@ pub(super) fn of(
             tickets,
             fees: 0,
             total: tickets,
-            tax_included: 0,
+            tax_included,
+            tax_basis_points: config.tax_basis_points,
         },
         terms: config.terms.clone(),
     })
@@ -97,6 +104,7 @@ fn page(
         category: position.category.clone(),
         area: seat.map_or(area, |seat| &seat.zone).clone(),
         price: Money::new(position.price_minor, facts.booking.currency.as_str()),
+        tax_included: money_text::tax_included(position.price_minor, config.tax_basis_points),
         serial: serial(ticket),
         qr_payload: signer.sign(&token),
     })

@@ -20,25 +20,26 @@ const AREA: Look = Look {
     steps: &[(22.0, 1), (17.0, 1), (13.0, 2), (10.0, 2)],
 };
 
-const TOP: f32 = 224.0;
+const TOP: f32 = 226.0;
 const HEIGHT: f32 = 68.0;
 const NUMBER_WIDTH: f32 = 104.0;
 const GAP: f32 = 8.0;
 
 impl Sheet<'_> {
-    pub(super) fn place(&mut self) {
-        let (labels, seat) = (self.labels, self.seat);
+    pub(super) fn place(&mut self, seat: &TicketPage) {
+        let labels = self.labels;
+        if !seat.is_numbered() {
+            // An admission: whoever comes first chooses.
+            self.plate(LEFT, MAIN_WIDTH, AREA, labels.admission, &seat.area);
+            let style = self.regular(8.5, QUIET);
+            let end = LEFT + MAIN_WIDTH - 12.0;
+            self.canvas
+                .text_right(end, TOP + 15.0, style, labels.free_seating);
+            return;
+        }
         let area_width = MAIN_WIDTH - 2.0 * (NUMBER_WIDTH + GAP);
         let row_x = LEFT + area_width + GAP;
         self.plate(LEFT, area_width, AREA, labels.area, &seat.area);
-        if seat.is_admission() {
-            let (width, words) = (
-                2.0 * NUMBER_WIDTH + GAP,
-                self.document.language.general_admission(),
-            );
-            self.plate(row_x, width, AREA, labels.place, words);
-            return;
-        }
         self.plate(row_x, NUMBER_WIDTH, NUMBER, labels.row, &seat.row);
         let seat_x = row_x + NUMBER_WIDTH + GAP;
         self.plate(seat_x, NUMBER_WIDTH, NUMBER, labels.seat, &seat.seat);

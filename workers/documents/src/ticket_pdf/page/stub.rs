@@ -44,62 +44,64 @@ const MIDDLE: f32 = (STUB_LEFT + STUB_END) / 2.0;
 /// The square of the code with its quiet zone.
 const CODE_TOP: f32 = 98.0;
 const CODE_END: f32 = CODE_TOP + STUB_WIDTH;
+/// Where the facts below the code begin.
+const FACTS: f32 = CODE_END + 46.0;
 
 impl Sheet<'_> {
-    pub(super) fn stub(&mut self, index: usize, code: &QrImage) {
+    /// What is the same on every stub of the booking.
+    pub(super) fn stub(&mut self) {
         self.canvas.perforation(STUB, BAND_HEIGHT + 3.0);
         self.label(STUB_LEFT, 66.0, self.labels.booking);
         let reference = self.fit(REFERENCE, STUB_WIDTH, &self.document.reference);
         self.lines(STUB_LEFT, 84.0, 10.0, REFERENCE, &reference);
-        self.code(index, code);
-        self.centred(CODE_END + 11.0, SERIAL, &self.seat.serial);
         self.centred(CODE_END + 34.0, HINT, self.labels.show_code);
-        self.stub_facts(CODE_END + 46.0);
-    }
-
-    /// The quiet zone belongs to the code: nothing else is drawn inside its square.
-    fn code(&mut self, index: usize, code: &QrImage) {
-        let modules = code.side + 2 * QUIET_MODULES;
-        let quiet = STUB_WIDTH * QUIET_MODULES as f32 / modules as f32;
-        let side = STUB_WIDTH - 2.0 * quiet;
-        let (x, y) = (STUB_LEFT + quiet, CODE_TOP + quiet);
-        self.canvas.image(code_id(index), code.side, x, y, side);
-    }
-
-    fn stub_facts(&mut self, top: f32) {
-        let (labels, seat, document) = (self.labels, self.seat, self.document);
-        self.canvas.rule(STUB_LEFT, top, STUB_WIDTH, RULE);
-        let half = STUB_WIDTH / 2.0;
-        if seat.is_admission() {
-            self.label(STUB_LEFT, top + 16.0, labels.place);
-            let words = document.language.general_admission();
-            self.fitted(STUB_LEFT, top + 35.0, STUB_WIDTH, NUMBER, words);
-        } else {
-            for (column, label, value) in [
-                (0.0, labels.row, &seat.row),
-                (half, labels.seat, &seat.seat),
-            ] {
-                self.label(STUB_LEFT + column, top + 16.0, label);
-                self.fitted(STUB_LEFT + column, top + 35.0, half - 6.0, NUMBER, value);
-            }
-        }
-        self.fitted(STUB_LEFT, top + 54.0, STUB_WIDTH, AREA, &seat.area);
+        self.canvas.rule(STUB_LEFT, FACTS, STUB_WIDTH, RULE);
         let TicketDocument {
             starts_at,
             zone,
             language,
             ..
-        } = *document;
+        } = *self.document;
         let date = time_text::local_date(starts_at, zone, language);
         let when = format!("{date}, {}", time_text::clock(starts_at, zone, language));
-        self.fitted(STUB_LEFT, top + 68.0, STUB_WIDTH, WHEN, &when);
-        self.fitted(
-            STUB_LEFT,
-            top + 81.0,
-            STUB_WIDTH,
-            TITLE,
-            &document.film_title,
-        );
+        self.fitted(STUB_LEFT, FACTS + 68.0, STUB_WIDTH, WHEN, &when);
+        let title = &self.document.film_title;
+        self.fitted(STUB_LEFT, FACTS + 81.0, STUB_WIDTH, TITLE, title);
+    }
+
+    /// The code and its letters. The quiet zone belongs to the code: nothing else is drawn inside its square.
+    pub(super) fn stub_code(&mut self, seat: &TicketPage, index: usize, code: &QrImage) {
+        let modules = code.side + 2 * QUIET_MODULES;
+        let quiet = STUB_WIDTH * QUIET_MODULES as f32 / modules as f32;
+        let side = STUB_WIDTH - 2.0 * quiet;
+        let (x, y) = (STUB_LEFT + quiet, CODE_TOP + quiet);
+        self.canvas.image(code_id(index), code.side, x, y, side);
+        self.centred(CODE_END + 11.0, SERIAL, &seat.serial);
+    }
+
+    pub(super) fn stub_place(&mut self, seat: &TicketPage) {
+        let labels = self.labels;
+        let half = STUB_WIDTH / 2.0;
+        if seat.is_numbered() {
+            for (column, label, value) in [
+                (0.0, labels.row, &seat.row),
+                (half, labels.seat, &seat.seat),
+            ] {
+                self.label(STUB_LEFT + column, FACTS + 16.0, label);
+                self.fitted(STUB_LEFT + column, FACTS + 35.0, half - 6.0, NUMBER, value);
+            }
+            self.fitted(STUB_LEFT, FACTS + 54.0, STUB_WIDTH, AREA, &seat.area);
+        } else {
+            self.label(STUB_LEFT, FACTS + 16.0, labels.admission);
+            self.fitted(STUB_LEFT, FACTS + 35.0, STUB_WIDTH, NUMBER, &seat.area);
+            self.fitted(
+                STUB_LEFT,
+                FACTS + 54.0,
+                STUB_WIDTH,
+                AREA,
+                labels.free_seating,
+            );
+        }
     }
 
     fn centred(&mut self, y: f32, look: Look, text: &str) {

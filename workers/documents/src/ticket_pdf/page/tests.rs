@@ -16,6 +16,7 @@ fn document(text: &str, language: Language) -> TicketDocument {
         category: text.to_owned(),
         area: text.to_owned(),
         price: Money::new(i64::MIN, "EUR"),
+        tax_included: i64::MIN / 10,
         serial: text.to_owned(),
         qr_payload: "TICKET".to_owned(),
     };
@@ -23,6 +24,7 @@ fn document(text: &str, language: Language) -> TicketDocument {
         reference: text.to_owned(),
         language,
         film_title: text.to_owned(),
+        running_mins: u16::MAX,
         venue_name: text.to_owned(),
         venue_address: text.to_owned(),
         hall_name: text.to_owned(),
@@ -36,6 +38,7 @@ fn document(text: &str, language: Language) -> TicketDocument {
             fees: 99_999_999,
             total: 1,
             tax_included: 1,
+            tax_basis_points: 9_999,
         },
         terms: text.repeat(3),
     }
@@ -45,10 +48,11 @@ fn document(text: &str, language: Language) -> TicketDocument {
 fn texts(document: &TicketDocument) -> Vec<(f32, f32, f32, String)> {
     let fonts = fonts().unwrap();
     let code = QrImage::new(&document.pages[0]).unwrap();
-    let page = draw(document, &document.pages[0], 0, &code, fonts);
+    let common = draw_common(document, fonts);
+    let own = draw_own(document, &document.pages[0], 0, &code, fonts);
     let mut found = Vec::new();
     let (mut face, mut size_pt, mut at) = (&fonts.regular, 0.0, (0.0, 0.0));
-    for op in &page.ops {
+    for op in common.ops.iter().chain(&own.ops) {
         match op {
             Op::SetFont {
                 font: PdfFontHandle::External(id),

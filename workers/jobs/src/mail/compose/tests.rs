@@ -1,5 +1,6 @@
 use super::super::tests::facts;
 use super::*;
+use base64::{Engine as _, prelude::BASE64_STANDARD as BASE64};
 
 fn sender() -> Sender {
     Sender {
@@ -61,7 +62,7 @@ fn every_part_is_base64_and_every_byte_ascii() {
     assert!(mail.is_ascii());
     let parts =
         mail.matches("Content-Type: ").count() - mail.matches("Content-Type: multipart/").count();
-    assert_eq!(parts, 4);
+    assert_eq!(parts, 5);
     assert_eq!(
         mail.matches("Content-Transfer-Encoding: base64").count(),
         parts
@@ -76,8 +77,67 @@ fn every_part_is_base64_and_every_byte_ascii() {
 fn without_a_document_the_mail_goes_with_its_link_and_other_mails_have_no_attachment() {
     let mail = compose(Template::Confirmation, &facts(), None).unwrap();
     assert!(!mail.contains("application/pdf") && mail.contains("show.ics"));
+    assert!(words(&mail).contains("liegen unter dem Link unten"));
+    let with = compose(Template::Confirmation, &facts(), Some(&pdf())).unwrap();
+    assert!(words(&with).contains("hängen an dieser Mail"));
     let mail = compose(Template::Expired, &facts(), Some(&pdf())).unwrap();
     assert!(!mail.contains("attachment"));
+}
+
+/// The text part, in one line.
+fn words(mail: &str) -> String {
+    let part = mail.split("Content-Type: text/plain").nth(1).unwrap();
+    let body = part.split("\r\n\r\n").nth(1).unwrap();
+    let body: String = body
+        .lines()
+        .take_while(|line| !line.starts_with("--"))
+        .collect();
+    String::from_utf8(BASE64.decode(body).unwrap())
+        .unwrap()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[test]
+fn the_picture_goes_along_under_the_name_that_the_html_calls_it_by() {
+    let mail = compose(Template::Expired, &facts(), None).unwrap();
+    assert!(mail.contains("Content-Type: multipart/related"), "{mail}");
+    assert!(mail.contains(&format!("Content-ID: <{}>", mail::LOGO_CONTENT_ID)));
+    assert!(mail.contains("Content-Disposition: inline"));
+}
+
+#[test]
+fn the_end_of_a_booking_takes_its_calendar_entry_back() {
+    let order = |template, facts| Order {
+        template,
+        revision: 1,
+        message_id: "id@house.example",
+        ordered_at: "2026-11-21T12:00:00Z".parse().unwrap(),
+        facts,
+        tickets: None,
+    };
+    let mut ended = facts();
+    ended.booking.status = Status::Refunded;
+    (ended.booking.ticket_revision, ended.booking.mailed_revision) = (2, 2);
+    let entry = calendar_entry(&order(Template::Refunded, &ended), &sender()).unwrap();
+    assert!(entry.cancelled);
+    assert_eq!(entry.sequence, 3, "after every confirmation");
+    let before = calendar_entry(&order(Template::Confirmation, &facts()), &sender()).unwrap();
+    assert_eq!(entry.uid, before.uid);
+    assert!(
+        compose(Template::Refunded, &ended, None)
+            .unwrap()
+            .contains("show.ics")
+    );
+    // Nothing was ever put into a calendar.
+    ended.booking.status = Status::Cancelled;
+    ended.booking.mailed_revision = 0;
+    assert!(
+        !compose(Template::Cancelled, &ended, None)
+            .unwrap()
+            .contains("show.ics")
+    );
 }
 
 #[test]
@@ -124,8 +184,8 @@ fn the_same_mail_again_has_the_same_calendar_entry_and_names() {
         tickets: None,
     };
     let facts = facts();
-    let entry = calendar_entry(&order(&facts), &sender());
-    assert_eq!(entry, calendar_entry(&order(&facts), &sender()));
+    let entry = calendar_entry(&order(&facts), &sender()).unwrap();
+    assert_eq!(entry, calendar_entry(&order(&facts), &sender()).unwrap());
     assert_eq!(entry.uid, format!("{}@house.example", facts.booking.id));
     assert_eq!(entry.sequence, 2);
     assert_eq!((entry.ends_at - entry.starts_at).num_minutes(), 104);
@@ -155,7 +215,7 @@ fn a_place_without_a_number_is_named_by_its_area() {
         facts: &facts,
         tickets: None,
     };
-    let entry = calendar_entry(&order, &sender());
+    let entry = calendar_entry(&order, &sender()).unwrap();
     assert!(entry.description.contains("Dance floor\nStalls F 2"));
     let told = super::facts(&order, &sender(), Language::De).unwrap();
     assert_eq!(told.seats[0].row, "Freie Platzwahl");
