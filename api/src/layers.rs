@@ -166,12 +166,13 @@ async fn let_in(
     };
     request.extensions_mut().insert(slot.clone());
 
-    let mut limit = state.config.request_timeout();
-    if line.waits {
-        limit += Duration::from_secs(WAIT_SECS_MAX);
+    let mut answering = std::pin::pin!(next.run(request));
+    let mut answer = tokio::time::timeout(state.config.request_timeout(), answering.as_mut()).await;
+    // Only who has begun to wait for news gets the time for it: what hangs before that is given up.
+    if answer.is_err() && line.waits && slot.is_given_back() {
+        answer = tokio::time::timeout(Duration::from_secs(WAIT_SECS_MAX), answering).await;
     }
-    let mut response = tokio::time::timeout(limit, next.run(request))
-        .await
+    let mut response = answer
         .map_err(|_elapsed| Problem::new(Code::Timeout).retry_after(RETRY_AFTER_SLOW_SECS))?;
     if matches!(line.access, Access::Roles(_) | Access::RolesOrLink(_)) {
         let headers = response.headers_mut();
@@ -224,6 +225,14 @@ fn is_signed_link(query: &str) -> bool {
 }
 
 impl Slot {
+    /// Whether the request waits for news.
+    fn is_given_back(&self) -> bool {
+        self.place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+    }
+
     /// Lets another request in while this one waits. Waiting has a limit of its own.
     ///
     /// # Errors

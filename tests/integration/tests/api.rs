@@ -122,7 +122,8 @@ async fn who_comes_too_late_is_shown_what_is_free() {
         .map(|seat| seat["seat_id"].as_str().unwrap().to_owned())
         .collect();
     let seats: Vec<&str> = seats.iter().map(String::as_str).collect();
-    eve.book(Order::of(&show, &seats)).await.until("held").await;
+    let second = eve.book(Order::of(&show, &seats)).await;
+    second.until("held").await;
     eventually("the next look", secs(5), async || {
         let state = late.state().await;
         let groups = state.0["alternatives"]["groups"].to_string();
@@ -135,6 +136,10 @@ async fn who_comes_too_late_is_shown_what_is_free() {
     .await;
     // Nobody else's state shows alternatives.
     assert!(first.state().await.0.get("alternatives").is_none());
+    for held in [first, second] {
+        held.cancel(None).await;
+        held.until("cancelled").await;
+    }
     world.finish().await;
 }
 
@@ -297,7 +302,7 @@ async fn a_database_that_hangs_is_told_to_everybody_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn one_client_has_a_limit_and_the_others_their_own() {
     let world = World::setup()
-        .show(Show::named("evening"))
+        .show(Show::named("evening").hold(5, 1, 8))
         .setting("BOXOFFICE__API__RATE__WINDOW_SECS", "3600")
         .setting("BOXOFFICE__API__RATE__QUOTA_CUSTOMER", "40")
         .setting("BOXOFFICE__API__RATE__QUOTA_ADDRESS", "20")
