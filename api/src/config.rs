@@ -1,5 +1,6 @@
 //! The API's settings. The program's defaults file explains each; secrets have no default.
 
+use crate::{cors, layers::WAIT_SECS_MAX};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{fmt, net::SocketAddr, time::Duration};
 use url::Url;
@@ -13,6 +14,8 @@ pub struct ApiConfig {
     pub internal_listen: SocketAddr,
     /// What clients call this service by; begins the `type` of problems.
     pub public_url: Url,
+    /// Origins whose pages may call this service from a browser, such as `https://tickets.example`.
+    pub cors_origins: Vec<String>,
     /// Largest body of a request.
     pub body_bytes_max: usize,
     /// How long a request may take, its waiting apart.
@@ -21,6 +24,8 @@ pub struct ApiConfig {
     pub concurrency_max: usize,
     /// Requests that only wait (SSE, long-poll, `Prefer: wait`) at once.
     pub waiters_max: usize,
+    /// Longest that a long poll waits; no more than 30.
+    pub poll_secs_max: u64,
     /// Deadline of a command whose sender named none.
     pub submit_deadline_secs: u32,
     /// Furthest deadline that a sender may name.
@@ -94,6 +99,13 @@ impl ApiConfig {
                 "name at least one; `boxoffice token --new-key` makes a pair".to_owned(),
             ));
         }
+        cors::check(&self.cors_origins)?;
+        if self.poll_secs_max > WAIT_SECS_MAX {
+            return Err(ConfigError::Setting(
+                "api.poll_secs_max",
+                format!("at most {WAIT_SECS_MAX}: proxies give up on what is silent for longer"),
+            ));
+        }
         let limits = [
             ("api.body_bytes_max", self.body_bytes_max),
             ("api.concurrency_max", self.concurrency_max),
@@ -121,10 +133,12 @@ impl Default for ApiConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             internal_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             public_url: local_url(),
+            cors_origins: Vec::new(),
             body_bytes_max: 64 * 1024,
             request_timeout_ms: 5_000,
             concurrency_max: 256,
             waiters_max: 10_000,
+            poll_secs_max: WAIT_SECS_MAX,
             submit_deadline_secs: 600,
             submit_deadline_secs_max: 3_600,
             token: TokenConfig::default(),

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod config;
 pub mod documents;
 pub mod intake;
+pub mod openapi;
 pub mod permissions;
 pub mod problem;
 pub mod state;
@@ -16,7 +17,10 @@ pub mod watch;
 mod body;
 mod bookings;
 mod card;
+mod catalogue;
 mod commands;
+mod cors;
+mod docs;
 mod fields;
 mod follow;
 mod idempotency;
@@ -32,6 +36,7 @@ mod shows;
 mod submission;
 mod view;
 mod webhooks;
+mod words;
 
 #[cfg(test)]
 mod testing;

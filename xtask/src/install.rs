@@ -44,7 +44,12 @@ pub(crate) fn ensure(needs: Needs) -> anyhow::Result<()> {
 
 /// Where the MongoDB server lies, or will.
 pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
-    let cache = match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
+    Ok(cache()?.join("mongodb-6.0.5").join("mongod"))
+}
+
+/// What is downloaded once for all stacks of this user.
+fn cache() -> anyhow::Result<PathBuf> {
+    Ok(match (env::var_os("XDG_CACHE_HOME"), env::var_os("HOME")) {
         (Some(cache), _) if Path::new(&cache).is_absolute() => {
             PathBuf::from(cache).join("boxoffice")
         }
@@ -52,8 +57,67 @@ pub(crate) fn mongod() -> anyhow::Result<PathBuf> {
             PathBuf::from(home).join(".cache/boxoffice")
         }
         _ => workspace()?.join(".boxoffice/cache"),
-    };
-    Ok(cache.join("mongodb-6.0.5").join("mongod"))
+    })
+}
+
+/// Walks the description of the API; pinned, because a newer one may find more and fail a good build.
+const SCHEMATHESIS: &str = "4.32.5";
+/// Every package that it needs, at the version that it was tried with.
+const SCHEMATHESIS_PINS: &str = include_str!("schemathesis.txt");
+
+/// Where schemathesis lies; installs it, in an environment of its own, when it isn't there.
+pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
+    let home = cache()?.join(format!("schemathesis-{SCHEMATHESIS}"));
+    let program = home.join("bin").join("schemathesis");
+    if succeeds(Command::new(&program).arg("--version")) {
+        return Ok(program);
+    }
+    let packages: Vec<&str> = [(has_python(), "python3"), (has_pip(), "python3-pip")]
+        .iter()
+        .filter(|(there, _)| !there)
+        .map(|(_, package)| *package)
+        .collect();
+    if !packages.is_empty() {
+        install_packages(&packages)?;
+    }
+    let step = ui::step("schemathesis", "");
+    step.doing("installing it from PyPI, once");
+    // What an interrupted installation left.
+    let _ = fs::remove_dir_all(&home);
+    fs::create_dir_all(&home)?;
+    let pins = home.join("pins.txt");
+    fs::write(&pins, SCHEMATHESIS_PINS)?;
+    let commands: [&mut Command; 2] = [
+        // Without pip of its own: Debian splits that off, and ours can install from outside.
+        Command::new("python3")
+            .args(["-m", "venv", "--without-pip"])
+            .arg(&home),
+        Command::new("python3")
+            .args(["-m", "pip", "--python"])
+            .arg(home.join("bin").join("python"))
+            .args(["install", "--quiet", "--only-binary=:all:", "--constraint"])
+            .arg(&pins)
+            .arg(format!("schemathesis=={SCHEMATHESIS}")),
+    ];
+    for command in commands {
+        let output = command
+            .stdin(Stdio::null())
+            .output()
+            .context("python3 could not be run")?;
+        if !output.status.success() {
+            bail!(
+                "schemathesis could not be installed: {}",
+                explain(&output, "schemathesis.log")?
+            );
+        }
+    }
+    ensure!(
+        succeeds(Command::new(&program).arg("--version")),
+        "{} does not run",
+        program.display()
+    );
+    step.done("installed");
+    Ok(program)
 }
 
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
@@ -96,6 +160,10 @@ fn has_libcurl() -> bool {
     ]
     .iter()
     .any(|folder| Path::new(folder).join("libcurl.so.4").exists())
+}
+
+fn has_python() -> bool {
+    succeeds(Command::new("python3").arg("--version"))
 }
 
 fn has_pip() -> bool {

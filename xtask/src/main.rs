@@ -10,6 +10,7 @@ mod r#gen;
 mod install;
 mod interrupt;
 mod logs;
+mod openapi;
 mod probe;
 mod product;
 mod servers;

@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use crate::servers::{self, Given, Scope};
 use crate::stack::{self, Folder, Manner, Ports, Stack, State};
-use crate::{interrupt, test, ui};
+use crate::{install, interrupt, test, ui};
 
 const PROFILE: &str = "services";
 
@@ -51,9 +51,10 @@ fn start(folder: Folder) -> anyhow::Result<Stack> {
     let ports = Ports::find_free(std::process::id())?;
     let given = Given::default();
     servers::prepare(&given, ports)?;
+    let schemathesis = install::schemathesis()?;
     let stack = Stack::create(folder, ports)?;
     let started = servers::start(&stack, &given, Scope::Tests)
-        .and_then(|servers| stack.remember_env(&test::environment(&servers)))
+        .and_then(|servers| stack.remember_env(&test::environment(&servers, &schemathesis)))
         .and_then(|()| stack.mark_ready());
     match started {
         Ok(()) => Ok(stack),

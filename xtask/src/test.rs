@@ -1,4 +1,5 @@
 use std::env;
+use std::path::Path;
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use anyhow::{Context as _, bail, ensure};
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Given, Scope, Servers};
 use crate::stack::{self, Folder, Identity, Manner, Ports, Stack, State};
-use crate::{interrupt, ui};
+use crate::{install, interrupt, ui};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -49,10 +50,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let ports = Ports::find_free(std::process::id())?;
     servers::prepare(&given, ports)?;
     ensure_nextest()?;
+    let schemathesis = install::schemathesis()?;
     let programs = build(arguments)?;
 
     let stack = Stack::create(folder, ports)?;
-    let outcome = run_tests(arguments, &stack, &given, &programs);
+    let outcome = run_tests(arguments, &stack, &given, &programs, &schemathesis);
     if arguments.keep {
         stack.mark_ready()?;
         ui::note(&format!(
@@ -72,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 }
 
 /// What the tests are told.
-pub(crate) fn environment(servers: &Servers) -> Environment {
+pub(crate) fn environment(servers: &Servers, schemathesis: &Path) -> Environment {
     let mut environment = Environment::from([
         ("BOXOFFICE_TEST_MYSQL_URL".to_owned(), servers.mysql.clone()),
         ("BOXOFFICE_TEST_AMQP_URL".to_owned(), servers.amqp.clone()),
@@ -81,6 +83,10 @@ pub(crate) fn environment(servers: &Servers) -> Environment {
             servers.mongodb.clone(),
         ),
     ]);
+    environment.insert(
+        "BOXOFFICE_TEST_SCHEMATHESIS".to_owned(),
+        schemathesis.display().to_string(),
+    );
     if let Some(management) = &servers.management {
         environment.insert(
             "BOXOFFICE_TEST_MANAGEMENT_URL".to_owned(),
@@ -95,10 +101,11 @@ fn run_tests(
     stack: &Stack,
     given: &Given,
     programs: &Programs,
+    schemathesis: &Path,
 ) -> anyhow::Result<ExitStatus> {
     interrupt::check()?;
     let servers = servers::start(stack, given, Scope::Tests)?;
-    let mut environment = environment(&servers);
+    let mut environment = environment(&servers, schemathesis);
     environment.insert(
         "BOXOFFICE_TEST_BIN_DIR".to_owned(),
         programs.folder().display().to_string(),
