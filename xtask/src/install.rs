@@ -87,30 +87,31 @@ pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
     fs::create_dir_all(&home)?;
     let pins = home.join("pins.txt");
     fs::write(&pins, SCHEMATHESIS_PINS)?;
-    let commands: [&mut Command; 2] = [
-        // Without pip of its own: Debian splits that off, and ours can install from outside.
-        Command::new("python3")
-            .args(["-m", "venv", "--without-pip"])
-            .arg(&home),
-        Command::new("python3")
-            .args(["-m", "pip", "--python"])
-            .arg(home.join("bin").join("python"))
-            .args(["install", "--quiet", "--only-binary=:all:", "--constraint"])
-            .arg(&pins)
-            .arg(format!("schemathesis=={SCHEMATHESIS}")),
-    ];
-    for command in commands {
-        let output = command
-            .stdin(Stdio::null())
-            .output()
-            .context("python3 could not be run")?;
+    let python = |arguments: &mut dyn FnMut(&mut Command)| {
+        let mut command = Command::new("python3");
+        arguments(&mut command);
+        let output = command.stdin(Stdio::null()).output();
+        let output = output.context("python3 could not be run")?;
         if !output.status.success() {
             bail!(
                 "schemathesis could not be installed: {}",
                 explain(&output, "schemathesis.log")?
             );
         }
-    }
+        Ok(())
+    };
+    // Without pip of its own: Debian splits that off, and ours can install from outside.
+    python(&mut |command| {
+        command.args(["-m", "venv", "--without-pip"]).arg(&home);
+    })?;
+    python(&mut |command| {
+        command
+            .args(["-m", "pip", "--python"])
+            .arg(home.join("bin").join("python"))
+            .args(["install", "--quiet", "--only-binary=:all:", "--constraint"])
+            .arg(&pins)
+            .arg(format!("schemathesis=={SCHEMATHESIS}"));
+    })?;
     ensure!(
         succeeds(Command::new(&program).arg("--version")),
         "{} does not run",
