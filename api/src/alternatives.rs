@@ -1,11 +1,12 @@
 //! What to offer instead of seats that are taken: pure functions over a seat map.
 
 use boxoffice_store::mysql::catalogue::SeatEntry;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// What a booking that came too late may ask for instead, as the show stands now. Nothing is kept for it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Alternatives {
     /// Seats that were asked for and that somebody has now.
     pub taken: Vec<String>,
@@ -16,20 +17,20 @@ pub(crate) struct Alternatives {
     pub admissions: Vec<Left>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Group {
     pub category: String,
     pub seats: Vec<Place>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Place {
     pub seat_id: String,
     pub row: String,
     pub number: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(crate) struct Left {
     pub category: String,
     pub available: u32,

@@ -7,7 +7,7 @@ use crate::{
     follow::wait_until,
     idempotency::{self, RequestHash, Seen},
     intake,
-    layers::{Slot, Trace, WAIT_SECS_MAX},
+    layers::{Slot, Trace},
     look::Look,
     params::{Id, Options},
     prefer::{self, PREFERENCE_APPLIED},
@@ -24,16 +24,21 @@ use boxoffice_contracts::{
 };
 use boxoffice_store::mysql::status;
 use chrono::{SubsecRound, TimeDelta};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The answer to a command that the broker has, whatever becomes of it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Accepted {
     pub id: BookingId,
+    /// What the booking lists this command under.
     pub operation_id: OperationId,
+    /// As far as it is known now.
+    #[schemars(extend("enum" = crate::words::STATUSES))]
     pub status: String,
     pub version: u32,
+    /// By then it is decided, or given up with `deadline_exceeded`.
     pub deadline: Instant,
     pub links: Links,
 }
@@ -162,7 +167,7 @@ pub(crate) async fn read(
         id,
         proof: options.proof,
     };
-    let wait = Duration::from_secs(options.wait.unwrap_or(0).min(WAIT_SECS_MAX));
+    let wait = Duration::from_secs(options.wait.unwrap_or(0).min(state.config.poll_secs_max));
     let view = match options.after {
         Some(after) if !wait.is_zero() => {
             let mut watching = state.watch.subscribe(id)?;

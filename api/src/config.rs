@@ -1,6 +1,8 @@
 //! The API's settings. The program's defaults file explains each; secrets have no default.
 
 use crate::{
+    cors,
+    layers::WAIT_SECS_MAX,
     serve::{ConnectionConfig, HEAD_BYTES_MIN},
     ticket_keys::TicketKey,
 };
@@ -18,6 +20,8 @@ pub struct ApiConfig {
     pub internal_listen: SocketAddr,
     /// What clients call this service by; begins the `type` of problems.
     pub public_url: Url,
+    /// Origins whose pages may call this service from a browser, such as `https://tickets.example`.
+    pub cors_origins: Vec<String>,
     /// Largest body of a request.
     pub body_bytes_max: usize,
     /// How long a request may take, its waiting apart.
@@ -26,6 +30,8 @@ pub struct ApiConfig {
     pub concurrency_max: usize,
     /// Requests that only wait (SSE, long-poll, `Prefer: wait`) at once.
     pub waiters_max: usize,
+    /// Longest that a long poll waits; no more than 30.
+    pub poll_secs_max: u64,
     /// A comment on event streams that long, so that nobody on the way hangs up.
     pub heartbeat_secs: u32,
     /// How long a link to a document opens it without a token.
@@ -133,6 +139,13 @@ impl ApiConfig {
                 "name at least one; `boxoffice token --new-key` makes a pair".to_owned(),
             ));
         }
+        cors::check(&self.cors_origins)?;
+        if self.poll_secs_max > WAIT_SECS_MAX {
+            return Err(ConfigError::Setting(
+                "api.poll_secs_max",
+                format!("at most {WAIT_SECS_MAX}: proxies give up on what is silent for longer"),
+            ));
+        }
         let limits = [
             ("api.body_bytes_max", self.body_bytes_max),
             ("api.concurrency_max", self.concurrency_max),
@@ -173,10 +186,12 @@ impl Default for ApiConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             internal_listen: SocketAddr::from(([127, 0, 0, 1], 8081)),
             public_url: local_url(),
+            cors_origins: Vec::new(),
             body_bytes_max: 64 * 1024,
             request_timeout_ms: 5_000,
             concurrency_max: 256,
             waiters_max: 10_000,
+            poll_secs_max: WAIT_SECS_MAX,
             heartbeat_secs: 15,
             document_link_ttl_secs: 7 * 24 * 3_600,
             trusted_proxies: Vec::new(),

@@ -7,6 +7,7 @@ pub mod auth;
 pub mod config;
 pub mod documents;
 pub mod intake;
+pub mod openapi;
 pub mod permissions;
 pub mod problem;
 pub mod serve;
@@ -19,9 +20,12 @@ mod alternatives;
 mod body;
 mod bookings;
 mod card;
+mod catalogue;
 mod client;
 mod commands;
 mod contracts;
+mod cors;
+mod docs;
 mod fields;
 mod follow;
 mod idempotency;
@@ -40,6 +44,7 @@ mod timeline;
 mod view;
 mod waiters;
 mod webhooks;
+mod words;
 
 #[cfg(test)]
 mod testing;

@@ -58,6 +58,11 @@ impl Price {
             | Action::ReadShow
             | Action::ReadSeats
             | Action::ReadTimeline
+            | Action::ReadDescription
+            | Action::ReadDocs
+            | Action::ReadDocsFile
+            | Action::ListCodes
+            | Action::ReadCode
             | Action::ReadKeys
             | Action::ReadAsyncApi
             | Action::ReadSchema => Self::Read,

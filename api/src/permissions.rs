@@ -23,6 +23,11 @@ pub enum Action {
     ReadShow,
     ReadSeats,
     ReceiveWebhook,
+    ReadDescription,
+    ReadDocs,
+    ReadDocsFile,
+    ListCodes,
+    ReadCode,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -123,6 +128,11 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/v1/shows/{id}", Action::ReadShow, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}/seats", Action::ReadSeats, Access::Public, false),
     route(Verb::Post, "/v1/webhooks/stripe", Action::ReceiveWebhook, Access::Signed, false),
+    route(Verb::Get, "/openapi.json", Action::ReadDescription, Access::Public, false),
+    route(Verb::Get, "/docs", Action::ReadDocs, Access::Public, false),
+    route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
+    route(Verb::Get, "/problems", Action::ListCodes, Access::Public, false),
+    route(Verb::Get, "/problems/{code}", Action::ReadCode, Access::Public, false),
 ];
 
 const fn route(
@@ -138,6 +148,27 @@ const fn route(
         action,
         access,
         waits,
+    }
+}
+
+impl Verb {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Post => "POST",
+        }
+    }
+}
+
+impl Scope {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Own => "own",
+            Self::Venue => "venue",
+            Self::Tenant => "tenant",
+        }
     }
 }
 
@@ -184,6 +215,11 @@ ListShows       yes       yes       yes       yes       yes       yes       yes 
 ReadShow        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadSeats       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReceiveWebhook  signed    signed    signed    signed    signed    signed    signed    signed    signed
+ReadDescription yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadDocs        yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes
+ListCodes       yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadCode        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ";
 
     #[test]

@@ -4,12 +4,13 @@ use crate::layers::WAIT_SECS_MAX;
 use axum::http::{HeaderMap, HeaderName};
 use std::time::Duration;
 
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 pub(crate) const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-applied");
 
 /// How long the client wants to wait for an outcome, cut to what is allowed. `respond-async` wins.
 pub(crate) fn wait(headers: &HeaderMap) -> Option<Duration> {
     let preferences: Vec<String> = headers
-        .get_all("prefer")
+        .get_all(PREFER)
         .iter()
         .filter_map(|line| line.to_str().ok())
         .flat_map(|line| line.split(','))

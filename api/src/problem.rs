@@ -9,6 +9,7 @@ use axum::{
 };
 use boxoffice_contracts::Code;
 use boxoffice_runtime::Failure;
+use schemars::JsonSchema;
 use sea_orm::DbErr;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -24,28 +25,40 @@ pub struct Problem {
 }
 
 /// What is wrong with one field. Never holds the value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FieldError {
     /// RFC 6901 pointer into the body.
     pub pointer: String,
+    /// A word for programs, such as `required` or `malformed`.
     pub code: &'static str,
+    /// The same for people.
     pub detail: Cow<'static, str>,
 }
 
-/// The body on the wire.
-#[derive(Debug, Serialize)]
+/// Why a request is refused (RFC 9457).
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 pub struct ProblemBody<'a> {
+    /// Where the code is explained.
     #[serde(rename = "type")]
+    #[schemars(extend("format" = "uri"))]
     pub kind: String,
+    /// The same for every problem of this code.
     pub title: &'static str,
+    /// The HTTP status again.
     pub status: u16,
+    /// What is special about this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<&'a str>,
+    /// The path that was asked for.
     pub instance: &'a str,
     pub code: Code,
+    /// Whether the same request may succeed later.
     pub retryable: bool,
+    /// What is wrong, field by field.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub errors: &'a [FieldError],
+    /// Names the request in the logs of the house.
     pub trace_id: &'a str,
 }
 
@@ -132,15 +145,16 @@ impl Problem {
         StatusCode::from_u16(self.code.http_status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
-    /// The whole answer.
+    /// What the answer says.
     #[must_use]
-    pub fn render(&self, public_url: &Url, instance: &str, trace_id: &str) -> Response {
-        let body = ProblemBody {
-            kind: format!(
-                "{}/problems/{}",
-                public_url.as_str().trim_end_matches('/'),
-                self.code
-            ),
+    pub fn body<'a>(
+        &'a self,
+        public_url: &Url,
+        instance: &'a str,
+        trace_id: &'a str,
+    ) -> ProblemBody<'a> {
+        ProblemBody {
+            kind: type_of(public_url, self.code),
             title: self.code.title(),
             status: self.code.http_status(),
             detail: self.detail.as_deref(),
@@ -149,7 +163,13 @@ impl Problem {
             retryable: self.code.retryable(),
             errors: &self.errors,
             trace_id,
-        };
+        }
+    }
+
+    /// The whole answer.
+    #[must_use]
+    pub fn render(&self, public_url: &Url, instance: &str, trace_id: &str) -> Response {
+        let body = self.body(public_url, instance, trace_id);
         let body = serde_json::to_vec(&body).unwrap_or_default();
         let mut response = (self.status(), body).into_response();
         let headers = response.headers_mut();
@@ -162,6 +182,12 @@ impl Problem {
         }
         response
     }
+}
+
+/// The `type` of problems with this code: the address of its page in the catalogue.
+pub(crate) fn type_of(public_url: &Url, code: Code) -> String {
+    let base = public_url.as_str().trim_end_matches('/');
+    format!("{base}/problems/{code}")
 }
 
 impl FieldError {

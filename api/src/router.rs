@@ -1,7 +1,8 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, commands, contracts, documents, follow, layers,
+    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
+    layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -20,11 +21,16 @@ pub fn router(state: AppState) -> Router {
         let door = from_fn_with_state((state.clone(), line), layers::admit);
         router = router.route(line.path, handler(line).route_layer(door));
     }
-    router
+    let cors = cors::layer(&state.config.cors_origins);
+    let router = router
         .fallback(async || Problem::new(Code::NotFound))
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(from_fn_with_state(state.clone(), layers::surround))
-        .with_state(state)
+        .with_state(state);
+    match cors {
+        Some(cors) => router.layer(cors),
+        None => router,
+    }
 }
 
 fn handler(line: &Route) -> MethodRouter<AppState> {
@@ -44,6 +50,11 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadShow => on(line.verb, shows::read),
         Action::ReadSeats => on(line.verb, seats::map),
         Action::ReceiveWebhook => on(line.verb, webhooks::stripe),
+        Action::ReadDescription => on(line.verb, openapi::read),
+        Action::ReadDocs => on(line.verb, docs::page),
+        Action::ReadDocsFile => on(line.verb, docs::file),
+        Action::ListCodes => on(line.verb, catalogue::list),
+        Action::ReadCode => on(line.verb, catalogue::read),
     }
 }
 

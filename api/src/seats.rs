@@ -19,42 +19,50 @@ use boxoffice_store::mysql::{
     catalogue::{self, SeatEntry},
     status::PositionStatus,
 };
+use schemars::JsonSchema;
 use sea_orm::DatabaseConnection;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::{sync::Arc, time::Duration};
 
-#[derive(Debug, Serialize)]
-struct SeatMapView<'a> {
-    show_id: ShowId,
+/// What of a show is free now. A claim may be faster: the booking's own answer counts.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "SeatMap")]
+pub(crate) struct SeatMapView<'a> {
+    pub show_id: ShowId,
     /// Another one as soon as a seat or a counter changed.
-    version: &'a str,
-    categories: &'a [CategoryView],
-    seats: &'a [SeatView<'a>],
+    pub version: &'a str,
+    pub categories: &'a [CategoryView],
+    pub seats: &'a [SeatView<'a>],
 }
 
-#[derive(Debug, Serialize)]
-struct CategoryView {
-    name: String,
-    price: Money,
+/// A price, and how many places without numbers there are at it.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Category")]
+pub(crate) struct CategoryView {
+    pub name: String,
+    pub price: Money,
     /// For places without numbers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    capacity: Option<u32>,
+    pub capacity: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    taken: Option<u32>,
+    pub taken: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    free: Option<u32>,
+    pub free: Option<u32>,
 }
 
-#[derive(Debug, Serialize)]
-struct SeatView<'a> {
-    seat_id: &'a str,
-    row: &'a str,
-    number: &'a str,
-    category: &'a str,
-    x: f64,
-    y: f64,
-    state: &'static str,
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Seat")]
+pub(crate) struct SeatView<'a> {
+    pub seat_id: &'a str,
+    pub row: &'a str,
+    pub number: &'a str,
+    pub category: &'a str,
+    /// Place on the plan of the hall.
+    pub x: f64,
+    pub y: f64,
+    #[schemars(extend("enum" = crate::words::SEATS))]
+    pub state: &'static str,
 }
 
 /// `GET /v1/shows/{id}/seats`.

@@ -14,7 +14,8 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use boxoffice_contracts::{Code, Currency, Instant, Money, ShowId};
 use boxoffice_store::mysql::catalogue::{self, ShowEntry, ShowFilter};
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike, SecondsFormat};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize)]
@@ -37,63 +38,70 @@ const PAGE_MAX: u32 = 100;
 /// Longest slug.
 const NAME_LEN_MAX: usize = 64;
 
-#[derive(Debug, Serialize)]
-struct ShowsPage {
-    shows: Vec<ShowView>,
+/// A page of shows, by start.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ShowsPage {
+    pub shows: Vec<ShowView>,
     /// Asks for the next page; none on the last.
-    next_cursor: Option<String>,
+    pub next_cursor: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
-struct ShowView {
-    id: ShowId,
-    slug: String,
-    film: FilmView,
-    venue: VenueView,
-    hall: String,
-    starts_at: Instant,
+/// A performance.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Show")]
+pub(crate) struct ShowView {
+    pub id: ShowId,
+    pub slug: String,
+    pub film: FilmView,
+    pub venue: VenueView,
+    pub hall: String,
+    pub starts_at: Instant,
     /// What the clock at the venue shows then.
-    starts_at_local: Option<String>,
-    zone: String,
-    sales: SalesView,
-    cancelled: bool,
-    price_from: Option<Money>,
-    links: ShowLinks,
+    pub starts_at_local: Option<String>,
+    pub zone: String,
+    pub sales: SalesView,
+    pub cancelled: bool,
+    pub price_from: Option<Money>,
+    pub links: ShowLinks,
 }
 
-#[derive(Debug, Serialize)]
-struct FilmView {
-    id: uuid::Uuid,
-    slug: String,
-    title: String,
-    year: i16,
-    runtime_min: i16,
-    certificate: String,
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Film")]
+pub(crate) struct FilmView {
+    pub id: uuid::Uuid,
+    pub slug: String,
+    pub title: String,
+    pub year: i16,
+    pub runtime_min: i16,
+    pub certificate: String,
 }
 
-#[derive(Debug, Serialize)]
-struct VenueView {
-    id: uuid::Uuid,
-    slug: String,
-    name: String,
-    city: String,
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Venue")]
+pub(crate) struct VenueView {
+    pub id: uuid::Uuid,
+    pub slug: String,
+    pub name: String,
+    pub city: String,
 }
 
-#[derive(Debug, Serialize)]
-struct SalesView {
-    from: Instant,
-    until: Instant,
-    open: bool,
+/// When and on which terms tickets are sold.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Sales")]
+pub(crate) struct SalesView {
+    pub from: Instant,
+    pub until: Instant,
+    pub open: bool,
     /// Until when a customer may cancel, and what is kept per place then.
-    cancel_until: Instant,
-    cancel_fee: Money,
+    pub cancel_until: Instant,
+    pub cancel_fee: Money,
 }
 
-#[derive(Debug, Serialize)]
-struct ShowLinks {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct ShowLinks {
     #[serde(rename = "self")]
-    this: String,
-    seats: String,
+    pub this: String,
+    pub seats: String,
 }
 
 /// `GET /v1/shows`.
@@ -110,6 +118,16 @@ pub(crate) async fn list(
         return Err(Problem::because(
             Code::ValidationFailed,
             "limit is 1 to 100; a venue or a film is a slug or an id.",
+        ));
+    }
+    if [options.from, options.to]
+        .into_iter()
+        .flatten()
+        .any(is_beyond)
+    {
+        return Err(Problem::because(
+            Code::ValidationFailed,
+            "from and to are of the years 1 to 9999.",
         ));
     }
     let after = options.cursor.as_deref().map(parse_cursor).transpose()?;
@@ -193,6 +211,11 @@ fn show_view(entry: ShowEntry, now: Instant) -> Result<ShowView, Problem> {
     })
 }
 
+/// Whether the database has no such day. The driver would break its connection over it.
+fn is_beyond(at: Instant) -> bool {
+    !(1..=9999).contains(&at.year())
+}
+
 fn local_time(at: Instant, zone: &str) -> Option<String> {
     let zone: chrono_tz::Tz = zone.parse().ok()?;
     Some(
@@ -209,7 +232,7 @@ pub(crate) fn currency_of(show: &ShowEntry) -> Result<Currency, Problem> {
 }
 
 /// Where a page ended: start and id of its last show.
-fn cursor(starts_at: Instant, id: ShowId) -> String {
+pub(crate) fn cursor(starts_at: Instant, id: ShowId) -> String {
     B64.encode(format!(
         "{}.{}",
         starts_at.timestamp_micros(),
@@ -225,6 +248,7 @@ fn parse_cursor(text: &str) -> Result<(Instant, ShowId), Problem> {
         Some((starts_at, id.parse().ok()?))
     };
     parse()
+        .filter(|(starts_at, _)| !is_beyond(*starts_at))
         .ok_or_else(|| Problem::because(Code::ValidationFailed, "The cursor is not one of ours."))
 }
 
@@ -238,7 +262,8 @@ mod tests {
         let id = ShowId::from_slug("x");
         let at = clock_at(5) + chrono::TimeDelta::microseconds(7);
         assert_eq!(parse_cursor(&cursor(at, id)).unwrap(), (at, id));
-        for bad in ["", "x", "MS4y", &B64.encode("1.2.3")] {
+        let far = cursor(DateTime::<chrono::Utc>::MAX_UTC, id);
+        for bad in ["", "x", "MS4y", &B64.encode("1.2.3"), &far] {
             assert!(parse_cursor(bad).is_err(), "{bad}");
         }
     }

@@ -170,7 +170,7 @@ impl World {
     pub(crate) async fn ask(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let bytes = axum::body::to_bytes(body, 2 << 20).await.unwrap();
         Answer {
             status: parts.status,
             headers: parts.headers,

@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One key; the secret half is with the tickets worker.
@@ -22,12 +23,12 @@ pub struct TicketKey {
 }
 
 /// A JWK set (RFC 7517), its keys as of RFC 8037.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct KeySet {
     pub keys: Vec<Jwk>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Jwk {
     pub kty: &'static str,
     pub crv: &'static str,

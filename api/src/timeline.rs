@@ -19,6 +19,7 @@ use boxoffice_store::{
     mysql::status,
     timeline::{Line, What},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Deserialize)]
@@ -32,8 +33,10 @@ pub(crate) struct PageOptions {
 const LIMIT: u16 = 50;
 const LIMIT_MAX: u16 = 200;
 
-#[derive(Debug, Serialize)]
-struct Page {
+/// A page of a booking's timeline.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TimelinePage")]
+pub(crate) struct Page {
     booking_id: BookingId,
     lines: Vec<LineView>,
     /// The address of the next page; absent on the last one.
@@ -41,7 +44,8 @@ struct Page {
     next: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "TimelineLine")]
 struct LineView {
     at: Instant,
     #[serde(flatten)]

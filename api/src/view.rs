@@ -1,22 +1,28 @@
 //! What GET shows of a booking.
 
-use crate::alternatives::Alternatives;
+use crate::{alternatives::Alternatives, words};
 use boxoffice_contracts::{BookingId, Code, Currency, Instant, Money, OperationId, ShowId};
 use boxoffice_store::mysql::status::{OperationStatus, PositionStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A booking as its owner, or the house, sees it. Outcomes are data, not HTTP errors.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Booking")]
 pub(crate) struct BookingView {
     pub id: BookingId,
     /// What people say on the telephone.
     pub reference: String,
+    #[schemars(extend("enum" = words::STATUSES))]
     pub status: String,
+    /// What a status waits for, where that matters to the client.
+    #[schemars(extend("enum" = words::or_null(&words::PHASES)))]
     pub phase: Option<String>,
     /// Rises with every decision; 0 before the first.
     pub version: u32,
     /// Why it was rejected or failed.
     pub code: Option<Code>,
+    /// Why a person should look; for staff.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attention: Option<String>,
     pub server_time: Instant,
@@ -26,7 +32,7 @@ pub(crate) struct BookingView {
     pub links: Links,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Decided {
     pub show_id: ShowId,
     pub positions: Vec<PositionView>,
@@ -34,9 +40,11 @@ pub(crate) struct Decided {
     pub currency: Currency,
     pub captured: Money,
     pub refunded: Money,
+    /// Until when a payment may begin; none when nothing is held any more.
     pub hold_expires_at: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub payment: Option<PaymentView>,
+    /// Every command on this booking with its outcome.
     pub operations: Vec<OperationView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tickets: Option<TicketsView>,
@@ -45,41 +53,58 @@ pub(crate) struct Decided {
     pub alternatives: Option<Alternatives>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A seat, or a place without a number, of a booking.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Position")]
 pub(crate) struct PositionView {
+    /// From 1; what a cancellation names it by.
     pub no: u16,
     pub seat_id: Option<String>,
     pub row: Option<String>,
     pub number: Option<String>,
     pub category: String,
     pub price: Money,
+    /// Not cancelled.
     pub live: bool,
 }
 
 /// Shown to the owner only, and only while the customer has something to do.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Payment")]
 pub(crate) struct PaymentView {
     pub attempt: u16,
+    #[schemars(extend("const" = "action_required"))]
     pub state: String,
+    /// For the gateway's own library in the customer's browser.
     pub client_secret: Option<String>,
+    /// Where the customer passes 3-D Secure, when the gateway wants that.
     pub action_url: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A command and what became of it.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Operation")]
 pub(crate) struct OperationView {
     pub id: OperationId,
+    #[schemars(extend("enum" = words::OPERATIONS))]
     pub kind: String,
+    /// `pending` waits for money to come to rest.
+    #[schemars(extend("enum" = words::OUTCOMES))]
     pub outcome: String,
+    /// Why it was refused: one of the catalogue.
     pub code: Option<String>,
     pub at: Instant,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// Where the documents are, once there are any.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "Tickets")]
 pub(crate) struct TicketsView {
     pub pdf: String,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// Relative addresses. While a booking is queued they carry the proof that it is on its way.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Links {
     #[serde(rename = "self")]
     pub this: String,

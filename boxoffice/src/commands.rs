@@ -7,6 +7,7 @@ mod import;
 mod keys;
 mod migrate;
 mod mongo;
+mod openapi;
 mod parked;
 mod process;
 mod ticket;
@@ -38,6 +39,7 @@ pub(crate) enum Command {
     Token(token::Arguments),
     Keys(keys::Arguments),
     Config(config::Arguments),
+    Openapi(openapi::Arguments),
     Doctor(doctor::Arguments),
 }
 
@@ -91,6 +93,7 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Token(arguments) => token::run(arguments, &settings),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Openapi(arguments) => Ok(openapi::run(&arguments)),
         Command::Doctor(arguments) => doctor::run(arguments, settings).await,
     }
 }

@@ -12,6 +12,7 @@ use boxoffice_contracts::{
     message::{mail, payment, ticket},
 };
 use mongodb::Database;
+use schemars::JsonSchema;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,8 +31,9 @@ pub struct Line {
 }
 
 /// What a line says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
+#[schemars(rename = "TimelineEntry")]
 pub enum What {
     /// A step of the saga.
     Decision {
@@ -76,7 +78,7 @@ pub enum What {
 }
 
 /// A message of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Sent {
     pub kind: String,
     pub id: String,

@@ -13,6 +13,7 @@ mod install;
 mod interrupt;
 mod lint;
 mod logs;
+mod openapi;
 mod probe;
 mod product;
 mod servers;

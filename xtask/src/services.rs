@@ -2,7 +2,7 @@ use std::process::ExitCode;
 
 use crate::servers::{self, Generation, Given, Scope};
 use crate::stack::{self, Folder, Manner, Ports, Stack, State};
-use crate::{asyncapi_parser, interrupt, test, ui};
+use crate::{interrupt, test, ui};
 
 const PROFILE: &str = "services";
 
@@ -55,12 +55,12 @@ fn start(folder: Folder, generation: Generation) -> anyhow::Result<Stack> {
     let ports = Ports::find_free(std::process::id())?;
     let given = Given::default();
     let installed = servers::prepare(&given, ports, generation)?;
-    let parser = asyncapi_parser::prepare()?;
+    let tools = test::Tools::prepare()?;
     let stack = Stack::create(folder, ports)?;
     let started = servers::start(&stack, &given, &installed, Scope::Tests)
         .and_then(|servers| test::environment(&stack, &given, &installed, &servers))
         .and_then(|mut environment| {
-            environment.extend(test::of_contracts(&stack, &parser));
+            environment.extend(tools.environment(&stack));
             stack.remember_env(&environment)
         })
         .and_then(|()| stack.mark_ready());

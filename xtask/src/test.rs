@@ -1,5 +1,5 @@
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::Duration;
@@ -53,13 +53,12 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     );
     let ports = Ports::find_free(std::process::id())?;
     let installed = servers::prepare(&given, ports, arguments.servers)?;
-    install::ensure_readers()?;
     ensure_nextest()?;
-    let parser = asyncapi_parser::prepare()?;
+    let tools = Tools::prepare()?;
     let programs = build(arguments)?;
 
     let stack = Stack::create(folder, ports)?;
-    let outcome = run_tests(arguments, &stack, &given, &installed, &programs, &parser);
+    let outcome = run_tests(arguments, &stack, &given, &installed, &programs, &tools);
     if arguments.keep {
         stack.mark_ready()?;
         ui::note(&format!(
@@ -107,17 +106,41 @@ pub(crate) fn environment(
     Ok(environment)
 }
 
-/// What the tests of the published contracts are told. A broker that was given has its metrics elsewhere.
-pub(crate) fn of_contracts(stack: &Stack, parser: &Path) -> Environment {
-    let mut environment = Environment::from([(
-        "BOXOFFICE_TEST_ASYNCAPI_PARSER".to_owned(),
-        parser.display().to_string(),
-    )]);
-    let metrics = "BOXOFFICE_TEST_BROKER_METRICS_URL".to_owned();
-    let address = env::var(&metrics).ok();
-    let address = address.unwrap_or_else(|| format!("http://{}", stack.address(Port::Prometheus)));
-    environment.insert(metrics, address);
-    environment
+/// Programs of others that tests judge ours with.
+pub(crate) struct Tools {
+    asyncapi_parser: PathBuf,
+    schemathesis: PathBuf,
+}
+
+impl Tools {
+    /// Installs what is missing.
+    pub(crate) fn prepare() -> anyhow::Result<Self> {
+        install::ensure_readers()?;
+        Ok(Self {
+            asyncapi_parser: asyncapi_parser::prepare()?,
+            schemathesis: install::schemathesis()?,
+        })
+    }
+
+    /// What the tests are told of them. A broker that was given has its metrics elsewhere.
+    pub(crate) fn environment(&self, stack: &Stack) -> Environment {
+        let path = |path: &Path| path.display().to_string();
+        let metrics = "BOXOFFICE_TEST_BROKER_METRICS_URL".to_owned();
+        let address = env::var(&metrics).ok();
+        let address =
+            address.unwrap_or_else(|| format!("http://{}", stack.address(Port::Prometheus)));
+        Environment::from([
+            (
+                "BOXOFFICE_TEST_ASYNCAPI_PARSER".to_owned(),
+                path(&self.asyncapi_parser),
+            ),
+            (
+                "BOXOFFICE_TEST_SCHEMATHESIS".to_owned(),
+                path(&self.schemathesis),
+            ),
+            (metrics, address),
+        ])
+    }
 }
 
 fn run_tests(
@@ -126,7 +149,7 @@ fn run_tests(
     given: &Given,
     installed: &Installed,
     programs: &Programs,
-    parser: &Path,
+    tools: &Tools,
 ) -> anyhow::Result<ExitStatus> {
     interrupt::check()?;
     let servers = servers::start(stack, given, installed, Scope::Tests)?;
@@ -135,7 +158,7 @@ fn run_tests(
         "BOXOFFICE_TEST_BIN_DIR".to_owned(),
         programs.folder().display().to_string(),
     );
-    environment.extend(of_contracts(stack, parser));
+    environment.extend(tools.environment(stack));
     stack.remember_env(&environment)?;
     if given.mongodb.is_none() {
         product::initiate_replica_set(stack, programs, &servers.mongodb)?;

@@ -132,6 +132,12 @@ impl Customer {
         }
     }
 
+    /// What authenticates this customer.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The booking that this customer gets with a key, known before it is asked for.
     #[must_use]
     pub fn booking_of(&self, key: &str) -> BookingId {

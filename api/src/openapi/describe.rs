@@ -1,0 +1,674 @@
+//! What each route does, in words, and what it answers. One arm per action: the compiler asks for the next.
+
+use super::{
+    Shapes,
+    bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
+    examples,
+    parts::{
+        answer, id, idempotency_key, if_none_match, instant, json_body, parameter, prefer, proof,
+        query, string, whole,
+    },
+};
+use crate::{
+    bookings::Accepted,
+    catalogue::{Catalogue, CodeEntry},
+    permissions::Action,
+    seats::SeatMapView,
+    shows::ShowsPage,
+    view::BookingView,
+};
+use boxoffice_contracts::Code;
+use serde_json::{Value, json};
+use utoipa::openapi::{
+    Content, RefOr, Required, Response,
+    example::Example,
+    path::{Parameter, ParameterIn},
+    request_body::RequestBody,
+};
+
+/// What the table of routes doesn't say.
+pub(super) struct Description {
+    /// Name of the function in generated clients.
+    pub id: &'static str,
+    pub tag: &'static str,
+    pub summary: &'static str,
+    pub text: &'static str,
+    pub parameters: Vec<Parameter>,
+    pub body: Option<Body>,
+    /// Answers that are no problems.
+    pub answers: Vec<(u16, Response)>,
+    /// Codes that this route answers with, beyond those of every route of its kind.
+    pub refusals: &'static [Code],
+}
+
+pub(super) struct Body {
+    pub content: RequestBody,
+    /// Read by [`crate::body::Json`].
+    pub is_json: bool,
+}
+
+const BOOKINGS: &str = "bookings";
+const SHOWS: &str = "shows";
+const GATEWAY: &str = "gateway";
+const ABOUT: &str = "about";
+
+pub(super) const TAGS: [(&str, &str); 4] = [
+    (BOOKINGS, "Seats, from the first click to the tickets."),
+    (SHOWS, "What is on sale."),
+    (GATEWAY, "For the payment gateway only."),
+    (ABOUT, "This description, and what problems mean."),
+];
+
+/// Refusals of every command.
+const OF_COMMANDS: &[Code] = &[
+    Code::IdempotencyKeyMissing,
+    Code::IdempotencyKeyReused,
+    Code::SeatRepeated,
+    Code::Unavailable,
+];
+const OF_ORDERS: &[Code] = &[
+    Code::IdempotencyKeyMissing,
+    Code::IdempotencyKeyReused,
+    Code::Unavailable,
+];
+/// Refusals of everything that reads options and a store.
+const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
+
+const OF_DOCUMENTS: &[Code] = &[
+    Code::ValidationFailed,
+    Code::Unavailable,
+    Code::DocumentNotReady,
+    Code::BookingEnded,
+];
+
+pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
+    match action {
+        Action::SubmitBooking => Description {
+            id: "submitBooking",
+            tag: BOOKINGS,
+            summary: "Book seats",
+            text: "Accepts a booking for decision. The booking's id derives from who asks and the key, so the \
+                   same request is the same booking for ever. 202 promises that it is decided; whether the seats \
+                   were free is read from the booking.",
+            parameters: vec![idempotency_key(), prefer()],
+            body: Some(submission(shapes)),
+            answers: command_answers(shapes, "submit"),
+            refusals: OF_COMMANDS,
+        },
+        Action::ReadBooking => Description {
+            id: "readBooking",
+            tag: BOOKINGS,
+            summary: "Read a booking, at once or when it has news",
+            text: "With `after` and `wait` the answer comes as soon as the version is higher than `after`, or \
+                   when the time is up. `queued` is a booking that is not decided yet; it is shown to who holds \
+                   the link that the command was answered with.",
+            parameters: vec![
+                booking(),
+                proof(),
+                query(
+                    "after",
+                    whole(0, Some(u32::MAX)),
+                    "Wait for a higher version than this.",
+                    json!(5),
+                ),
+                query(
+                    "wait",
+                    whole(0, None),
+                    "For so many seconds; what is beyond 30 is cut.",
+                    json!(25),
+                ),
+                if_none_match("W/\"6\""),
+            ],
+            body: None,
+            answers: vec![
+                (
+                    200,
+                    with(
+                        answer("The booking as it is now.", &["ETag"]),
+                        "application/json",
+                        booking_body(shapes),
+                    ),
+                ),
+                (304, answer("The client has this version.", &["ETag"])),
+            ],
+            refusals: OF_READS,
+        },
+        Action::FollowBooking => Description {
+            id: "followBooking",
+            tag: BOOKINGS,
+            summary: "Follow a booking as server-sent events",
+            text: "The present state first, then every further one, as events named `booking` whose id is the \
+                   version. A stream ends with the token, or after an hour: come back with `Last-Event-ID`. A \
+                   comment is sent every 15 s so that proxies keep the connection.",
+            parameters: vec![
+                booking(),
+                proof(),
+                parameter(
+                    "Last-Event-ID",
+                    ParameterIn::Header,
+                    false,
+                    whole(0, Some(u32::MAX)),
+                    "Version of the last event that the client has; only later ones are sent.",
+                    json!(5),
+                ),
+            ],
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("A stream without end.", &[]),
+                    "text/event-stream",
+                    plain(examples::event()),
+                ),
+            )],
+            refusals: OF_READS,
+        },
+        Action::PayBooking => Description {
+            id: "payBooking",
+            tag: BOOKINGS,
+            summary: "Pay a held booking",
+            text: "With a method of the gateway, pays. Without, begins a payment that the client finishes with \
+                   the gateway: the owner's GET then shows a client secret.",
+            parameters: vec![booking(), proof(), idempotency_key(), prefer()],
+            body: Some(json_request::<PaymentRequest>(
+                shapes,
+                examples::pay(),
+                false,
+            )),
+            answers: command_answers(shapes, "pay"),
+            refusals: OF_ORDERS,
+        },
+        Action::CancelBooking => Description {
+            id: "cancelBooking",
+            tag: BOOKINGS,
+            summary: "Cancel a booking, or some of its positions",
+            text: "Refunds by the terms that were shown at purchase; when staff cancels, everything goes back. \
+                   While money is moving the command waits for it to come to rest (`pending`).",
+            parameters: vec![booking(), proof(), idempotency_key(), prefer()],
+            body: Some(json_request::<CancelRequest>(
+                shapes,
+                examples::cancel(),
+                false,
+            )),
+            answers: command_answers(shapes, "cancel"),
+            refusals: OF_ORDERS,
+        },
+        Action::ReadTickets => Description {
+            id: "readTickets",
+            tag: BOOKINGS,
+            summary: "The tickets as a PDF",
+            text: "One document, a page per seat.",
+            parameters: vec![
+                booking(),
+                expires(),
+                signature(),
+                if_none_match("\"sha256\""),
+            ],
+            body: None,
+            answers: vec![
+                (
+                    200,
+                    with(
+                        answer("The document.", &["ETag", "Content-Disposition"]),
+                        "application/pdf",
+                        Content::default(),
+                    ),
+                ),
+                (304, answer("The client has this document.", &["ETag"])),
+            ],
+            refusals: OF_DOCUMENTS,
+        },
+        Action::ReadCalendar => Description {
+            id: "readCalendar",
+            tag: BOOKINGS,
+            summary: "The show as a calendar entry",
+            text: "The one that the mail carries; a later revision replaces it.",
+            parameters: vec![
+                booking(),
+                expires(),
+                signature(),
+                if_none_match("\"sha256\""),
+            ],
+            body: None,
+            answers: vec![
+                (
+                    200,
+                    with(
+                        answer("The entry.", &["ETag", "Content-Disposition"]),
+                        "text/calendar",
+                        Content::default(),
+                    ),
+                ),
+                (304, answer("The client has this entry.", &["ETag"])),
+            ],
+            refusals: OF_DOCUMENTS,
+        },
+        Action::ReadTimeline => Description {
+            id: "readTimeline",
+            tag: BOOKINGS,
+            summary: "What happened to a booking",
+            text: "Decisions, calls of the gateway, documents and mails, first line first. For staff.",
+            parameters: vec![
+                booking(),
+                query(
+                    "cursor",
+                    string().pattern(Some("^[A-Za-z0-9_-]+$")),
+                    "As `next` of the page before carries it.",
+                    json!("MTc2Mzc1MjgwMDAwMDAwMCBkZWNpc2lvbjox"),
+                ),
+                query(
+                    "limit",
+                    whole(1, Some(200)),
+                    "Lines on a page; 50 when left out.",
+                    json!(50),
+                ),
+            ],
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("A page.", &[]),
+                    "application/json",
+                    json_body(
+                        shapes.answer::<crate::timeline::Page>(),
+                        examples::timeline(),
+                    ),
+                ),
+            )],
+            refusals: OF_READS,
+        },
+        Action::ReadKeys => Description {
+            id: "readTicketKeys",
+            tag: BOOKINGS,
+            summary: "The keys that ticket codes are signed with",
+            text: "A JWK set (RFC 7517, RFC 8037). A gate that has it checks codes without asking.",
+            parameters: Vec::new(),
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("The keys.", &[]),
+                    "application/json",
+                    json_body(
+                        shapes.answer::<crate::ticket_keys::KeySet>(),
+                        examples::ticket_keys(),
+                    ),
+                ),
+            )],
+            refusals: &[],
+        },
+        Action::ListShows => Description {
+            id: "listShows",
+            tag: SHOWS,
+            summary: "Shows by start",
+            text: "Cancelled shows are left out.",
+            parameters: vec![
+                query(
+                    "from",
+                    instant(),
+                    "Starts at or after; now when left out.",
+                    json!("2026-11-21T00:00:00Z"),
+                ),
+                query(
+                    "to",
+                    instant(),
+                    "Starts before.",
+                    json!("2026-11-28T00:00:00Z"),
+                ),
+                query("venue", name(), "Slug or id.", json!("astor")),
+                query("film", name(), "Slug or id.", json!("low-tide-at-noon")),
+                query(
+                    "limit",
+                    whole(1, Some(100)),
+                    "Shows on a page; 20 when left out.",
+                    json!(20),
+                ),
+                query(
+                    "cursor",
+                    string().pattern(Some("^[A-Za-z0-9_-]+$")),
+                    "`next_cursor` of the page before.",
+                    json!(examples::cursor()),
+                ),
+            ],
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("A page.", &[]),
+                    "application/json",
+                    json_body(shapes.answer::<ShowsPage>(), examples::shows()),
+                ),
+            )],
+            refusals: OF_READS,
+        },
+        Action::ReadShow => Description {
+            id: "readShow",
+            tag: SHOWS,
+            summary: "A show",
+            text: "Cancelled ones too.",
+            parameters: vec![show()],
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("The show.", &[]),
+                    "application/json",
+                    json_body(shapes.answer::<crate::shows::ShowView>(), examples::show()),
+                ),
+            )],
+            refusals: &[
+                Code::ValidationFailed,
+                Code::Unavailable,
+                Code::ShowNotFound,
+            ],
+        },
+        Action::ReadSeats => Description {
+            id: "readSeats",
+            tag: SHOWS,
+            summary: "What of a show is free",
+            text: "As it was at most half a second ago.",
+            parameters: vec![show(), if_none_match("\"9c1185a5c5e9fc54\"")],
+            body: None,
+            answers: vec![
+                (
+                    200,
+                    with(
+                        answer("The map.", &["ETag"]),
+                        "application/json",
+                        json_body(shapes.answer::<SeatMapView<'_>>(), examples::seat_map()),
+                    ),
+                ),
+                (304, answer("Nothing changed.", &["ETag"])),
+            ],
+            refusals: &[
+                Code::ValidationFailed,
+                Code::Unavailable,
+                Code::ShowNotFound,
+            ],
+        },
+        Action::ReceiveWebhook => Description {
+            id: "receiveGatewayEvent",
+            tag: GATEWAY,
+            summary: "Events of the gateway",
+            text: "Kept as they came and taken as wake-ups: what they say is asked for again.",
+            parameters: Vec::new(),
+            body: Some(gateway_event(shapes)),
+            answers: vec![(200, answer("Kept.", &[]))],
+            refusals: &[
+                Code::SignatureInvalid,
+                Code::BodyMalformed,
+                Code::ValidationFailed,
+                Code::Unavailable,
+            ],
+        },
+        Action::ReadDescription => Description {
+            id: "readDescription",
+            tag: ABOUT,
+            summary: "This document",
+            text: "OpenAPI 3.1.",
+            parameters: vec![if_none_match("\"tag\"")],
+            body: None,
+            answers: vec![
+                (
+                    200,
+                    with(
+                        answer("The document.", &["ETag"]),
+                        "application/json",
+                        Content::default(),
+                    ),
+                ),
+                (304, answer("The client has this document.", &["ETag"])),
+            ],
+            refusals: &[],
+        },
+        Action::ReadAsyncApi => Description {
+            id: "readAsyncApi",
+            tag: ABOUT,
+            summary: "The description of messages",
+            text: "AsyncAPI 3, as YAML.",
+            parameters: Vec::new(),
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("The document.", &[]),
+                    "application/yaml",
+                    Content::default(),
+                ),
+            )],
+            refusals: &[],
+        },
+        Action::ReadSchema => Description {
+            id: "readSchema",
+            tag: ABOUT,
+            summary: "The JSON Schema of a message",
+            text: "One for each published kind.",
+            parameters: vec![parameter(
+                "file",
+                ParameterIn::Path,
+                true,
+                string(),
+                "The kind, and `.json`.",
+                json!("booking.submit.v1.json"),
+            )],
+            body: None,
+            answers: vec![(
+                200,
+                with(
+                    answer("The schema.", &[]),
+                    "application/schema+json",
+                    Content::default(),
+                ),
+            )],
+            refusals: &[],
+        },
+        Action::ReadDocs => Description {
+            id: "readDocs",
+            tag: ABOUT,
+            summary: "This document as a page",
+            text: "For people. Loads nothing from elsewhere.",
+            parameters: Vec::new(),
+            body: None,
+            answers: vec![(
+                200,
+                with(answer("The page.", &[]), "text/html", Content::default()),
+            )],
+            refusals: &[],
+        },
+        Action::ReadDocsFile => Description {
+            id: "readDocsFile",
+            tag: ABOUT,
+            summary: "What the page loads",
+            text: "Scripts, style and icon of the page.",
+            parameters: vec![
+                parameter(
+                    "file",
+                    ParameterIn::Path,
+                    true,
+                    string(),
+                    "Name of the file.",
+                    json!("start.js"),
+                ),
+                if_none_match("\"tag\""),
+            ],
+            body: None,
+            answers: vec![
+                (200, files()),
+                (304, answer("The client has this file.", &["ETag"])),
+            ],
+            refusals: &[],
+        },
+        Action::ListCodes => Description {
+            id: "listCodes",
+            tag: ABOUT,
+            summary: "The catalogue of codes",
+            text: "As JSON, or as a page for browsers.",
+            parameters: Vec::new(),
+            body: None,
+            answers: vec![(200, {
+                let example = json!({"codes": [examples::code(Code::SeatsUnavailable), examples::code(Code::Overloaded)]});
+                let codes = with(
+                    answer("Every code.", &[]),
+                    "application/json",
+                    json_body(shapes.answer::<Catalogue>(), example),
+                );
+                with(codes, "text/html", Content::default())
+            })],
+            refusals: &[],
+        },
+        Action::ReadCode => Description {
+            id: "readCode",
+            tag: ABOUT,
+            summary: "What a code means",
+            text: "Where the `type` of a problem leads. As JSON, or as a page for browsers.",
+            parameters: vec![parameter(
+                "code",
+                ParameterIn::Path,
+                true,
+                string(),
+                "The code.",
+                json!("seats_unavailable"),
+            )],
+            body: None,
+            answers: vec![(200, {
+                let code = json_body(
+                    shapes.answer::<CodeEntry>(),
+                    examples::code(Code::SeatsUnavailable),
+                );
+                with(
+                    with(answer("The code.", &[]), "application/json", code),
+                    "text/html",
+                    Content::default(),
+                )
+            })],
+            refusals: &[],
+        },
+    }
+}
+
+/// 202, or 200 when the client preferred to wait and something was reached.
+fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Response)> {
+    let waited = answer(
+        "The state that was reached while the client waited.",
+        &["Content-Location", "ETag", "Preference-Applied"],
+    );
+    let accepted = answer(
+        "Accepted: it is kept for certain and comes to an end that GET shows.",
+        &["Location", "Retry-After", "Preference-Applied"],
+    );
+    let body = json_body(shapes.answer::<Accepted>(), examples::accepted(kind));
+    vec![
+        (200, with(waited, "application/json", booking_body(shapes))),
+        (202, with(accepted, "application/json", body)),
+    ]
+}
+
+fn booking_body(shapes: &mut Shapes) -> Content {
+    json_body(shapes.answer::<BookingView>(), examples::booking())
+}
+
+fn json_request<T: schemars::JsonSchema>(
+    shapes: &mut Shapes,
+    example: Value,
+    is_required: bool,
+) -> Body {
+    let mut content = RequestBody::new();
+    content.required = Some(if is_required {
+        Required::True
+    } else {
+        Required::False
+    });
+    let body = json_body(shapes.request::<T>(), example);
+    content
+        .content
+        .insert("application/json".to_owned(), body.into());
+    Body {
+        content,
+        is_json: true,
+    }
+}
+
+fn submission(shapes: &mut Shapes) -> Body {
+    let mut body = json_request::<BookingRequest>(shapes, examples::submit(), true);
+    let content = body.content.content.values_mut();
+    for content in content.filter_map(|content| match content {
+        RefOr::T(content) => Some(content),
+        RefOr::Ref(_) => None,
+    }) {
+        content.example = None;
+        for (name, summary, value) in [
+            ("seats", "Two seats, paid at once", examples::submit()),
+            (
+                "places",
+                "Places without numbers, paid later",
+                examples::submit_places(),
+            ),
+        ] {
+            let mut example = Example::new();
+            example.summary = summary.to_owned();
+            example.value = Some(value);
+            content.examples.insert(name.to_owned(), RefOr::T(example));
+        }
+    }
+    body
+}
+
+fn gateway_event(shapes: &mut Shapes) -> Body {
+    let example = json!({
+        "id": "evt_1NG8Du2eZvKYlo2CUI79vXWy",
+        "type": "payment_intent.succeeded",
+        "livemode": false,
+        "data": {"object": {"object": "payment_intent", "id": "pi_3MtwBwLkdIwHu7ix28a3tqPa"}},
+    });
+    Body {
+        is_json: false,
+        ..json_request::<GatewayEvent>(shapes, example, true)
+    }
+}
+
+fn files() -> Response {
+    let file = answer("The file.", &["ETag"]);
+    ["text/css", "text/javascript", "image/png"]
+        .iter()
+        .fold(file, |file, kind| with(file, kind, Content::default()))
+}
+
+fn with(mut response: Response, kind: &str, content: Content) -> Response {
+    response.content.insert(kind.to_owned(), content.into());
+    response
+}
+
+/// Text that has no schema.
+fn plain(example: Value) -> Content {
+    let mut content = Content::default();
+    content.example = Some(example);
+    content
+}
+
+fn booking() -> Parameter {
+    id("The booking.", &examples::booking_id().to_string())
+}
+
+/// Of a link that opens a document without a token.
+fn expires() -> Parameter {
+    let meaning = "Of a signed link, instead of a token: when it ends, in seconds since 1970.";
+    query("expires", whole(0, None), meaning, json!(1_764_331_200))
+}
+
+fn signature() -> Parameter {
+    let meaning = "Of a signed link. Take it as it is.";
+    query(
+        "signature",
+        string(),
+        meaning,
+        json!("1f0c2b7d8e9a4c3b5d6e7f8091a2b3c4"),
+    )
+}
+
+fn show() -> Parameter {
+    id("The show.", &examples::show_id().to_string())
+}
+
+fn name() -> utoipa::openapi::ObjectBuilder {
+    string().max_length(Some(64))
+}
