@@ -117,9 +117,10 @@ fn package_version(package: &str) -> String {
     let output = Command::new("dpkg-query")
         .args(["--show", "--showformat", "${Version}", package])
         .output();
-    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
-    match text {
-        Ok(version) if !version.is_empty() => version,
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    // Before a colon stands Debian's epoch, which is no part of the release's name.
+    match text.as_deref().map(|text| text.rsplit(':').next()) {
+        Ok(Some(version)) if !version.is_empty() => version.to_owned(),
         _ => "of this machine".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod features;
+mod image;
 mod logs;
 mod metrics;
 
@@ -44,6 +45,7 @@ fn findings(root: &Path) -> Result<Vec<String>> {
     what_is_counted_and_logged_is_documented(root, &mut findings)?;
     features::check(root, &mut findings)?;
     workers_say_why_twice_is_safe(root, &mut findings)?;
+    image::check(root, &mut findings)?;
     sources(root, &mut findings)?;
     Ok(findings)
 }
