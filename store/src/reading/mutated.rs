@@ -64,6 +64,7 @@ fn pointers(value: &Value, at: &str, all: &mut Vec<String>) {
         _ => Vec::new(),
     };
     for (token, value) in below {
+        let token = super::node::escape(&token);
         pointers(value, &format!("{at}/{token}"), all);
     }
 }
