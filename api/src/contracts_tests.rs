@@ -10,7 +10,7 @@ use tower::ServiceExt as _;
 async fn asyncapi_and_schemas_are_served() {
     let world = world();
     let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
-    let answer = world.router.clone().oneshot(get("/asyncapi.yaml"));
+    let answer = crate::router(world.state.clone()).oneshot(get("/asyncapi.yaml"));
     let answer = answer.await.unwrap();
     assert_eq!(answer.status(), 200);
     assert_eq!(answer.headers()["content-type"], "application/yaml");

@@ -210,8 +210,8 @@ fn kinds_stay_and_new_ones_are_welcome() {
 fn routing_keys_and_exchanges_stay() {
     refused(
         |new| {
-            let binding = new.topology.bindings.iter_mut();
-            let submit = { binding }.find(|b| b.key == SUBMIT).unwrap();
+            let mut bindings = new.topology.bindings.iter_mut();
+            let submit = bindings.find(|binding| binding.key == SUBMIT).unwrap();
             submit.key = "booking.order.v1".to_owned();
         },
         "booking.submit.v1 no longer leads from boxoffice.intake to reservations.submit",
