@@ -9,7 +9,7 @@ use crate::{
     intake,
     layers::{Slot, Trace},
     look::Look,
-    params::{Id, Options},
+    params::{Id, Options, proof_text},
     prefer::{self, PREFERENCE_APPLIED},
     submission::Submission,
     view::{BookingView, Links},
@@ -46,6 +46,7 @@ pub(crate) struct Accepted {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReadOptions {
+    #[serde(default, deserialize_with = "proof_text")]
     proof: Option<String>,
     /// Wait for a higher version than this.
     after: Option<u32>,

@@ -6,7 +6,10 @@ use axum::{
     http::request::Parts,
 };
 use boxoffice_contracts::{BookingId, Code};
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use std::str::FromStr;
 
 /// An id of the path. One that is none names nothing: 404.
@@ -61,7 +64,22 @@ pub(crate) struct BookingLink {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LinkOptions {
+    #[serde(default, deserialize_with = "proof_text")]
     proof: Option<String>,
+}
+
+/// Longest proof; ours have some sixty characters.
+pub(crate) const PROOF_LEN_MAX: usize = 200;
+
+/// A proof by its form. It is repeated in links and headers, so nothing else may stand in it.
+pub(crate) fn proof_text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    let tame = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
+    if (1..=PROOF_LEN_MAX).contains(&text.len()) && text.bytes().all(tame) {
+        Ok(Some(text))
+    } else {
+        Err(D::Error::custom("not a proof of ours"))
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for BookingLink {
@@ -71,5 +89,24 @@ impl<S: Send + Sync> FromRequestParts<S> for BookingLink {
         let Id(id) = Id::from_request_parts(parts, state).await?;
         let Options(LinkOptions { proof }) = Options::from_request_parts(parts, state).await?;
         Ok(Self { id, proof })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::testing::world;
+    use serde_json::json;
+
+    #[tokio::test]
+    async fn what_no_header_can_repeat_is_no_proof() {
+        let world = world();
+        let id = uuid::Uuid::nil();
+        let long = "x".repeat(201);
+        for proof in ["", "a%0D%0Ab", "%C3%A9", "a%20b", long.as_str()] {
+            let path = format!("/v1/bookings/{id}/payment?proof={proof}");
+            let answer = world.post(&path, "k", &json!({})).await;
+            assert_eq!(answer.code(), "validation_failed", "{proof:?}");
+        }
+        assert!(world.intake.sent.lock().unwrap().is_empty());
     }
 }

@@ -197,7 +197,11 @@ pub(super) fn if_none_match(example: &str) -> Parameter {
 pub(super) fn proof() -> Parameter {
     let meaning =
         "The proof that a link carries while a booking is queued. Take the link as it is.";
-    query("proof", string(), meaning, json!(super::examples::proof()))
+    let schema = string()
+        .min_length(Some(1))
+        .max_length(Some(crate::params::PROOF_LEN_MAX))
+        .pattern(Some("^[A-Za-z0-9._-]+$"));
+    query("proof", schema, meaning, json!(super::examples::proof()))
 }
 
 pub(super) fn query(name: &str, schema: ObjectBuilder, meaning: &str, example: Value) -> Parameter {

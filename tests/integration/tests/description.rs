@@ -17,9 +17,13 @@ const MADE_UP: &str = "15";
 
 const EVENTS: &str = "/v1/bookings/{id}/events";
 
-/// Bodies that are right by their form may be refused for what only the service knows: a key that was used, a
-/// deadline that has passed, a signature that nobody but the gateway can make.
+/// What is right by its form may be refused for what only the service knows: a key that was used, a deadline that
+/// has passed, a signature that nobody but the gateway can make, a cursor that was never given out.
 const SETTINGS: &str = r#"
+[[operations]]
+include-name = "GET /v1/shows"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
+
 [[operations]]
 include-method = "POST"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "404", "422"]
