@@ -58,6 +58,7 @@ impl Command {
             | Self::Token(_)
             | Self::Keys(_)
             | Self::Ticket(_)
+            | Self::Openapi(_)
             | Self::Timeline(_)
             | Self::Config(_)
             | Self::Doctor(_) => None,

@@ -22,7 +22,7 @@ use boxoffice_contracts::{
 use boxoffice_store::reference::reference;
 use chrono::{DateTime, TimeDelta};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use url::Url;
 use utoipa::openapi::{RefOr, example::Example};
