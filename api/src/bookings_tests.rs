@@ -126,7 +126,7 @@ async fn without_a_confirm_nothing_is_accepted() {
 async fn every_route_lets_in_the_roles_of_its_line_and_nobody_else() {
     let world = world();
     for route in ROUTES {
-        let Access::Roles(lines) = route.access else {
+        let (Access::Roles(lines) | Access::RolesOrLink(lines)) = route.access else {
             continue;
         };
         let anonymous = world
@@ -363,4 +363,81 @@ fn tags_are_compared_weakly() {
     assert!(!ask("\"77\""));
     assert!(!ask("7"));
     assert_eq!(clock_at(0).timestamp(), EPOCH_SECS);
+}
+
+#[tokio::test]
+async fn every_answer_of_a_limited_route_says_how_the_client_stands() {
+    let world = world_with(|config| {
+        config.rate.window_secs = 3_600;
+        config.rate.quota_customer = 25;
+        config.rate.quota_address = 12;
+    });
+    let customer = "\"customer\";q=25;w=3600";
+    let first = world.post("/v1/bookings", "k", &body()).await;
+    assert_eq!(first.status, 202);
+    assert_eq!(first.headers["ratelimit-policy"], customer);
+    assert_eq!(first.headers["ratelimit"], "\"customer\";r=15;t=144");
+    *world.intake.broker.lock().unwrap() = BrokerState::Blocked;
+    let second = world.post("/v1/bookings", "k2", &body()).await;
+    assert_eq!((second.status.as_u16(), second.code()), (503, "overloaded"));
+    assert_eq!(second.headers["ratelimit"], "\"customer\";r=5;t=144");
+    let third = world.post("/v1/bookings", "k3", &body()).await;
+    assert_eq!((third.status.as_u16(), third.code()), (429, "rate_limited"));
+    assert_eq!(third.headers["ratelimit-policy"], customer);
+    // Five units are there, five more take so long.
+    assert_eq!(third.headers["ratelimit"], "\"customer\";r=0;t=720");
+    assert_eq!(third.headers["retry-after"], "720");
+
+    // A token that nobody signed is counted for the address, guesses have an end.
+    let guess = || {
+        let request = bare(Verb::Post, "/v1/bookings").header("authorization", "Bearer guess");
+        world.ask(request.body(Body::empty()).unwrap())
+    };
+    let refused = guess().await;
+    assert_eq!(refused.status, 401);
+    assert_eq!(refused.headers["ratelimit"], "\"address\";r=2;t=300");
+    assert_eq!(guess().await.status, 429);
+    // A webhook that isn't signed is refused and not counted.
+    let forged = bare(Verb::Post, "/v1/webhooks/stripe").body(Body::empty());
+    let forged = world.ask(forged.unwrap()).await;
+    assert_eq!(forged.status, 400);
+    assert!(!forged.headers.contains_key("ratelimit"));
+}
+
+#[tokio::test]
+async fn a_link_that_is_forged_or_has_expired_opens_nothing() {
+    use boxoffice_store::document_link::LinkedDocument::{TicketsIcs, TicketsPdf};
+    let world = world();
+    let id = BookingId::derive("house", "ada", "k");
+    let links = &world.state.links;
+    let ttl = std::time::Duration::from_secs(3_600);
+    let ask = async |path: String| {
+        let answer = world
+            .ask(bare(Verb::Get, &path).body(Body::empty()).unwrap())
+            .await;
+        let detail = answer.body["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        (answer.status.as_u16(), answer.code().to_owned(), detail)
+    };
+    // Genuine: it comes as far as the database, and there is none here.
+    for document in [TicketsPdf, TicketsIcs] {
+        let good = links.link(id, document, clock_at(0), ttl);
+        assert_eq!(ask(good).await.0, 503);
+    }
+    let old = links.link(id, TicketsPdf, clock_at(-10_000), ttl);
+    let (status, code, detail) = ask(old).await;
+    assert_eq!((status, code.as_str()), (404, "not_found"));
+    assert!(detail.contains("expired"), "{detail}");
+    let good = links.link(id, TicketsPdf, clock_at(0), ttl);
+    for forged in [
+        good.replace("expires=1", "expires=2"),
+        good.replace("tickets.pdf", "tickets.ics"),
+        good.split("&sig").next().unwrap().to_owned() + "&signature=",
+    ] {
+        let (status, _, detail) = ask(forged).await;
+        assert_eq!((status, detail.as_str()), (404, ""));
+    }
+    assert_eq!(ask(good + "&more=1").await.0, 422);
 }

@@ -13,12 +13,12 @@ use crate::{
     look::Look,
     params::BookingLink,
     prefer,
-    submission::{read_cancellation, read_payment},
+    submission::{Cancellation, read_cancellation, read_payment},
     view::{BookingView, Links},
 };
 use axum::{extract::State, http::HeaderMap, response::Response};
 use boxoffice_contracts::{
-    Envelope, Instant, Message, MessageId, OperationId, Owner,
+    Code, Envelope, Instant, Message, MessageId, OperationId, Owner,
     message::booking::{Cancel, CancelledBy, Pay},
     trace::TraceParent,
 };
@@ -76,11 +76,13 @@ pub(crate) async fn cancel(
     Json(body): Json,
 ) -> Result<Response, Problem> {
     let hash = idempotency::request_hash(&body);
-    let positions = read_cancellation(body)?;
+    let Cancellation { positions, reason } = read_cancellation(body)?;
     // Whoever reaches bookings that are not their own acts for the house.
     let by = match caller.reach {
         Reach::Owned(_) => CancelledBy::Customer,
         Reach::Venue { .. } | Reach::Tenant(_) => CancelledBy::Staff,
+        // No command comes by a link to a document.
+        Reach::SignedLink(_) => return Err(Problem::new(Code::Forbidden)),
     };
     let look = Look {
         state,
@@ -101,6 +103,7 @@ pub(crate) async fn cancel(
         operation_id,
         positions,
         by,
+        reason,
         deadline,
     })
     .await

@@ -1,6 +1,11 @@
 //! The API's settings. The program's defaults file explains each; secrets have no default.
 
-use crate::{cors, layers::WAIT_SECS_MAX};
+use crate::{
+    cors,
+    layers::WAIT_SECS_MAX,
+    serve::{ConnectionConfig, HEAD_BYTES_MIN},
+};
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize, Serializer};
 use std::{fmt, net::SocketAddr, time::Duration};
 use url::Url;
@@ -26,6 +31,14 @@ pub struct ApiConfig {
     pub waiters_max: usize,
     /// Longest that a long poll waits; no more than 30.
     pub poll_secs_max: u64,
+    /// A comment on event streams that long, so that nobody on the way hangs up.
+    pub heartbeat_secs: u32,
+    /// How long a link to a document opens it without a token.
+    pub document_link_ttl_secs: u32,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    pub connections: ConnectionConfig,
+    pub rate: RateConfig,
     /// Deadline of a command whose sender named none.
     pub submit_deadline_secs: u32,
     /// Furthest deadline that a sender may name.
@@ -34,6 +47,29 @@ pub struct ApiConfig {
     pub webhook: WebhookConfig,
     /// Signs status links; at least 32 characters, the same in every process.
     pub status_link_secret: Secret,
+}
+
+/// How much one client may ask of one process. A quota of 0 sets no limit.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RateConfig {
+    /// An empty bucket is full again after so long.
+    pub window_secs: u32,
+    /// Units of a customer.
+    pub quota_customer: u32,
+    /// Units of one member of staff, or of one partner.
+    pub quota_business: u32,
+    /// Units of an address that shows no token; whole offices share one.
+    pub quota_address: u32,
+    pub price_read: u32,
+    pub price_document: u32,
+    pub price_command: u32,
+    /// Buckets that are remembered.
+    pub clients_max: u64,
+    /// Requests of one customer that wait for news at once.
+    pub waiters_customer_max: usize,
+    /// The same of one member of staff, or of one partner.
+    pub waiters_business_max: usize,
 }
 
 /// Which bearer tokens are believed.
@@ -110,15 +146,28 @@ impl ApiConfig {
             ("api.body_bytes_max", self.body_bytes_max),
             ("api.concurrency_max", self.concurrency_max),
             ("api.waiters_max", self.waiters_max),
+            ("api.heartbeat_secs", self.heartbeat_secs as usize),
+            (
+                "api.document_link_ttl_secs",
+                self.document_link_ttl_secs as usize,
+            ),
+            ("api.connections.open_max", self.connections.open_max),
+            ("api.connections.headers_max", self.connections.headers_max),
             (
                 "api.submit_deadline_secs",
                 self.submit_deadline_secs as usize,
             ),
         ];
-        match limits.into_iter().find(|(_, value)| *value == 0) {
-            Some((name, _)) => Err(ConfigError::Setting(name, "must not be zero".to_owned())),
-            None => Ok(()),
+        if let Some((name, _)) = limits.into_iter().find(|(_, value)| *value == 0) {
+            return Err(ConfigError::Setting(name, "must not be zero".to_owned()));
         }
+        if self.connections.head_bytes_max < HEAD_BYTES_MIN {
+            return Err(ConfigError::Setting(
+                "api.connections.head_bytes_max",
+                format!("at least {HEAD_BYTES_MIN}"),
+            ));
+        }
+        self.rate.validate()
     }
 
     #[must_use]
@@ -139,11 +188,57 @@ impl Default for ApiConfig {
             concurrency_max: 256,
             waiters_max: 10_000,
             poll_secs_max: WAIT_SECS_MAX,
+            heartbeat_secs: 15,
+            document_link_ttl_secs: 7 * 24 * 3_600,
+            trusted_proxies: Vec::new(),
+            connections: ConnectionConfig::default(),
+            rate: RateConfig::default(),
             submit_deadline_secs: 600,
             submit_deadline_secs_max: 3_600,
             token: TokenConfig::default(),
             webhook: WebhookConfig::default(),
             status_link_secret: Secret::default(),
+        }
+    }
+}
+
+impl RateConfig {
+    fn validate(&self) -> Result<(), ConfigError> {
+        let wrong = |name, why: String| Err(ConfigError::Setting(name, why));
+        if self.window_secs == 0 {
+            return wrong("api.rate.window_secs", "must not be zero".to_owned());
+        }
+        let dearest = self
+            .price_read
+            .max(self.price_document)
+            .max(self.price_command);
+        let quotas = [
+            ("api.rate.quota_customer", self.quota_customer),
+            ("api.rate.quota_business", self.quota_business),
+            ("api.rate.quota_address", self.quota_address),
+        ];
+        for (name, quota) in quotas {
+            if quota > 0 && quota < dearest {
+                return wrong(name, format!("0, or at least the highest price, {dearest}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Default for RateConfig {
+    fn default() -> Self {
+        Self {
+            window_secs: 60,
+            quota_customer: 600,
+            quota_business: 6_000,
+            quota_address: 3_000,
+            price_read: 1,
+            price_document: 5,
+            price_command: 10,
+            clients_max: 50_000,
+            waiters_customer_max: 20,
+            waiters_business_max: 1_000,
         }
     }
 }
@@ -213,6 +308,10 @@ mod tests {
         config.validate().unwrap();
         assert!(!format!("{config:?}").contains("sss"));
         assert!(!serde_json::to_string(&config).unwrap().contains("sss"));
+        config.rate.quota_customer = 9;
+        assert!(config.validate().is_err(), "no command would ever pass");
+        config.rate.quota_customer = 0;
+        config.validate().unwrap();
         config.concurrency_max = 0;
         assert!(config.validate().is_err());
     }

@@ -2,7 +2,7 @@
 
 use crate::{
     AppState, Problem, auth::Caller, bookings::put, layers::Slot, look::Look, params::BookingLink,
-    view::BookingView, watch::Watching,
+    view::BookingView, waiters::Waiting, watch::Watching,
 };
 use axum::{
     extract::State,
@@ -14,12 +14,10 @@ use axum::{
 };
 use boxoffice_contracts::Code;
 use std::{convert::Infallible, time::Duration};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
 
 /// A stream ends after that; clients come back with `Last-Event-ID`.
 const STREAM_SECS_MAX: u64 = 3_600;
-/// Proxies close what is silent for longer.
-const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How soon a client comes back after a stream broke.
 const RECONNECT: Duration = Duration::from_secs(2);
 
@@ -34,6 +32,7 @@ pub(crate) async fn events(
     let sent = last_event_id(&headers)?;
     let waiting = slot.begin_to_wait(&state)?;
     let watching = state.watch.subscribe(id)?;
+    let heartbeat = Duration::from_secs(u64::from(state.config.heartbeat_secs));
     let look = Look {
         state,
         caller,
@@ -54,7 +53,7 @@ pub(crate) async fn events(
         let event = event_of(&view)?;
         Some((Ok::<_, Infallible>(event), follower))
     });
-    let beat = KeepAlive::new().interval(HEARTBEAT).text("heartbeat");
+    let beat = KeepAlive::new().interval(heartbeat).text("heartbeat");
     let mut response = Sse::new(stream).keep_alive(beat).into_response();
     put(&mut response, header::CACHE_CONTROL, "private, no-store");
     // Reverse proxies that buffer would hold the news back.
@@ -75,7 +74,7 @@ struct Follower {
     /// Read before the stream began.
     next: Option<BookingView>,
     ends_at: Instant,
-    _waiting: OwnedSemaphorePermit,
+    _waiting: Waiting,
 }
 
 impl Follower {

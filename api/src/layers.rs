@@ -3,8 +3,12 @@
 
 use crate::{
     AppState, Problem,
+    auth::Caller,
+    client::Client,
+    limits::{Price, Standing},
     permissions::{Access, Route},
     problem::PROBLEM_JSON,
+    waiters::Waiting,
 };
 use axum::{
     extract::{FromRequestParts, MatchedPath, Request, State},
@@ -27,13 +31,18 @@ pub(crate) struct Trace(pub TraceParent);
 
 /// The request's place among those in work. Given back early by whoever begins to wait for news.
 #[derive(Clone)]
-pub(crate) struct Slot(Arc<Mutex<Option<OwnedSemaphorePermit>>>);
+pub(crate) struct Slot {
+    place: Arc<Mutex<Option<OwnedSemaphorePermit>>>,
+    client: Client,
+}
 
 /// Longest that a request may wait for news.
 pub(crate) const WAIT_SECS_MAX: u64 = 30;
 
 /// When all places are taken.
 const RETRY_AFTER_FULL_SECS: u32 = 1;
+/// When something that a request needs takes too long.
+const RETRY_AFTER_SLOW_SECS: u32 = 2;
 
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const REQUEST_ID_LEN_MAX: usize = 128;
@@ -70,11 +79,15 @@ pub(crate) async fn surround(
         }
     };
     let allow = response.headers().get(header::ALLOW).cloned();
+    let standing = response.extensions_mut().remove::<Standing>();
     if let Some(problem) = problem_in(&response) {
         response = problem.render(&state.config.public_url, &path, &trace_id);
         if let Some(allow) = allow {
             response.headers_mut().insert(header::ALLOW, allow);
         }
+    }
+    if let Some(standing) = standing {
+        standing.write(response.headers_mut());
     }
     let secure = state.config.public_url.scheme() == "https";
     decorate(response.headers_mut(), &request_id, secure);
@@ -100,12 +113,42 @@ pub(crate) async fn surround(
     response
 }
 
-/// The door of one route: a place, a principal, a role, a deadline.
+/// The door of one route: a principal, a role, what the client has left, a place, a deadline.
 pub(crate) async fn admit(
     State((state, line)): State<(AppState, &'static Route)>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut standing = None;
+    let mut response = match let_in(&state, line, request, next, &mut standing).await {
+        Ok(response) => response,
+        Err(problem) => problem.into_response(),
+    };
+    if let Some(standing) = standing {
+        response.extensions_mut().insert(standing);
+    }
+    response
+}
+
+async fn let_in(
+    state: &AppState,
+    line: &Route,
     mut request: Request,
     next: Next,
+    standing: &mut Option<Standing>,
 ) -> Result<Response, Problem> {
+    let (client, caller) = identify(state, line, &request);
+    // Before anything else: one client's flood costs others no place.
+    match state.limits.take(&client, Price::of(line.action)) {
+        Ok(after) => *standing = after,
+        Err((problem, refused)) => {
+            *standing = Some(refused);
+            return Err(problem);
+        }
+    }
+    if let Some(caller) = caller? {
+        request.extensions_mut().insert(caller);
+    }
     let permit = Arc::clone(&state.slots)
         .try_acquire_owned()
         .map_err(|_full| {
@@ -113,26 +156,21 @@ pub(crate) async fn admit(
             Problem::overloaded(RETRY_AFTER_FULL_SECS)
         })?;
     // Held until the answer is there, whatever the handler drops.
-    let slot = Slot(Arc::new(Mutex::new(Some(permit))));
+    let slot = Slot {
+        place: Arc::new(Mutex::new(Some(permit))),
+        client,
+    };
     request.extensions_mut().insert(slot.clone());
 
-    match line.access {
-        Access::Public | Access::Signed => {}
-        Access::Roles(_) => {
-            let principal = state.verifier.authenticate(request.headers())?;
-            let caller = line.access.admit(principal);
-            let caller = caller.ok_or_else(|| Problem::new(Code::Forbidden))?;
-            request.extensions_mut().insert(caller);
-        }
+    let mut answering = std::pin::pin!(next.run(request));
+    let mut answer = tokio::time::timeout(state.config.request_timeout(), answering.as_mut()).await;
+    // Only who has begun to wait for news gets the time for it: what hangs before that is given up.
+    if answer.is_err() && line.waits && slot.is_given_back() {
+        answer = tokio::time::timeout(Duration::from_secs(WAIT_SECS_MAX), answering).await;
     }
-    let mut limit = state.config.request_timeout();
-    if line.waits {
-        limit += Duration::from_secs(WAIT_SECS_MAX);
-    }
-    let mut response = tokio::time::timeout(limit, next.run(request))
-        .await
-        .map_err(|_elapsed| Problem::new(Code::Timeout))?;
-    if matches!(line.access, Access::Roles(_)) {
+    let mut response = answer
+        .map_err(|_elapsed| Problem::new(Code::Timeout).retry_after(RETRY_AFTER_SLOW_SECS))?;
+    if matches!(line.access, Access::Roles(_) | Access::RolesOrLink(_)) {
         let headers = response.headers_mut();
         if !headers.contains_key(header::CACHE_CONTROL) {
             headers.insert(
@@ -145,16 +183,64 @@ pub(crate) async fn admit(
     Ok(response)
 }
 
+/// Who the request is counted for, and who may act. Nobody acts where no token is needed.
+fn identify(
+    state: &AppState,
+    line: &Route,
+    request: &Request,
+) -> (Client, Result<Option<Caller>, Problem>) {
+    let headers = request.headers();
+    let address = || Client::at(request.extensions(), headers, &state.config.trusted_proxies);
+    let needs_token = match line.access {
+        Access::Signed => return (address(), Ok(None)),
+        Access::Public => false,
+        // A signed link in place of the token; its handler looks at it.
+        Access::RolesOrLink(_) => {
+            headers.contains_key(header::AUTHORIZATION)
+                || !request.uri().query().is_some_and(is_signed_link)
+        }
+        Access::Roles(_) => true,
+    };
+    if !needs_token && !headers.contains_key(header::AUTHORIZATION) {
+        return (address(), Ok(None));
+    }
+    match state.verifier.authenticate(headers) {
+        Ok(principal) => {
+            let client = Client::of(&principal);
+            let caller = needs_token.then(|| line.access.admit(principal));
+            let caller = caller.map(|caller| caller.ok_or_else(|| Problem::new(Code::Forbidden)));
+            (client, caller.transpose())
+        }
+        Err(_) if !needs_token => (address(), Ok(None)),
+        Err(problem) => (address(), Err(problem)),
+    }
+}
+
+fn is_signed_link(query: &str) -> bool {
+    query.split('&').any(|pair| pair.starts_with("signature="))
+}
+
 impl Slot {
+    /// Whether the request waits for news.
+    fn is_given_back(&self) -> bool {
+        self.place
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_none()
+    }
+
     /// Lets another request in while this one waits. Waiting has a limit of its own.
     ///
     /// # Errors
-    /// 503 when too many wait.
-    pub(crate) fn begin_to_wait(&self, state: &AppState) -> Result<OwnedSemaphorePermit, Problem> {
-        let waiting = Arc::clone(&state.waiters)
-            .try_acquire_owned()
-            .map_err(|_full| Problem::overloaded(RETRY_AFTER_FULL_SECS))?;
-        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    /// 429 when too many of this client's wait, 503 when too many do.
+    pub(crate) fn begin_to_wait(&self, state: &AppState) -> Result<Waiting, Problem> {
+        let waiting = state.waiters.enter(&self.client)?;
+        drop(
+            self.place
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
         Ok(waiting)
     }
 }

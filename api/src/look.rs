@@ -3,18 +3,21 @@
 use crate::{
     AppState, Problem,
     auth::Caller,
+    seats,
     view::{BookingView, Decided, Links, OperationView, PaymentView, PositionView, TicketsView},
 };
 use boxoffice_contracts::{
     BookingId, Code, Currency, Message, Money, Role, message::booking::Submit,
 };
 use boxoffice_store::{
+    document_link::LinkedDocument,
     mysql::{
         attempts::AttemptState,
         status::{self, BookingStatus},
     },
     reference::reference,
 };
+use std::time::Duration;
 
 /// One who looks at one booking.
 #[derive(Clone)]
@@ -73,7 +76,18 @@ impl Look {
             Problem::new(Code::InternalError)
         })?;
         let money = |minor| Money::new(minor, currency);
-        let links = self.links();
+        let mut links = self.links();
+        let has_tickets = is_owner && matches!(row.status.as_str(), "completed" | "paid");
+        if has_tickets {
+            links.tickets_pdf = Some(self.document_link(LinkedDocument::TicketsPdf));
+            links.tickets_ics = Some(self.document_link(LinkedDocument::TicketsIcs));
+        }
+        let code = row.known_code();
+        let alternatives = if row.status == "rejected" && code == Some(Code::SeatsUnavailable) {
+            seats::alternatives(&self.state, row.show_id, &positions).await
+        } else {
+            None
+        };
         let decided = Decided {
             show_id: row.show_id,
             positions: positions
@@ -95,8 +109,8 @@ impl Look {
             tickets: (is_owner && row.status == "completed").then(|| TicketsView {
                 pdf: format!("/v1/bookings/{}/tickets.pdf", self.id),
             }),
+            alternatives,
         };
-        let code = row.known_code();
         Ok(BookingView {
             id: row.id,
             reference: reference(row.id),
@@ -135,6 +149,12 @@ impl Look {
 
     fn links(&self) -> Links {
         Links::of(self.id, self.proof.as_deref())
+    }
+
+    fn document_link(&self, document: LinkedDocument) -> String {
+        let ttl = Duration::from_secs(u64::from(self.state.config.document_link_ttl_secs));
+        let now = self.state.now();
+        self.state.links.link(self.id, document, now, ttl)
     }
 
     fn sees_attention(&self) -> bool {

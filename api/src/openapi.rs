@@ -46,6 +46,7 @@ static TAG: LazyLock<String> =
 /// Names of the ways to prove who one is.
 const BEARER: &str = "bearer";
 const SIGNATURE: &str = "signature";
+const LINK: &str = "link";
 
 const INTRODUCTION: &str = include_str!("openapi/introduction.md");
 
@@ -131,6 +132,11 @@ fn components() -> Components {
         "HMAC-SHA256 of the time and the raw body, made with the secret of the endpoint.",
     );
     components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(ApiKey::Header(signature)));
+    let link = ApiKeyValue::with_description(
+        "signature",
+        "A link that this house signed: who holds it reads one document of one booking, until it expires.",
+    );
+    components.add_security_scheme(LINK, SecurityScheme::ApiKey(ApiKey::Query(link)));
     components.headers = parts::headers();
     components.examples = examples::problems();
     components
@@ -152,8 +158,12 @@ fn operation(line: &Route, shapes: &mut Shapes) -> Operation {
         Access::Public => None,
         Access::Signed => Some(vec![SecurityRequirement::new(SIGNATURE, [""; 0])]),
         Access::Roles(_) => Some(vec![SecurityRequirement::new(BEARER, [""; 0])]),
+        Access::RolesOrLink(_) => Some(vec![
+            SecurityRequirement::new(BEARER, [""; 0]),
+            SecurityRequirement::new(LINK, [""; 0]),
+        ]),
     };
-    if let Access::Roles(roles) = line.access {
+    if let Access::Roles(roles) | Access::RolesOrLink(roles) = line.access {
         let roles: Map<String, Value> = roles
             .iter()
             .map(|(role, scope)| (role.to_string(), scope.as_str().into()))
@@ -190,7 +200,7 @@ fn refusals(line: &Route, description: &Description) -> BTreeSet<Code> {
         Code::RateLimited,
         Code::Timeout,
     ]);
-    if matches!(line.access, Access::Roles(_)) {
+    if matches!(line.access, Access::Roles(_) | Access::RolesOrLink(_)) {
         codes.extend([Code::Unauthenticated, Code::Forbidden]);
     }
     if line.path.contains('{') {

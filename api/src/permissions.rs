@@ -14,6 +14,7 @@ pub enum Action {
     PayBooking,
     CancelBooking,
     ReadTickets,
+    ReadCalendar,
     ListShows,
     ReadShow,
     ReadSeats,
@@ -50,6 +51,8 @@ pub enum Access {
     Signed,
     /// Holders of these roles.
     Roles(&'static [(Role, Scope)]),
+    /// The same, and whoever holds a link that we signed.
+    RolesOrLink(&'static [(Role, Scope)]),
 }
 
 /// One line of the table.
@@ -102,7 +105,8 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/v1/bookings/{id}/events", Action::FollowBooking, Access::Roles(READERS), true),
     route(Verb::Post, "/v1/bookings/{id}/payment", Action::PayBooking, Access::Roles(SELLERS), true),
     route(Verb::Post, "/v1/bookings/{id}/cancel", Action::CancelBooking, Access::Roles(CANCELLERS), true),
-    route(Verb::Get, "/v1/bookings/{id}/tickets.pdf", Action::ReadTickets, Access::Roles(SELLERS), false),
+    route(Verb::Get, "/v1/bookings/{id}/tickets.pdf", Action::ReadTickets, Access::RolesOrLink(SELLERS), false),
+    route(Verb::Get, "/v1/bookings/{id}/tickets.ics", Action::ReadCalendar, Access::RolesOrLink(SELLERS), false),
     route(Verb::Get, "/v1/shows", Action::ListShows, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}", Action::ReadShow, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}/seats", Action::ReadSeats, Access::Public, false),
@@ -155,7 +159,7 @@ impl Access {
     /// What the principal reaches through this route, if they may use it at all.
     #[must_use]
     pub fn admit(self, principal: Principal) -> Option<Caller> {
-        let Self::Roles(lines) = self else {
+        let (Self::Roles(lines) | Self::RolesOrLink(lines)) = self else {
             return None;
         };
         let scope = lines.iter().find(|(role, _)| *role == principal.role)?.1;
@@ -184,7 +188,8 @@ ReadBooking     -         Own       Tenant    Venue     Tenant    Tenant    Tena
 FollowBooking   -         Own       Tenant    Venue     Tenant    Tenant    Tenant    Own       Tenant
 PayBooking      -         Own       Own       Own       -         -         -         Own       -
 CancelBooking   -         Own       Own       Own       Tenant    -         -         Own       Tenant
-ReadTickets     -         Own       Own       Own       -         -         -         Own       -
+ReadTickets     link      Own       Own       Own       -         -         -         Own       -
+ReadCalendar    link      Own       Own       Own       -         -         -         Own       -
 ListShows       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadShow        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadSeats       yes       yes       yes       yes       yes       yes       yes       yes       yes
@@ -210,7 +215,8 @@ ReadCode        yes       yes       yes       yes       yes       yes       yes 
                     (Access::Public, _) => "yes".to_owned(),
                     (Access::Signed, _) => "signed".to_owned(),
                     (Access::Roles(_), None) => "-".to_owned(),
-                    (Access::Roles(lines), Some(role)) => lines
+                    (Access::RolesOrLink(_), None) => "link".to_owned(),
+                    (Access::Roles(lines) | Access::RolesOrLink(lines), Some(role)) => lines
                         .iter()
                         .find(|(named, _)| *named == role)
                         .map_or("-".to_owned(), |(_, scope)| format!("{scope:?}")),

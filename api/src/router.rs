@@ -41,6 +41,7 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::PayBooking => on(line.verb, commands::pay),
         Action::CancelBooking => on(line.verb, commands::cancel),
         Action::ReadTickets => on(line.verb, documents::tickets_pdf),
+        Action::ReadCalendar => on(line.verb, documents::tickets_ics),
         Action::ListShows => on(line.verb, shows::list),
         Action::ReadShow => on(line.verb, shows::read),
         Action::ReadSeats => on(line.verb, seats::map),

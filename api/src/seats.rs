@@ -2,6 +2,7 @@
 
 use crate::{
     AppState, Problem,
+    alternatives::{self, Alternatives, Left},
     bookings::{none_match, put},
     documents::NoOptions,
     params::{Id, Options},
@@ -13,8 +14,11 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use boxoffice_contracts::{Code, Money, ShowId};
-use boxoffice_store::mysql::catalogue::{self, SeatEntry};
+use boxoffice_contracts::{Code, Instant, Money, ShowId};
+use boxoffice_store::mysql::{
+    catalogue::{self, SeatEntry},
+    status::PositionStatus,
+};
 use schemars::JsonSchema;
 use sea_orm::DatabaseConnection;
 use serde::Serialize;
@@ -29,7 +33,7 @@ pub(crate) struct SeatMapView<'a> {
     /// Another one as soon as a seat or a counter changed.
     pub version: &'a str,
     pub categories: &'a [CategoryView],
-    pub seats: &'a [SeatView],
+    pub seats: &'a [SeatView<'a>],
 }
 
 /// A price, and how many places without numbers there are at it.
@@ -47,11 +51,11 @@ pub(crate) struct CategoryView {
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "Seat")]
-pub(crate) struct SeatView {
-    pub seat_id: String,
-    pub row: String,
-    pub number: String,
-    pub category: String,
+pub(crate) struct SeatView<'a> {
+    pub seat_id: &'a str,
+    pub row: &'a str,
+    pub number: &'a str,
+    pub category: &'a str,
     /// Place on the plan of the hall.
     pub x: f64,
     pub y: f64,
@@ -86,6 +90,11 @@ pub(crate) struct SeatMaps(moka::future::Cache<ShowId, Arc<SeatMap>>);
 struct SeatMap {
     version: String,
     body: Bytes,
+    /// As they were read, for whoever needs other seats.
+    seats: Vec<SeatEntry>,
+    left: Vec<Left>,
+    /// Nobody is offered seats that can't be bought.
+    sales_until: Option<Instant>,
 }
 
 /// As long as a person takes to look; who is faster is refused by the claim, not by the map.
@@ -129,11 +138,8 @@ async fn read_map(db: &DatabaseConnection, id: ShowId) -> Result<SeatMap, Proble
                 .map(|(all, taken)| all.saturating_sub(taken)),
         })
         .collect();
-    let seats: Vec<SeatView> = catalogue::seats(db, id, show.layout_id)
-        .await?
-        .into_iter()
-        .map(seat_view)
-        .collect();
+    let entries = catalogue::seats(db, id, show.layout_id).await?;
+    let seats: Vec<SeatView<'_>> = entries.iter().map(seat_view).collect();
     let encoded = |value: Result<Vec<u8>, serde_json::Error>| {
         value.map_err(|error| {
             tracing::error!(show.id = %id, %error, "a seat map can't be encoded");
@@ -149,15 +155,64 @@ async fn read_map(db: &DatabaseConnection, id: ShowId) -> Result<SeatMap, Proble
         seats: &seats,
     };
     let body = Bytes::from(encoded(serde_json::to_vec(&view))?);
-    Ok(SeatMap { version, body })
+    let left = categories
+        .iter()
+        .filter_map(|category| {
+            Some(Left {
+                category: category.name.clone(),
+                available: category.available?,
+            })
+        })
+        .collect();
+    Ok(SeatMap {
+        version,
+        body,
+        left,
+        sales_until: (!show.cancelled).then_some(show.sales_until),
+        seats: entries,
+    })
 }
 
-fn seat_view(seat: SeatEntry) -> SeatView {
+/// What a booking whose seats were taken may ask for instead, as the show stands now. Reading it must not fail
+/// the reading of the booking: then there is nothing to offer.
+pub(crate) async fn alternatives(
+    state: &AppState,
+    show: ShowId,
+    positions: &[PositionStatus],
+) -> Option<Alternatives> {
+    let map = match state.seat_maps.get(&state.db, show).await {
+        Ok(map) => map,
+        Err(problem) => {
+            tracing::warn!(show.id = %show, code = %problem.code, "no alternatives were looked for");
+            return None;
+        }
+    };
+    if map.sales_until.is_none_or(|until| until <= state.now()) {
+        return None;
+    }
+    let wanted: Vec<String> = positions
+        .iter()
+        .filter_map(|position| position.seat_id.clone())
+        .collect();
+    let (taken, groups) = alternatives::of(&map.seats, &wanted);
+    let is_asked_for = |left: &&Left| {
+        positions
+            .iter()
+            .any(|position| position.seat_id.is_none() && position.category == left.category)
+    };
+    Some(Alternatives {
+        taken,
+        groups,
+        admissions: map.left.iter().filter(is_asked_for).cloned().collect(),
+    })
+}
+
+fn seat_view(seat: &SeatEntry) -> SeatView<'_> {
     SeatView {
-        seat_id: seat.seat_id,
-        row: seat.row,
-        number: seat.number,
-        category: seat.category,
+        seat_id: &seat.seat_id,
+        row: &seat.row,
+        number: &seat.number,
+        category: &seat.category,
         x: seat.x,
         y: seat.y,
         state: match seat.claim.as_deref() {

@@ -2,9 +2,10 @@
 
 use crate::{
     ApiConfig, Documents, Intake, auth::Verifier, config::ConfigError, idempotency::RecentKeys,
-    proof::Proofs, seats::SeatMaps, watch::Watch,
+    limits::Limits, proof::Proofs, seats::SeatMaps, waiters::Waiters, watch::Watch,
 };
 use boxoffice_contracts::Instant;
+use boxoffice_store::document_link::DocumentLinks;
 use sea_orm::DatabaseConnection;
 use std::{ops::Deref, sync::Arc};
 use tokio::sync::Semaphore;
@@ -42,7 +43,9 @@ pub struct Inner {
     pub(crate) recent: RecentKeys,
     pub(crate) seat_maps: SeatMaps,
     pub(crate) slots: Arc<Semaphore>,
-    pub(crate) waiters: Arc<Semaphore>,
+    pub(crate) waiters: Waiters,
+    pub(crate) limits: Limits,
+    pub(crate) links: DocumentLinks,
 }
 
 impl AppState {
@@ -64,7 +67,9 @@ impl AppState {
             recent: RecentKeys::new(),
             seat_maps: SeatMaps::new(),
             slots: Arc::new(Semaphore::new(config.concurrency_max)),
-            waiters: Arc::new(Semaphore::new(config.waiters_max)),
+            waiters: Waiters::new(config.waiters_max, &config.rate),
+            limits: Limits::new(&config.rate),
+            links: DocumentLinks::new(config.status_link_secret.expose()),
             watch: Watch::new(config.waiters_max),
             config,
             db,

@@ -9,8 +9,8 @@ use crate::{
 use boxoffice_contracts::{
     Code, Instant, SeatId, ShowId,
     message::booking::{
-        AdmissionRequest, Customer, LatePolicy, POSITIONS_MAX, PaymentMethod, PositionRequest,
-        SeatRequest,
+        AdmissionRequest, CancelReason, Customer, LatePolicy, POSITIONS_MAX, PaymentMethod,
+        PositionRequest, SeatRequest,
     },
 };
 use serde_json::Value;
@@ -28,7 +28,6 @@ pub(crate) struct Submission {
 }
 
 const NAME_CHARS_MAX: usize = 200;
-const REASON_CHARS_MAX: usize = 200;
 const CATEGORY_CHARS_MAX: usize = 64;
 const EMAIL_BYTES_MAX: usize = 254;
 
@@ -101,21 +100,29 @@ pub(crate) fn read_payment(body: Value) -> Result<Option<PaymentMethod>, Problem
     mistakes.refuse().map(|()| found)
 }
 
-/// Body of `POST …/cancel`: `{positions?, reason?}`. The reason is checked and not kept: no message has it.
+/// What is to be cancelled, and why.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Cancellation {
+    /// All when absent.
+    pub positions: Option<Vec<u16>>,
+    pub reason: Option<CancelReason>,
+}
+
+/// Body of `POST …/cancel`: `{positions?, reason?}`.
 ///
 /// # Errors
 /// 422 with everything that is wrong.
-pub(crate) fn read_cancellation(body: Value) -> Result<Option<Vec<u16>>, Problem> {
+pub(crate) fn read_cancellation(body: Value) -> Result<Cancellation, Problem> {
     let mut mistakes = Mistakes::default();
-    let mut positions = None;
+    let (mut positions, mut why) = (None, None);
     if let Some(mut fields) = Fields::of(body, String::new(), &mut mistakes) {
         let no = |value, at: &str, mistakes: &mut Mistakes| {
             whole(1..=u64::from(u16::MAX))(value, at, mistakes)
                 .and_then(|no| u16::try_from(no).ok())
         };
         positions = fields.optional("positions", &mut mistakes, list(POSITIONS_MAX, no));
-        let reason = |text| short(text, REASON_CHARS_MAX);
-        fields.optional("reason", &mut mistakes, text(reason));
+        let reason = |text| short(text, CancelReason::CHARS_MAX).map(CancelReason::from);
+        why = fields.optional("reason", &mut mistakes, text(reason));
         fields.finish(&mut mistakes);
     }
     if let Some(positions) = &mut positions {
@@ -124,7 +131,11 @@ pub(crate) fn read_cancellation(body: Value) -> Result<Option<Vec<u16>>, Problem
             mistakes.add("/positions", ("repeated", "names a position twice"));
         }
     }
-    mistakes.refuse().map(|()| positions)
+    mistakes.refuse()?;
+    Ok(Cancellation {
+        positions,
+        reason: why,
+    })
 }
 
 /// A seat by name, or places of a category by number.

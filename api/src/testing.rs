@@ -14,7 +14,7 @@ use axum::{
 };
 use boxoffice_contracts::{BookingId, Envelope, Instant, Role, VenueId};
 use boxoffice_runtime::{BrokerState, DatabaseConfig, IntakeError, pool};
-use boxoffice_store::mongo::documents::StoredPdf;
+use boxoffice_store::mongo::documents::{StoredCalendar, StoredPdf};
 use chrono::DateTime;
 use futures::FutureExt;
 use sea_orm::DatabaseConnection;
@@ -68,6 +68,10 @@ struct NoDocuments;
 #[async_trait]
 impl Documents for NoDocuments {
     async fn ticket_pdf(&self, _booking: BookingId) -> Result<Option<StoredPdf>, DocumentsDown> {
+        Ok(None)
+    }
+
+    async fn calendar(&self, _booking: BookingId) -> Result<Option<StoredCalendar>, DocumentsDown> {
         Ok(None)
     }
 }

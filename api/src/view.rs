@@ -1,6 +1,6 @@
 //! What GET shows of a booking.
 
-use crate::words;
+use crate::{alternatives::Alternatives, words};
 use boxoffice_contracts::{BookingId, Code, Currency, Instant, Money, OperationId, ShowId};
 use boxoffice_store::mysql::status::{OperationStatus, PositionStatus};
 use schemars::JsonSchema;
@@ -48,6 +48,9 @@ pub(crate) struct Decided {
     pub operations: Vec<OperationView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tickets: Option<TicketsView>,
+    /// When the seats were taken: what is free now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternatives: Option<Alternatives>,
 }
 
 /// A seat, or a place without a number, of a booking.
@@ -108,6 +111,11 @@ pub(crate) struct Links {
     pub events: String,
     pub payment: String,
     pub cancel: String,
+    /// Open without a token, for a while: for the owner's eyes and mail.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tickets_pdf: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tickets_ics: Option<String>,
 }
 
 impl BookingView {
@@ -154,6 +162,8 @@ impl Links {
             events: link("/events"),
             payment: link("/payment"),
             cancel: link("/cancel"),
+            tickets_pdf: None,
+            tickets_ics: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use boxoffice_jobs::{
     gateway::GatewayConfig,
     mail::{MailConfig, SmtpConfig, SmtpTls},
     payments::PaymentsPolicy,
+    retention::RetentionPolicy,
     tickets::TicketsConfig,
 };
 use boxoffice_runtime::config::{BrokerConfig, DatabaseConfig};
@@ -23,8 +24,9 @@ use url::Url;
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Lists are separated by commas in the environment.
-const LISTS: [&str; 3] = [
+const LISTS: [&str; 4] = [
     "amqp.retry_delays_ms",
+    "api.trusted_proxies",
     "api.token.public_keys",
     "api.webhook.secrets",
 ];
@@ -40,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) smtp: SmtpSettings,
     pub(crate) tickets: TicketSettings,
     pub(crate) saga: Policy,
+    pub(crate) retention: RetentionPolicy,
     pub(crate) api: ApiConfig,
     pub(crate) keys: KeySettings,
     pub(crate) log: LogSettings,
@@ -138,6 +141,7 @@ impl Settings {
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let config = layers(file)?;
         let mut settings: Self = config.try_deserialize().context("configuration")?;
+        settings.retention.validate().map_err(anyhow::Error::msg)?;
         settings.fill_from_keys()?;
         Ok(settings)
     }

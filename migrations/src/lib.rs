@@ -6,6 +6,7 @@ pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
 
 mod m0001_first_booking;
+mod m0002_cancel_reason;
 mod sql;
 
 #[derive(Debug)]
@@ -14,6 +15,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m0001_first_booking::Migration)]
+        vec![
+            Box::new(m0001_first_booking::Migration),
+            Box::new(m0002_cancel_reason::Migration),
+        ]
     }
 }

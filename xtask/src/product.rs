@@ -45,6 +45,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("mail", &["worker", "run", "mail"]),
     ("parked", &["worker", "run", "parked"]),
     ("timeline", &["worker", "run", "timeline"]),
+    ("retention", &["worker", "run", "retention"]),
 ];
 
 /// The programs, built.

@@ -21,8 +21,9 @@ use crate::{
 /// Submit bookings of two seats each as fast as they are accepted, and time them to `confirmed`.
 ///
 /// Run it on a fresh release stack with the in-process gateway, so that neither a compiler nor a sandbox is
-/// measured: `BOXOFFICE__GATEWAY__KIND=instant cargo xtask up --release --detach --profile bench --port-base 29000`,
-/// then `cargo xtask throughput --profile bench`.
+/// measured, and without limits for customers: `BOXOFFICE__API__RATE__QUOTA_CUSTOMER=0
+/// BOXOFFICE__GATEWAY__KIND=instant cargo xtask up --release --detach --profile bench --port-base 29000`, then
+/// `cargo xtask throughput --profile bench`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Name of the running stack.

@@ -5,8 +5,8 @@ use super::{
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
     examples,
     parts::{
-        answer, id, idempotency_key, if_none_match, instant, json_body, parameter, prefer, proof,
-        query, string, whole,
+        answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
+        proof, query, string, whole,
     },
 };
 use crate::{
@@ -74,6 +74,13 @@ const OF_ORDERS: &[Code] = &[
 /// Refusals of everything that reads options and a store.
 const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
 
+const OF_DOCUMENTS: &[Code] = &[
+    Code::ValidationFailed,
+    Code::Unavailable,
+    Code::DocumentNotReady,
+    Code::BookingEnded,
+];
+
 pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
     match action {
         Action::SubmitBooking => Description {
@@ -132,7 +139,7 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
             summary: "Follow a booking as server-sent events",
             text: "The present state first, then every further one, as events named `booking` whose id is the \
                    version. A stream ends with the token, or after an hour: come back with `Last-Event-ID`. A \
-                   comment is sent every 15 s so that proxies keep the connection.",
+                   comment is sent now and then so that proxies keep the connection.",
             parameters: vec![
                 booking(),
                 proof(),
@@ -190,26 +197,21 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
             id: "readTickets",
             tag: BOOKINGS,
             summary: "The tickets as a PDF",
-            text: "One document, a page per seat.",
-            parameters: vec![booking(), if_none_match("\"sha256\"")],
+            text: "One document, a page per seat. By token, or by the signed link that the owner's booking shows.",
+            parameters: document_parameters(),
             body: None,
-            answers: vec![
-                (
-                    200,
-                    with(
-                        answer("The document.", &["ETag", "Content-Disposition"]),
-                        "application/pdf",
-                        Content::default(),
-                    ),
-                ),
-                (304, answer("The client has this document.", &["ETag"])),
-            ],
-            refusals: &[
-                Code::ValidationFailed,
-                Code::Unavailable,
-                Code::DocumentNotReady,
-                Code::BookingEnded,
-            ],
+            answers: document_answers("application/pdf"),
+            refusals: OF_DOCUMENTS,
+        },
+        Action::ReadCalendar => Description {
+            id: "readCalendar",
+            tag: BOOKINGS,
+            summary: "The show as a calendar entry",
+            text: "iCalendar. By token, or by the signed link that the owner's booking shows.",
+            parameters: document_parameters(),
+            body: None,
+            answers: document_answers("text/calendar"),
+            refusals: OF_DOCUMENTS,
         },
         Action::ListShows => Description {
             id: "listShows",
@@ -433,6 +435,20 @@ fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Respons
     vec![
         (200, with(waited, "application/json", booking_body(shapes))),
         (202, with(accepted, "application/json", body)),
+    ]
+}
+
+fn document_parameters() -> Vec<Parameter> {
+    let [expires, signature] = link();
+    let tag = if_none_match("\"3f5a7c0b9d1e2f48\"");
+    vec![booking(), expires, signature, tag]
+}
+
+fn document_answers(kind: &str) -> Vec<(u16, Response)> {
+    let document = answer("The document.", &["ETag", "Content-Disposition"]);
+    vec![
+        (200, with(document, kind, Content::default())),
+        (304, answer("The client has this document.", &["ETag"])),
     ]
 }
 

@@ -19,11 +19,14 @@ use boxoffice_contracts::{
     BookingId, Code, Currency, FilmId, Instant, Money, OperationId, Owner, SeatId, ShowId, VenueId,
     message::booking::LatePolicy, principal::TENANT_HOUSE,
 };
-use boxoffice_store::reference::reference;
+use boxoffice_store::{
+    document_link::{DocumentLinks, LinkedDocument},
+    reference::reference,
+};
 use chrono::{DateTime, TimeDelta};
 use serde::Serialize;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use url::Url;
 use utoipa::openapi::{RefOr, example::Example};
 
@@ -31,6 +34,7 @@ use utoipa::openapi::{RefOr, example::Example};
 pub(super) const KEY: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SUBJECT: &str = "ada";
 const SHOW: &str = "low-tide-at-noon-d0-2000-2026-11-21";
+const LINK_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// When the example's booking is made: 2026-11-21T18:30:00Z.
@@ -177,6 +181,7 @@ fn booking_view() -> BookingView {
         tickets: Some(TicketsView {
             pdf: format!("/v1/bookings/{id}/tickets.pdf"),
         }),
+        alternatives: None,
     };
     BookingView {
         id,
@@ -188,8 +193,32 @@ fn booking_view() -> BookingView {
         attention: None,
         server_time: now() + TimeDelta::seconds(2),
         decided: Some(decided),
-        links: Links::of(id, None),
+        links: Links {
+            tickets_pdf: Some(document_link(LinkedDocument::TicketsPdf)),
+            tickets_ics: Some(document_link(LinkedDocument::TicketsIcs)),
+            ..Links::of(id, None)
+        },
     }
+}
+
+/// A link of the right form; no secret of a house makes it.
+fn document_link(document: LinkedDocument) -> String {
+    DocumentLinks::new("").link(booking_id(), document, now(), LINK_TTL)
+}
+
+/// What such a link carries: when it expires, and the signature.
+pub(super) fn link_parts() -> (i64, String) {
+    let link = document_link(LinkedDocument::TicketsPdf);
+    let part = |name: &str| {
+        let query = link.split_once('?').map_or("", |(_, query)| query);
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = pairs.find(|(of, _)| *of == name).map(|(_, value)| value);
+        value.unwrap_or_default().to_owned()
+    };
+    (
+        part("expires").parse().unwrap_or_default(),
+        part("signature"),
+    )
 }
 
 pub(super) fn cursor() -> String {
@@ -248,12 +277,12 @@ fn show_view() -> ShowView {
 }
 
 pub(super) fn seat_map() -> Value {
-    let seat = |number: u32, state| SeatView {
-        seat_id: format!("A-{number}"),
-        row: "A".to_owned(),
-        number: number.to_string(),
-        category: "Standard".to_owned(),
-        x: f64::from(number) * 24.0,
+    let seat = |seat_id, number, x, state| SeatView {
+        seat_id,
+        row: "A",
+        number,
+        category: "Standard",
+        x,
         y: 0.0,
         state,
     };
@@ -274,7 +303,11 @@ pub(super) fn seat_map() -> Value {
                 available: Some(57),
             },
         ],
-        seats: &[seat(1, "free"), seat(2, "held"), seat(3, "sold")],
+        seats: &[
+            seat("A-1", "1", 24.0, "free"),
+            seat("A-2", "2", 48.0, "held"),
+            seat("A-3", "3", 72.0, "sold"),
+        ],
     })
 }
 

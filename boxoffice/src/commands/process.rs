@@ -85,6 +85,7 @@ impl Services {
             gateway_timeout: settings.gateway.timeout(),
             saga: settings.saga.clone(),
             payments: settings.payments.clone(),
+            retention: settings.retention.clone(),
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
             mail: settings.smtp.mail_config(&settings.api.public_url)?,
@@ -116,7 +117,15 @@ impl Services {
             "api.internal_listen",
         )
         .await?;
-        self.serve(listen, router(state), "api.listen").await
+        let listener = bind(listen, "api.listen").await?;
+        let (connections, stop) = (state.config.connections.clone(), self.stop.clone());
+        self.tasks.spawn(boxoffice_api::serve(
+            listener,
+            router(state),
+            connections,
+            stop,
+        ));
+        Ok(())
     }
 
     /// Health and metrics of a process that has only workers.
@@ -135,10 +144,7 @@ impl Services {
     }
 
     async fn serve(&self, address: SocketAddr, routes: Router, setting: &str) -> Result<()> {
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("{setting}: {address} can't be listened on"))?;
-        tracing::info!(address = %listener.local_addr()?, setting, "listening");
+        let listener = bind(address, setting).await?;
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             let served = axum::serve(listener, routes)
@@ -163,6 +169,14 @@ impl Services {
         }
         self.broker.close().await;
     }
+}
+
+async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("{setting}: {address} can't be listened on"))?;
+    tracing::info!(address = %listener.local_addr()?, setting, "listening");
+    Ok(listener)
 }
 
 /// How long open requests may take at the end.

@@ -130,7 +130,39 @@ pub struct Cancel {
     #[schemars(length(min = 1, max = 10))]
     pub positions: Option<Vec<u16>>,
     pub by: CancelledBy,
+    /// Why, in the words of whoever cancelled; kept with the decision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>", length(min = 1, max = 200))]
+    pub reason: Option<CancelReason>,
     pub deadline: Instant,
+}
+
+/// Free text of a person, who may have written anything: never printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String")]
+pub struct CancelReason(String);
+
+impl CancelReason {
+    /// Most characters that are kept.
+    pub const CHARS_MAX: usize = 200;
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Cuts to what is kept.
+impl From<String> for CancelReason {
+    fn from(text: String) -> Self {
+        Self(text.chars().take(Self::CHARS_MAX).collect())
+    }
+}
+
+impl fmt::Debug for CancelReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CancelReason(***)")
+    }
 }
 
 /// On whose behalf a booking is cancelled: decides which refund policy applies.

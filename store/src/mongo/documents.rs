@@ -1,4 +1,5 @@
-//! Ticket documents: one PDF per booking and revision, with the hash of its bytes.
+//! Ticket documents: one PDF per booking and revision, with the hash of its bytes, and the show as a calendar
+//! entry beside it.
 
 use boxoffice_contracts::{BookingId, Instant};
 use mongodb::{
@@ -20,6 +21,9 @@ struct Row {
     revision: i32,
     sha256: String,
     bytes: Binary,
+    /// `text/calendar`. Documents of former versions have none.
+    #[serde(default)]
+    calendar: Option<Binary>,
     size: i64,
     created_at: DateTime,
 }
@@ -48,6 +52,14 @@ impl std::fmt::Debug for StoredPdf {
     }
 }
 
+/// The show of a booking as a calendar entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredCalendar {
+    /// `text/calendar` in UTF-8.
+    pub bytes: Vec<u8>,
+    pub revision: u16,
+}
+
 /// Stores the document unless there is one of this revision, and returns the hash of the one that is stored.
 ///
 /// # Errors
@@ -58,6 +70,7 @@ pub async fn store_ticket_pdf(
     revision: u16,
     bytes: Vec<u8>,
     sha256: &str,
+    calendar: Vec<u8>,
     now: Instant,
 ) -> Result<String, Error> {
     let id = id(booking, revision);
@@ -67,6 +80,7 @@ pub async fn store_ticket_pdf(
         "sha256": sha256,
         "size": i64::try_from(bytes.len()).unwrap_or(i64::MAX),
         "bytes": Binary { subtype: BinarySubtype::Generic, bytes },
+        "calendar": Binary { subtype: BinarySubtype::Generic, bytes: calendar },
         "created_at": DateTime::from_millis(now.timestamp_millis()),
     };
     let stored = rows(database)
@@ -122,11 +136,35 @@ pub async fn find_ticket_pdf(
     let found = rows(database)
         .find_one(doc! { "booking_id": booking.to_string() })
         .sort(doc! { "revision": -1 })
+        .projection(doc! { "calendar": 0 })
         .await?;
     Ok(found.map(|row| StoredPdf {
         bytes: row.bytes.bytes,
         sha256: row.sha256,
         revision: u16::try_from(row.revision).unwrap_or_default(),
+    }))
+}
+
+/// The calendar entry beside the document of the highest revision.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn find_calendar(
+    database: &Database,
+    booking: BookingId,
+) -> Result<Option<StoredCalendar>, Error> {
+    let found = rows(database)
+        .clone_with_type::<Document>()
+        .find_one(doc! { "booking_id": booking.to_string() })
+        .sort(doc! { "revision": -1 })
+        .projection(doc! { "calendar": 1, "revision": 1 })
+        .await?;
+    Ok(found.and_then(|row| {
+        let revision = row.get_i32("revision").ok()?;
+        Some(StoredCalendar {
+            bytes: row.get_binary_generic("calendar").ok()?.clone(),
+            revision: u16::try_from(revision).ok()?,
+        })
     }))
 }
 

@@ -1,6 +1,6 @@
 //! Bookings and the log of every decision about them.
 
-use boxoffice_contracts::{BookingId, Instant, Owner};
+use boxoffice_contracts::{BookingId, Instant, Owner, message::booking::CancelReason};
 use boxoffice_saga::{Booking, Policy};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -65,6 +65,7 @@ pub mod event_row {
         pub to_phase: Option<String>,
         pub code: Option<String>,
         pub effects: Json,
+        pub reason: Option<String>,
     }
 
     impl ActiveModelBehavior for ActiveModel {}
@@ -280,6 +281,8 @@ pub struct Event {
     pub to_phase: Option<&'static str>,
     pub code: Option<&'static str>,
     pub effects: Vec<&'static str>,
+    /// What a person gave as the reason of their command.
+    pub reason: Option<CancelReason>,
 }
 
 /// Appends to the log. A repeated (booking, version) is error 1062: two writers decided the same step.
@@ -301,6 +304,7 @@ pub async fn append_events(db: &impl ConnectionTrait, events: &[Event]) -> Resul
         to_phase: Set(event.to_phase.map(str::to_owned)),
         code: Set(event.code.map(str::to_owned)),
         effects: Set(serde_json::json!(event.effects)),
+        reason: Set(event.reason.as_ref().map(|why| why.as_str().to_owned())),
     });
     event_row::Entity::insert_many(rows)
         .exec_without_returning(db)

@@ -17,6 +17,8 @@ pub enum Reach {
     Venue { tenant: String, venue: VenueId },
     /// All of the tenant.
     Tenant(String),
+    /// The one that a link names which we signed; whoever made this has checked it.
+    SignedLink(BookingId),
 }
 
 /// A booking as GET shows it, without the parts that have queries of their own.
@@ -300,6 +302,7 @@ fn reach_clause(reach: &Reach) -> (&'static str, Vec<Value>) {
             vec![tenant.as_str().into(), venue.0.into()],
         ),
         Reach::Tenant(tenant) => ("b.tenant = ?", vec![tenant.as_str().into()]),
+        Reach::SignedLink(booking) => ("b.id = ?", vec![booking.0.into()]),
     }
 }
 

@@ -58,6 +58,19 @@ resend_max_secs = 2
 pay_again_secs = 6
 document_wait_secs = 5
 
+[retention]
+every_secs = 1
+
+[api]
+heartbeat_secs = 1
+
+# Storms and impatient customers come from few names; the story about limits sets its own.
+[api.rate]
+quota_customer = 0
+quota_business = 0
+quota_address = 0
+waiters_customer_max = 1000
+
 [gateway]
 timeout_ms = 1500
 

@@ -1,12 +1,14 @@
 //! The visible list of workers. A worker that isn't here doesn't run.
 
 use crate::{
+    calendar::CalendarNames,
     gateway::Gateway,
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
     parked,
     payments::{Payments, PaymentsPolicy},
     reservations::{Layouts, Reservations},
+    retention::{Retention, RetentionPolicy},
     tickets::{RenderTickets, TicketsConfig},
     timeline::WriteTimeline,
 };
@@ -26,6 +28,7 @@ pub struct Context {
     pub gateway_timeout: Duration,
     pub saga: Policy,
     pub payments: PaymentsPolicy,
+    pub retention: RetentionPolicy,
     pub signer: TicketSigner,
     pub tickets: TicketsConfig,
     pub mail: MailConfig,
@@ -43,10 +46,15 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         gateway_timeout,
         saga,
         payments,
+        retention,
         signer,
         tickets,
         mail,
     } = context;
+    let calendar = CalendarNames {
+        domain: mail.message_id_domain.clone(),
+        links_base_url: mail.links_base_url.trim_end_matches('/').to_owned(),
+    };
     let layouts = Layouts::default();
     let workers = Workers::new(broker, &db)
         .sweep(HoldExpiry {
@@ -65,17 +73,24 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
             policy: saga,
             layouts,
         })
-        .call(RenderTickets::new(documents.clone(), signer, tickets))
+        .sweep(Retention { policy: retention })
+        .call(RenderTickets::new(
+            documents.clone(),
+            signer,
+            tickets,
+            calendar,
+        ))
         .decide(WriteTimeline::new(documents)))
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 7] = [
+pub const ROLES: [&str; 8] = [
     "hold-expiry",
     "mail",
     "parked",
     "payments",
     "reservations",
+    "retention",
     "tickets",
     "timeline",
 ];

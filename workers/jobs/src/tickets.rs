@@ -1,13 +1,14 @@
-//! The tickets worker: makes the ticket document of a booking and stores it.
+//! The tickets worker: makes the ticket document of a booking and stores it, with a calendar entry beside it.
 
 mod document;
 
+use crate::calendar::{self, CalendarNames};
 use boxoffice_contracts::{
     BookingId, Instant, Message as _, MessageId,
     message::ticket::{Render, Rendered},
     topology::{self, Exchange, Queue},
 };
-use boxoffice_documents::{RenderError, TicketSigner, ticket_pdf};
+use boxoffice_documents::{RenderError, TicketSigner, ics, ticket_pdf};
 use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_saga::Status;
 use boxoffice_store::{
@@ -34,6 +35,7 @@ pub struct RenderTickets {
     documents: Database,
     signer: Arc<TicketSigner>,
     config: Arc<TicketsConfig>,
+    calendar: Arc<CalendarNames>,
 }
 
 /// How long one document may take; five hundred times what it takes.
@@ -41,11 +43,17 @@ const RENDER_MAX: Duration = Duration::from_secs(10);
 
 impl RenderTickets {
     #[must_use]
-    pub fn new(documents: Database, signer: TicketSigner, config: TicketsConfig) -> Self {
+    pub fn new(
+        documents: Database,
+        signer: TicketSigner,
+        config: TicketsConfig,
+        calendar: CalendarNames,
+    ) -> Self {
         Self {
             documents,
             signer: Arc::new(signer),
             config: Arc::new(config),
+            calendar: Arc::new(calendar),
         }
     }
 
@@ -118,10 +126,11 @@ impl Call for RenderTickets {
         if let Some(sha256) = stored {
             return Ok(sha256);
         }
+        let entry = ics::render(&calendar::entry(&facts, revision, now, &self.calendar));
         let bytes = self.render(facts).await?;
         let sha256 = hash_of(&bytes);
         ask_documents(documents::store_ticket_pdf(
-            db, booking, revision, bytes, &sha256, now,
+            db, booking, revision, bytes, &sha256, entry, now,
         ))
         .await
     }

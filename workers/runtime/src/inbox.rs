@@ -1,6 +1,6 @@
 //! Which messages have been handled. A row commits only with the final outcome of its message.
 
-use crate::{Failure, sql};
+use crate::{Failure, Tx, sql};
 use boxoffice_contracts::MessageId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
 use std::collections::HashSet;
@@ -8,12 +8,6 @@ use uuid::Uuid;
 
 /// A message in a queue: what the primary key is.
 pub(crate) type Key = (&'static str, MessageId);
-
-/// Rows stay this long: longer than any replay and than the gateway lists its events.
-const KEEP_DAYS: u32 = 35;
-
-/// Rows removed at a time, so that the removal never holds many locks.
-const PURGE_ROWS: u32 = 1_000;
 
 /// Inserts the keys and returns those that were new.
 ///
@@ -85,12 +79,17 @@ pub(crate) async fn handled(
     Ok(select_ids(tx, select).await?.into_iter().collect())
 }
 
-/// Removes a portion of rows that nobody can ask for any more; returns how many.
-pub(crate) async fn purge(db: &DatabaseTransaction) -> Result<u64, Failure> {
+/// Forgets at most `rows_max` messages that were handled more than `keep_days` days ago; returns how many.
+///
+/// A message that comes again after that is handled again: keep them longer than any replay waits.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_handled(tx: &Tx, keep_days: u32, rows_max: u32) -> Result<u64, Failure> {
     let delete = format!(
-        "DELETE FROM inbox WHERE handled_at < UTC_TIMESTAMP(6) - INTERVAL {KEEP_DAYS} DAY LIMIT {PURGE_ROWS}"
+        "DELETE FROM inbox WHERE handled_at < UTC_TIMESTAMP(6) - INTERVAL {keep_days} DAY LIMIT {rows_max}"
     );
-    Ok(db.execute_unprepared(&delete).await?.rows_affected())
+    Ok(tx.db().execute_unprepared(&delete).await?.rows_affected())
 }
 
 fn by_queue(keys: &[Key]) -> Vec<(&'static str, Vec<MessageId>)> {

@@ -52,6 +52,7 @@ pub use decode::{Decode, DecodeError, from_json};
 pub use events::{Event, EventStream, Happened};
 pub use failure::{Cause, Failure, Service, Verdict};
 pub use health::{Health, RoleHealth, RoleState};
+pub use inbox::forget_handled;
 pub use intake::{IntakeError, IntakePublisher};
 pub use job::Job;
 pub use parked::replay;

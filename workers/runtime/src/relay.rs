@@ -1,7 +1,7 @@
 //! Sends what was committed and never confirmed.
 
 use crate::{
-    Cause, Failure, inbox, outbox,
+    Cause, Failure, outbox,
     outbox::{Pending, Row},
     parked::{self, Parking},
     publish::{PublishError, Publisher},
@@ -10,7 +10,7 @@ use crate::{
 use boxoffice_contracts::{Envelope, trace::TraceParent};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
 use std::time::Duration;
-use tokio::time::{Instant, interval, sleep};
+use tokio::time::{interval, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often the outbox is looked at.
@@ -28,9 +28,6 @@ const SWEEP_CONFIRM: Duration = Duration::from_secs(5);
 /// Refusals after which a row is parked so that it never stands in the way of the others.
 const ATTEMPTS_MAX: u32 = 10;
 
-/// How often old inbox rows are looked for.
-const INBOX_PURGE_EVERY: Duration = Duration::from_secs(600);
-
 /// Under this name a message that could not leave is parked.
 pub const OUTBOX_QUEUE: &str = "outbox";
 
@@ -46,7 +43,6 @@ impl Relay {
     pub(crate) async fn run(self) {
         let mut every = interval(SWEEP_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut inbox_purged = Instant::now();
         let mut told = false;
         loop {
             tokio::select! {
@@ -69,12 +65,6 @@ impl Relay {
                         sleep(Duration::from_secs(1)).await;
                         break;
                     }
-                }
-            }
-            if inbox_purged.elapsed() > INBOX_PURGE_EVERY {
-                inbox_purged = Instant::now();
-                if let Err(error) = self.purge_inbox().await {
-                    tracing::warn!(%error, "old inbox rows not removed");
                 }
             }
         }
@@ -194,16 +184,6 @@ impl Relay {
         if let Some(row) = db.query_one_raw(ask).await? {
             let seconds: i64 = row.try_get_by_index(0)?;
             metrics::gauge!(telemetry::OUTBOX_OLDEST_PENDING_SECONDS).set(seconds as f64);
-        }
-        Ok(())
-    }
-
-    async fn purge_inbox(&self) -> Result<(), Failure> {
-        let (db, _) = tx::begin(&self.db, &self.tasks).await?.into_parts();
-        let removed = inbox::purge(&db).await?;
-        tx::commit(db).await?;
-        if removed > 0 {
-            tracing::info!(rows = removed, "old inbox rows removed");
         }
         Ok(())
     }

@@ -91,6 +91,11 @@ pub trait Sweep: Send + Sync + 'static {
     /// Pause between looks when there is nothing to do.
     const EVERY: Duration;
 
+    /// The pause as it was configured, where it can be.
+    fn every(&self) -> Duration {
+        Self::EVERY
+    }
+
     /// Handles one batch of due rows; returns how many. As long as there are some it is called again at once.
     ///
     /// # Errors

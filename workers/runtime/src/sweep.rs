@@ -22,7 +22,7 @@ pub(crate) async fn run<S: Sweep>(name: &'static str, sweep: Arc<S>, env: Env) {
                 if found > 0 && !role.env.stop.is_cancelled() {
                     continue;
                 }
-                S::EVERY
+                sweep.every()
             }
             Err(Failure::Down(service, cause)) => {
                 if !role.pause(service, cause).await {
@@ -38,7 +38,7 @@ pub(crate) async fn run<S: Sweep>(name: &'static str, sweep: Arc<S>, env: Env) {
                 // Due rows stay due: there is nothing to park, and each look may find it mended.
                 failures += 1;
                 tracing::error!(role = name, %failure, failures, "sweep failed");
-                S::EVERY * failures.min(10)
+                sweep.every() * failures.min(10)
             }
         };
         tokio::select! {

@@ -4,6 +4,7 @@
 //! or of a customer can become a line of the conversation.
 
 use super::truth::refunded_minor;
+use crate::calendar::{self, CalendarNames};
 use boxoffice_contracts::{Instant, message::mail::Template};
 use boxoffice_documents::{
     Language, MailFacts, MailSeat, RenderError, ics, mail, money_text, time_text,
@@ -13,7 +14,6 @@ use boxoffice_store::{
     mongo::documents::StoredPdf,
     mysql::show_facts::{BookingFacts, PositionFacts},
 };
-use chrono::TimeDelta;
 use chrono_tz::Tz;
 use lettre::{
     Address, Message,
@@ -133,31 +133,13 @@ fn attachments(order: &Order<'_>, sender: &Sender) -> Result<Vec<SinglePart>, Un
     Ok(parts)
 }
 
+/// The one that `tickets.ics` shows too.
 fn calendar_entry(order: &Order<'_>, sender: &Sender) -> ics::CalendarEntry {
-    let BookingFacts {
-        booking,
-        show,
-        reference,
-        ..
-    } = order.facts;
-    let seats = places(order).map(|place| match &place.seat {
-        Some(seat) => format!("{} {} {}", seat.zone, seat.row, seat.number),
-        None => place.category.clone(),
-    });
-    let mut lines = vec![reference.clone()];
-    lines.extend(seats);
-    ics::CalendarEntry {
-        uid: format!("{}@{}", booking.id, sender.domain),
-        sequence: u32::from(order.revision),
-        stamp: order.ordered_at,
-        starts_at: show.starts_at,
-        ends_at: show.starts_at + TimeDelta::minutes(i64::from(show.runtime_min)),
-        summary: show.film.clone(),
-        location: format!("{}, {}, {}", show.venue, show.hall, show.address),
-        description: lines.join("\n"),
-        url: Some(links(order, sender).booking),
-        cancelled: false,
-    }
+    let names = CalendarNames {
+        domain: sender.domain.clone(),
+        links_base_url: sender.links_base_url.clone(),
+    };
+    calendar::entry(order.facts, order.revision, order.ordered_at, &names)
 }
 
 /// What the mail is about: the places that admit, or all of them when none does.

@@ -3,7 +3,7 @@
 use super::{world::World, writes::Writes};
 use boxoffice_contracts::{
     Code, Envelope, Instant, Message, MessageId, Money,
-    message::{event, mail, payment, ticket},
+    message::{booking::CancelReason, event, mail, payment, ticket},
     topology::Exchange,
 };
 use boxoffice_runtime::{Failure, Tx};
@@ -18,6 +18,8 @@ pub(super) struct Step<'a> {
     pub(super) cause: &'a Envelope,
     pub(super) input: &'a Input,
     pub(super) before: Option<&'a Booking>,
+    /// What a person gave as the reason of their command.
+    pub(super) reason: Option<&'a CancelReason>,
     pub(super) now: Instant,
 }
 
@@ -42,6 +44,7 @@ pub(super) fn advance(
         to_phase: next.status.phase(),
         code: code.map(Code::as_str),
         effects: effects.iter().map(effect_label).collect(),
+        reason: step.reason.cloned(),
     });
     let mut out = Out {
         tx,

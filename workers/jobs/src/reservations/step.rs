@@ -7,7 +7,7 @@ use super::{
     world::World,
     writes::Writes,
 };
-use boxoffice_contracts::{BookingId, Envelope, Instant};
+use boxoffice_contracts::{BookingId, Envelope, Instant, message::booking::CancelReason};
 use boxoffice_runtime::{Cause, Failure, Tx, Verdict};
 use boxoffice_saga::{Decision, Input, Policy, decide};
 use boxoffice_store::mysql::operations::Operation;
@@ -26,6 +26,16 @@ pub enum What<'a> {
     Message(&'a Accepted),
     /// The row is due.
     Tick,
+}
+
+impl<'a> What<'a> {
+    /// What a person gave as the reason of their command.
+    fn reason(self) -> Option<&'a CancelReason> {
+        match self {
+            Self::Message(Accepted::Cancel(cancel)) => cancel.reason.as_ref(),
+            Self::Message(_) | Self::Tick => None,
+        }
+    }
 }
 
 /// Takes bookings one step per happening, in one transaction. One verdict per happening.
@@ -68,6 +78,7 @@ fn one(
         cause: &happening.cause,
         input: &input,
         before: before.as_ref(),
+        reason: happening.what.reason(),
         now,
     };
     match decision {
