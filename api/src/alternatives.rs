@@ -17,20 +17,26 @@ pub(crate) struct Alternatives {
     pub admissions: Vec<Left>,
 }
 
+/// Free seats side by side.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "SeatGroup")]
 pub(crate) struct Group {
     pub category: String,
     pub seats: Vec<Place>,
 }
 
+/// One of them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "FreeSeat")]
 pub(crate) struct Place {
     pub seat_id: String,
     pub row: String,
     pub number: String,
 }
 
+/// Places without numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "PlacesLeft")]
 pub(crate) struct Left {
     pub category: String,
     pub available: u32,

@@ -110,6 +110,8 @@ metrics! {
         "Spans that nobody took in time: the collector is slow or away.";
     Counter STALE_ACKS_TOTAL = "boxoffice_stale_acks_total", "acks", ["queue"],
         "Acks that came too late because their channel was gone; the messages come again.";
+    Counter TICKETS_UNCOVERED_TOTAL = "boxoffice_tickets_uncovered_total", "documents", [],
+        "Ticket documents with a character that no font has.";
     Histogram TRANSACTION_SECONDS = "boxoffice_transaction_seconds", "seconds", ["queue"],
         "From BEGIN to the answer to COMMIT of a batch.";
     Counter UNCONFIRMED_TOTAL = "boxoffice_unconfirmed_total", "batches", ["by", "why"],

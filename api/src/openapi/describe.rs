@@ -1,20 +1,16 @@
 //! What each route does, in words, and what it answers. One arm per action: the compiler asks for the next.
 
 use super::{
-    Shapes,
+    Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
     examples,
     parts::{
-        answer, id, idempotency_key, if_none_match, instant, json_body, parameter, prefer, proof,
-        query, string, whole,
+        answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
+        proof, query, string, whole,
     },
 };
 use crate::{
-    bookings::Accepted,
-    catalogue::{Catalogue, CodeEntry},
-    permissions::Action,
-    seats::SeatMapView,
-    shows::ShowsPage,
+    bookings::Accepted, permissions::Action, seats::SeatMapView, shows::ShowsPage,
     view::BookingView,
 };
 use boxoffice_contracts::Code;
@@ -50,7 +46,7 @@ pub(super) struct Body {
 const BOOKINGS: &str = "bookings";
 const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
-const ABOUT: &str = "about";
+pub(super) const ABOUT: &str = "about";
 
 pub(super) const TAGS: [(&str, &str); 4] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
@@ -139,7 +135,7 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
             summary: "Follow a booking as server-sent events",
             text: "The present state first, then every further one, as events named `booking` whose id is the \
                    version. A stream ends with the token, or after an hour: come back with `Last-Event-ID`. A \
-                   comment is sent every 15 s so that proxies keep the connection.",
+                   comment is sent now and then so that proxies keep the connection.",
             parameters: vec![
                 booking(),
                 proof(),
@@ -197,50 +193,20 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
             id: "readTickets",
             tag: BOOKINGS,
             summary: "The tickets as a PDF",
-            text: "One document, a page per seat.",
-            parameters: vec![
-                booking(),
-                expires(),
-                signature(),
-                if_none_match("\"sha256\""),
-            ],
+            text: "One document, a page per seat. By token, or by the signed link that the owner's booking shows.",
+            parameters: document_parameters(),
             body: None,
-            answers: vec![
-                (
-                    200,
-                    with(
-                        answer("The document.", &["ETag", "Content-Disposition"]),
-                        "application/pdf",
-                        Content::default(),
-                    ),
-                ),
-                (304, answer("The client has this document.", &["ETag"])),
-            ],
+            answers: document_answers("application/pdf"),
             refusals: OF_DOCUMENTS,
         },
         Action::ReadCalendar => Description {
             id: "readCalendar",
             tag: BOOKINGS,
             summary: "The show as a calendar entry",
-            text: "The one that the mail carries; a later revision replaces it.",
-            parameters: vec![
-                booking(),
-                expires(),
-                signature(),
-                if_none_match("\"sha256\""),
-            ],
+            text: "iCalendar. By token, or by the signed link that the owner's booking shows.",
+            parameters: document_parameters(),
             body: None,
-            answers: vec![
-                (
-                    200,
-                    with(
-                        answer("The entry.", &["ETag", "Content-Disposition"]),
-                        "text/calendar",
-                        Content::default(),
-                    ),
-                ),
-                (304, answer("The client has this entry.", &["ETag"])),
-            ],
+            answers: document_answers("text/calendar"),
             refusals: OF_DOCUMENTS,
         },
         Action::ReadTimeline => Description {
@@ -254,7 +220,7 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
                     "cursor",
                     string().pattern(Some("^[A-Za-z0-9_-]+$")),
                     "As `next` of the page before carries it.",
-                    json!("MTc2Mzc1MjgwMDAwMDAwMCBkZWNpc2lvbjox"),
+                    json!(examples::TIMELINE_CURSOR),
                 ),
                 query(
                     "limit",
@@ -276,26 +242,6 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
                 ),
             )],
             refusals: OF_READS,
-        },
-        Action::ReadKeys => Description {
-            id: "readTicketKeys",
-            tag: BOOKINGS,
-            summary: "The keys that ticket codes are signed with",
-            text: "A JWK set (RFC 7517, RFC 8037). A gate that has it checks codes without asking.",
-            parameters: Vec::new(),
-            body: None,
-            answers: vec![(
-                200,
-                with(
-                    answer("The keys.", &[]),
-                    "application/json",
-                    json_body(
-                        shapes.answer::<crate::ticket_keys::KeySet>(),
-                        examples::ticket_keys(),
-                    ),
-                ),
-            )],
-            refusals: &[],
         },
         Action::ListShows => Description {
             id: "listShows",
@@ -401,148 +347,14 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
                 Code::Unavailable,
             ],
         },
-        Action::ReadDescription => Description {
-            id: "readDescription",
-            tag: ABOUT,
-            summary: "This document",
-            text: "OpenAPI 3.1.",
-            parameters: vec![if_none_match("\"tag\"")],
-            body: None,
-            answers: vec![
-                (
-                    200,
-                    with(
-                        answer("The document.", &["ETag"]),
-                        "application/json",
-                        Content::default(),
-                    ),
-                ),
-                (304, answer("The client has this document.", &["ETag"])),
-            ],
-            refusals: &[],
-        },
-        Action::ReadAsyncApi => Description {
-            id: "readAsyncApi",
-            tag: ABOUT,
-            summary: "The description of messages",
-            text: "AsyncAPI 3, as YAML.",
-            parameters: Vec::new(),
-            body: None,
-            answers: vec![(
-                200,
-                with(
-                    answer("The document.", &[]),
-                    "application/yaml",
-                    Content::default(),
-                ),
-            )],
-            refusals: &[],
-        },
-        Action::ReadSchema => Description {
-            id: "readSchema",
-            tag: ABOUT,
-            summary: "The JSON Schema of a message",
-            text: "One for each published kind.",
-            parameters: vec![parameter(
-                "file",
-                ParameterIn::Path,
-                true,
-                string(),
-                "The kind, and `.json`.",
-                json!("booking.submit.v1.json"),
-            )],
-            body: None,
-            answers: vec![(
-                200,
-                with(
-                    answer("The schema.", &[]),
-                    "application/schema+json",
-                    Content::default(),
-                ),
-            )],
-            refusals: &[],
-        },
-        Action::ReadDocs => Description {
-            id: "readDocs",
-            tag: ABOUT,
-            summary: "This document as a page",
-            text: "For people. Loads nothing from elsewhere.",
-            parameters: Vec::new(),
-            body: None,
-            answers: vec![(
-                200,
-                with(answer("The page.", &[]), "text/html", Content::default()),
-            )],
-            refusals: &[],
-        },
-        Action::ReadDocsFile => Description {
-            id: "readDocsFile",
-            tag: ABOUT,
-            summary: "What the page loads",
-            text: "Scripts, style and icon of the page.",
-            parameters: vec![
-                parameter(
-                    "file",
-                    ParameterIn::Path,
-                    true,
-                    string(),
-                    "Name of the file.",
-                    json!("start.js"),
-                ),
-                if_none_match("\"tag\""),
-            ],
-            body: None,
-            answers: vec![
-                (200, files()),
-                (304, answer("The client has this file.", &["ETag"])),
-            ],
-            refusals: &[],
-        },
-        Action::ListCodes => Description {
-            id: "listCodes",
-            tag: ABOUT,
-            summary: "The catalogue of codes",
-            text: "As JSON, or as a page for browsers.",
-            parameters: Vec::new(),
-            body: None,
-            answers: vec![(200, {
-                let example = json!({"codes": [examples::code(Code::SeatsUnavailable), examples::code(Code::Overloaded)]});
-                let codes = with(
-                    answer("Every code.", &[]),
-                    "application/json",
-                    json_body(shapes.answer::<Catalogue>(), example),
-                );
-                with(codes, "text/html", Content::default())
-            })],
-            refusals: &[],
-        },
-        Action::ReadCode => Description {
-            id: "readCode",
-            tag: ABOUT,
-            summary: "What a code means",
-            text: "Where the `type` of a problem leads. As JSON, or as a page for browsers.",
-            parameters: vec![parameter(
-                "code",
-                ParameterIn::Path,
-                true,
-                string(),
-                "The code.",
-                json!("seats_unavailable"),
-            )],
-            body: None,
-            answers: vec![(200, {
-                let code = json_body(
-                    shapes.answer::<CodeEntry>(),
-                    examples::code(Code::SeatsUnavailable),
-                );
-                with(
-                    with(answer("The code.", &[]), "application/json", code),
-                    "text/html",
-                    Content::default(),
-                )
-            })],
-            refusals: &[],
-        },
+        Action::ReadDescription => about::read_description(),
+        Action::ReadDocs => about::read_docs(),
+        Action::ReadDocsFile => about::read_docs_file(),
+        Action::ListCodes => about::list_codes(shapes),
+        Action::ReadCode => about::read_code(shapes),
+        Action::ReadKeys => about::read_keys(shapes),
+        Action::ReadAsyncApi => about::read_async_api(),
+        Action::ReadSchema => about::read_schema(),
     }
 }
 
@@ -560,6 +372,20 @@ fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Respons
     vec![
         (200, with(waited, "application/json", booking_body(shapes))),
         (202, with(accepted, "application/json", body)),
+    ]
+}
+
+fn document_parameters() -> Vec<Parameter> {
+    let [expires, signature] = link();
+    let tag = if_none_match("\"3f5a7c0b9d1e2f48\"");
+    vec![booking(), expires, signature, tag]
+}
+
+fn document_answers(kind: &str) -> Vec<(u16, Response)> {
+    let document = answer("The document.", &["ETag", "Content-Disposition"]);
+    vec![
+        (200, with(document, kind, Content::default())),
+        (304, answer("The client has this document.", &["ETag"])),
     ]
 }
 
@@ -626,14 +452,7 @@ fn gateway_event(shapes: &mut Shapes) -> Body {
     }
 }
 
-fn files() -> Response {
-    let file = answer("The file.", &["ETag"]);
-    ["text/css", "text/javascript", "image/png"]
-        .iter()
-        .fold(file, |file, kind| with(file, kind, Content::default()))
-}
-
-fn with(mut response: Response, kind: &str, content: Content) -> Response {
+pub(super) fn with(mut response: Response, kind: &str, content: Content) -> Response {
     response.content.insert(kind.to_owned(), content.into());
     response
 }
@@ -647,22 +466,6 @@ fn plain(example: Value) -> Content {
 
 fn booking() -> Parameter {
     id("The booking.", &examples::booking_id().to_string())
-}
-
-/// Of a link that opens a document without a token.
-fn expires() -> Parameter {
-    let meaning = "Of a signed link, instead of a token: when it ends, in seconds since 1970.";
-    query("expires", whole(0, None), meaning, json!(1_764_331_200))
-}
-
-fn signature() -> Parameter {
-    let meaning = "Of a signed link. Take it as it is.";
-    query(
-        "signature",
-        string(),
-        meaning,
-        json!("1f0c2b7d8e9a4c3b5d6e7f8091a2b3c4"),
-    )
 }
 
 fn show() -> Parameter {

@@ -19,11 +19,14 @@ use boxoffice_contracts::{
     BookingId, Code, Currency, FilmId, Instant, Money, OperationId, Owner, SeatId, ShowId, VenueId,
     message::booking::LatePolicy, principal::TENANT_HOUSE,
 };
-use boxoffice_store::reference::reference;
+use boxoffice_store::{
+    document_link::{DocumentLinks, LinkedDocument},
+    reference::reference,
+};
 use chrono::{DateTime, TimeDelta};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 use url::Url;
 use utoipa::openapi::{RefOr, example::Example};
 
@@ -31,6 +34,7 @@ use utoipa::openapi::{RefOr, example::Example};
 pub(super) const KEY: &str = "0f8fad5b-d9cb-469f-a165-70867728950e";
 const SUBJECT: &str = "ada";
 const SHOW: &str = "low-tide-at-noon-d0-2000-2026-11-21";
+const LINK_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// When the example's booking is made: 2026-11-21T18:30:00Z.
@@ -189,8 +193,32 @@ fn booking_view() -> BookingView {
         attention: None,
         server_time: now() + TimeDelta::seconds(2),
         decided: Some(decided),
-        links: Links::of(id, None),
+        links: Links {
+            tickets_pdf: Some(document_link(LinkedDocument::TicketsPdf)),
+            tickets_ics: Some(document_link(LinkedDocument::TicketsIcs)),
+            ..Links::of(id, None)
+        },
     }
+}
+
+/// A link of the right form; no secret of a house makes it.
+fn document_link(document: LinkedDocument) -> String {
+    DocumentLinks::new("").link(booking_id(), document, now(), LINK_TTL)
+}
+
+/// What such a link carries: when it expires, and the signature.
+pub(super) fn link_parts() -> (i64, String) {
+    let link = document_link(LinkedDocument::TicketsPdf);
+    let part = |name: &str| {
+        let query = link.split_once('?').map_or("", |(_, query)| query);
+        let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        let value = pairs.find(|(of, _)| *of == name).map(|(_, value)| value);
+        value.unwrap_or_default().to_owned()
+    };
+    (
+        part("expires").parse().unwrap_or_default(),
+        part("signature"),
+    )
 }
 
 pub(super) fn cursor() -> String {
@@ -249,7 +277,7 @@ fn show_view() -> ShowView {
 }
 
 pub(super) fn seat_map() -> Value {
-    let seat = |number: &'static str, seat_id, x, state| SeatView {
+    let seat = |seat_id, number, x, state| SeatView {
         seat_id,
         row: "A",
         number,
@@ -278,16 +306,20 @@ pub(super) fn seat_map() -> Value {
             },
         ],
         seats: &[
-            seat("1", "A-1", 24.0, "free"),
-            seat("2", "A-2", 48.0, "held"),
-            seat("3", "A-3", 72.0, "sold"),
+            seat("A-1", "1", 24.0, "free"),
+            seat("A-2", "2", 48.0, "held"),
+            seat("A-3", "3", 72.0, "sold"),
         ],
     })
 }
 
+/// Of a page that begins after a line.
+pub(super) const TIMELINE_CURSOR: &str = "MTc2Mzc1MjgwMDAwMDAwMCBkZWNpc2lvbjox";
+
 /// A decision and a call of a booking's timeline.
 pub(super) fn timeline() -> Value {
     let id = booking_id();
+    let called = now() + TimeDelta::seconds(1);
     json!({
         "booking_id": id,
         "lines": [
@@ -296,12 +328,11 @@ pub(super) fn timeline() -> Value {
                 "to": "held", "cause": operation_id("submit"), "effects": ["booking.held.v1"], "messages": [],
             },
             {
-                "at": now() + TimeDelta::seconds(1), "type": "call", "operation": "create",
-                "idempotency_key": format!("bk:{id}:create"), "calls": 1, "outcome": "answered",
-                "last_at": now() + TimeDelta::seconds(1),
+                "at": called, "type": "call", "operation": "create", "idempotency_key": format!("bk:{id}:create"),
+                "calls": 1, "outcome": "answered", "last_at": called,
             },
         ],
-        "next": format!("/v1/bookings/{id}/timeline?cursor=MTc2Mzc1MjgwMDAwMDAwMCBkZWNpc2lvbjox&limit=2"),
+        "next": format!("/v1/bookings/{id}/timeline?cursor={TIMELINE_CURSOR}&limit=2"),
     })
 }
 

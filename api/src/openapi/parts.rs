@@ -41,12 +41,12 @@ const HEADERS: &[(&str, &str, &str)] = &[
     (
         "RateLimit",
         "What is left of this client's share, and seconds until there is more.",
-        "\"default\";r=49;t=1",
+        "\"customer\";r=590;t=1",
     ),
     (
         "RateLimit-Policy",
         "This client's share: requests, and the seconds that they are counted over.",
-        "\"default\";q=50;w=1",
+        "\"customer\";q=600;w=60",
     ),
     (
         "Retry-After",
@@ -111,7 +111,7 @@ pub(super) fn problem(status: u16, codes: &[Code]) -> Response {
         .collect();
     let headers: &[&str] = match status {
         401 => &["WWW-Authenticate"],
-        409 | 429 | 503 => &["Retry-After"],
+        409 | 429 | 503 | 504 => &["Retry-After"],
         _ => &[],
     };
     let mut response = answer(&titles.join(" "), headers);
@@ -202,6 +202,28 @@ pub(super) fn proof() -> Parameter {
         .max_length(Some(crate::params::PROOF_LEN_MAX))
         .pattern(Some("^[A-Za-z0-9._-]+$"));
     query("proof", schema, meaning, json!(super::examples::proof()))
+}
+
+/// What a signed link carries in place of a token.
+pub(super) fn link() -> [Parameter; 2] {
+    let (expires, signature) = super::examples::link_parts();
+    let expiry = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0));
+    [
+        query(
+            "expires",
+            expiry,
+            "Of a signed link: until when it opens, in seconds since 1970.",
+            json!(expires),
+        ),
+        query(
+            "signature",
+            string(),
+            "Of a signed link. Take the link as it is.",
+            json!(signature),
+        ),
+    ]
 }
 
 pub(super) fn query(name: &str, schema: ObjectBuilder, meaning: &str, example: Value) -> Parameter {

@@ -9,6 +9,7 @@ use boxoffice_contracts::{
         booking::POSITIONS_MAX,
         ticket::{Render, Rendered},
     },
+    metric,
     topology::{self, Exchange, Queue},
 };
 use boxoffice_documents::{RenderError, TicketDocument, TicketSigner, ics, ticket_pdf};
@@ -90,7 +91,7 @@ fn warn_of_uncovered(booking: BookingId, document: &TicketDocument) {
     if missing.is_empty() {
         return;
     }
-    metrics::counter!("boxoffice_tickets_uncovered_total").increment(1);
+    metrics::counter!(metric::TICKETS_UNCOVERED_TOTAL).increment(1);
     let characters: Vec<String> = missing
         .iter()
         .take(UNCOVERED_SHOWN_MAX)
