@@ -47,7 +47,6 @@ static TAG: LazyLock<String> =
 /// Names of the ways to prove who one is.
 const BEARER: &str = "bearer";
 const SIGNATURE: &str = "signature";
-const LINK: &str = "link";
 
 const INTRODUCTION: &str = include_str!("openapi/introduction.md");
 
@@ -133,11 +132,6 @@ fn components() -> Components {
         "HMAC-SHA256 of the time and the raw body, made with the secret of the endpoint.",
     );
     components.add_security_scheme(SIGNATURE, SecurityScheme::ApiKey(ApiKey::Header(signature)));
-    let link = ApiKeyValue::with_description(
-        "signature",
-        "A link that this house signed: who holds it reads one document of one booking, until it expires.",
-    );
-    components.add_security_scheme(LINK, SecurityScheme::ApiKey(ApiKey::Query(link)));
     components.headers = parts::headers();
     components.examples = examples::problems();
     components
@@ -159,9 +153,10 @@ fn operation(line: &Route, shapes: &mut Shapes) -> Operation {
         Access::Public => None,
         Access::Signed => Some(vec![SecurityRequirement::new(SIGNATURE, [""; 0])]),
         Access::Roles(_) => Some(vec![SecurityRequirement::new(BEARER, [""; 0])]),
+        // Whoever has a signed link shows it in the query and needs no token.
         Access::RolesOrLink(_) => Some(vec![
             SecurityRequirement::new(BEARER, [""; 0]),
-            SecurityRequirement::new(LINK, [""; 0]),
+            SecurityRequirement::default(),
         ]),
     };
     if let Access::Roles(roles) | Access::RolesOrLink(roles) = line.access {

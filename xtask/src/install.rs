@@ -36,7 +36,9 @@ pub(crate) struct Needs {
 }
 
 /// Programs of others, and the Debian packages they are in.
-const READERS: [(&str, &str); 5] = [
+const READERS: [(&str, &str); 7] = [
+    ("curl", "curl"),
+    ("jq", "jq"),
     ("pdftotext", "poppler-utils"),
     ("pdftoppm", "poppler-utils"),
     ("pdfinfo", "poppler-utils"),
@@ -139,7 +141,7 @@ pub(crate) fn ensure_node() -> anyhow::Result<()> {
     install_packages(&missing)
 }
 
-/// The programs that tests let read our ticket documents.
+/// The programs that tests let read what we write.
 pub(crate) fn ensure_readers() -> anyhow::Result<()> {
     let missing = READERS
         .iter()

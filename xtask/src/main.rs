@@ -4,7 +4,6 @@
 //! Underneath: `stack/` knows processes, ports and where things lie, `servers/` the three foreign
 //! servers, `product.rs` our own programs, `ui.rs` is the only place that prints.
 
-mod asyncapi_parser;
 mod contracts;
 mod demo;
 mod down;
@@ -13,6 +12,7 @@ mod install;
 mod interrupt;
 mod lint;
 mod logs;
+mod npm;
 mod openapi;
 mod probe;
 mod product;

@@ -10,7 +10,7 @@ use crate::install::Installed;
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Generation, Given, Scope, Servers};
 use crate::stack::{self, Folder, Identity, Manner, Port, Ports, Stack, State};
-use crate::{asyncapi_parser, install, interrupt, ui};
+use crate::{install, interrupt, npm, ui};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -109,6 +109,7 @@ pub(crate) fn environment(
 /// Programs of others that tests judge ours with.
 pub(crate) struct Tools {
     asyncapi_parser: PathBuf,
+    client: PathBuf,
     schemathesis: PathBuf,
 }
 
@@ -117,7 +118,8 @@ impl Tools {
     pub(crate) fn prepare() -> anyhow::Result<Self> {
         install::ensure_readers()?;
         Ok(Self {
-            asyncapi_parser: asyncapi_parser::prepare()?,
+            asyncapi_parser: npm::ASYNCAPI.prepare()?,
+            client: npm::CLIENT.prepare()?,
             schemathesis: install::schemathesis()?,
         })
     }
@@ -130,6 +132,7 @@ impl Tools {
         let address =
             address.unwrap_or_else(|| format!("http://{}", stack.address(Port::Prometheus)));
         Environment::from([
+            ("BOXOFFICE_TEST_CLIENT".to_owned(), path(&self.client)),
             (
                 "BOXOFFICE_TEST_ASYNCAPI_PARSER".to_owned(),
                 path(&self.asyncapi_parser),

@@ -48,7 +48,7 @@ fn the_table_and_the_document_have_the_same_routes_doors_and_roles() {
             Access::Public => (Value::Null, Value::Null),
             Access::Signed => (json!([{"signature": []}]), Value::Null),
             Access::Roles(roles) => (json!([{"bearer": []}]), by_role(roles)),
-            Access::RolesOrLink(roles) => (json!([{"bearer": []}, {"link": []}]), by_role(roles)),
+            Access::RolesOrLink(roles) => (json!([{"bearer": []}, {}]), by_role(roles)),
         };
         assert_eq!(operation["security"], security, "{route:?}");
         assert_eq!(operation["x-roles"], roles, "{route:?}");

@@ -30,6 +30,7 @@ const SAGA: &[Kind] = &[
     event::PaymentFailed::KIND,
     event::PaymentStarted::KIND,
     event::PositionsCancelled::KIND,
+    event::Recorded::KIND,
     event::Refunded::KIND,
     event::Rejected::KIND,
     mail::Send::KIND,
@@ -60,7 +61,7 @@ pub const ROLES: &[Role] = &[
     },
     Role {
         name: "mail",
-        sends: &[],
+        sends: &[event::Recorded::KIND],
         doc: "Sends mails.",
     },
     Role {
@@ -71,6 +72,7 @@ pub const ROLES: &[Role] = &[
     Role {
         name: "payments",
         sends: &[
+            event::Recorded::KIND,
             payment::ActionRequired::KIND,
             payment::Authorized::KIND,
             payment::CaptureFailed::KIND,
@@ -89,6 +91,11 @@ pub const ROLES: &[Role] = &[
         name: "reservations",
         sends: SAGA,
         doc: "Decides.",
+    },
+    Role {
+        name: "retention",
+        sends: &[],
+        doc: "Forgets what is old enough.",
     },
     Role {
         name: "tickets",

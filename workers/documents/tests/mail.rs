@@ -210,22 +210,6 @@ fn a_confirmation_says_attached_only_when_the_tickets_are() {
 }
 
 #[test]
-fn an_admission_is_listed_without_a_row() {
-    let mut facts = facts();
-    facts.seats[0] = MailSeat {
-        category: "Standing".to_owned(),
-        price: "€20.00".to_owned(),
-        ..MailSeat::default()
-    };
-    let parts = render(Template::Confirmation, Language::En, &facts).unwrap();
-    assert!(
-        parts.text.contains("\n  Standing  €20.00\n"),
-        "{}",
-        parts.text
-    );
-}
-
-#[test]
 fn the_logo_is_a_small_png() {
     assert!(LOGO_PNG.starts_with(b"\x89PNG\r\n\x1a\n") && LOGO_PNG.len() < 4_096);
 }

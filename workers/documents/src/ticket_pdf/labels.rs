@@ -57,7 +57,7 @@ static EN: Labels = Labels {
     tax: "tax",
     minutes: "minutes",
     admission: "ADMISSION",
-    free_seating: "Free seating",
+    free_seating: "General admission",
     booking: "BOOKING",
     show_code: "Show this code at the entrance",
 };
