@@ -207,9 +207,7 @@ pub(super) fn proof() -> Parameter {
 /// What a signed link carries in place of a token.
 pub(super) fn link() -> [Parameter; 2] {
     let (expires, signature) = super::examples::link_parts();
-    let expiry = ObjectBuilder::new()
-        .schema_type(Type::Integer)
-        .minimum(Some(0));
+    let expiry = ObjectBuilder::new().schema_type(Type::Integer);
     [
         query(
             "expires",
