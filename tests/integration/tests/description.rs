@@ -10,16 +10,31 @@ use serde_json::{Value, json};
 use std::{env, fs, path::PathBuf, process::Stdio, time::Duration};
 use tokio::{process::Command, time::timeout};
 
-/// For all walks together; they take half of it.
-const WALK_MAX: Duration = secs(60);
+/// For all walks together; alone on a machine they take a third of it.
+const WALK_MAX: Duration = secs(90);
 /// Requests per route that are made up, beside those at the edges of each parameter.
-const MADE_UP: &str = "15";
+const MADE_UP: &str = "10";
 
 const EVENTS: &str = "/v1/bookings/{id}/events";
 
 /// What is right by its form may be refused for what only the service knows: a key that was used, a deadline that
-/// has passed, a signature that nobody but the gateway can make, a cursor that was never given out.
+/// has passed, a signature that nobody but the gateway can make, a cursor that was never given out, a number of
+/// thirty digits. A link with a forged signature is answered like the link of a booking that never was, with 404.
 const SETTINGS: &str = r#"
+[[operations]]
+include-name = "GET /v1/bookings/{id}/tickets.pdf"
+checks.ignored_auth.enabled = false
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", "404", "409", "422"]
+
+[[operations]]
+include-name = "GET /v1/bookings/{id}/tickets.ics"
+checks.ignored_auth.enabled = false
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", "404", "409", "422"]
+
+[[operations]]
+include-name = "GET /v1/bookings/{id}"
+checks.positive_data_acceptance.expected-statuses = ["2xx", "3xx", "404", "409", "422"]
+
 [[operations]]
 include-name = "GET /v1/shows"
 checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
@@ -112,7 +127,7 @@ impl Walk {
         answers.as_object_mut().unwrap().remove("404").unwrap();
         let (found_nothing, said) = self.run(&document, &["--include-path", path]).await;
         assert!(!found_nothing, "{said}");
-        assert!(said.contains("Undocumented HTTP status code"), "{said}");
+        assert!(said.contains("Undocumented status code"), "{said}");
     }
 
     async fn run(&self, document: &Value, paths: &[&str]) -> (bool, String) {
@@ -127,7 +142,8 @@ impl Walk {
             .args(["--phases", "examples,coverage,fuzzing"])
             .args(["--max-examples", MADE_UP, "--seed", "1"])
             .args(["--generation-database", "none", "--warnings", "off"])
-            .args(["--request-timeout", "10", "--workers", "2"])
+            // One worker: Python 3.11 can't parse in two threads at once.
+            .args(["--request-timeout", "10", "--workers", "1"])
             .args(["--continue-on-failure", "--no-color"])
             .args(paths)
             .stdin(Stdio::null())
