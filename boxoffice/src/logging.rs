@@ -31,6 +31,8 @@ pub(crate) fn start(settings: &LogSettings) -> anyhow::Result<()> {
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // It would report a line that can't be written by a line on the same full disk, and panic then.
+        .log_internal_errors(false)
         .with_target(true);
     let started = match settings.format {
         Format::Text => lines
