@@ -391,15 +391,15 @@ async fn what_is_kept_for_a_while_is_forgotten_after_it() {
     let many = "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) SELECT i FROM n) AS n";
     for (statement, days) in [
         (
-            "INSERT INTO inbox SELECT 'old', UNHEX(MD5(CONCAT('a', i))), UNHEX(MD5('b')), UTC_TIMESTAMP(6) - INTERVAL :days DAY FROM",
+            "INSERT INTO inbox SELECT 'old', UNHEX(LEFT(SHA2(CONCAT('a', i), 256), 32)), UNHEX(LEFT(SHA2('b', 256), 32)), UTC_TIMESTAMP(6) - INTERVAL :days DAY FROM",
             36,
         ),
         (
-            "INSERT INTO inbox SELECT 'older', UNHEX(MD5(CONCAT('a', i))), UNHEX(MD5('b')), UTC_TIMESTAMP(6) - INTERVAL :days DAY FROM",
+            "INSERT INTO inbox SELECT 'older', UNHEX(LEFT(SHA2(CONCAT('a', i), 256), 32)), UNHEX(LEFT(SHA2('b', 256), 32)), UTC_TIMESTAMP(6) - INTERVAL :days DAY FROM",
             400,
         ),
         (
-            "INSERT INTO inbox SELECT 'young', UNHEX(MD5(CONCAT('a', i))), UNHEX(MD5('b')), UTC_TIMESTAMP(6) - INTERVAL :days DAY FROM",
+            "INSERT INTO inbox SELECT 'young', UNHEX(LEFT(SHA2(CONCAT('a', i), 256), 32)), UNHEX(LEFT(SHA2('b', 256), 32)), UTC_TIMESTAMP(6) - INTERVAL :days DAY FROM",
             34,
         ),
         (
