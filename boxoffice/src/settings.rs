@@ -5,13 +5,14 @@ use anyhow::{Context as _, Result, bail};
 use boxoffice_api::config::{ApiConfig, Secret};
 use boxoffice_jobs::{
     gateway::GatewayConfig,
-    mail::{MailConfig, SmtpConfig, SmtpTls},
+    mail::{MailConfig, SmtpConfig, SmtpTls, TicketLinks},
     payments::PaymentsPolicy,
     retention::RetentionPolicy,
     tickets::TicketsConfig,
 };
 use boxoffice_runtime::config::{BrokerConfig, DatabaseConfig};
 use boxoffice_saga::Policy;
+use boxoffice_store::document_link::DocumentLinks;
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 use std::{
@@ -101,7 +102,7 @@ pub(crate) struct SmtpSettings {
 impl SmtpSettings {
     /// # Errors
     /// When the URL isn't `smtp://`, `smtps://` or `smtp+plain://` with a host.
-    pub(crate) fn mail_config(&self, public_url: &Url) -> Result<MailConfig> {
+    pub(crate) fn mail_config(&self, api: &ApiConfig) -> Result<MailConfig> {
         let url = Url::parse(self.url.expose()).context("smtp.url")?;
         let (tls, port) = match url.scheme() {
             "smtp" => (SmtpTls::StartTls, 587),
@@ -118,11 +119,16 @@ impl SmtpSettings {
                 url.password().unwrap_or_default().to_owned(),
             ));
         }
+        let secret = api.status_link_secret.expose();
         Ok(MailConfig {
             smtp,
             from: self.from.clone(),
             message_id_domain: self.message_id_domain.clone(),
-            links_base_url: public_url.to_string(),
+            links_base_url: api.public_url.to_string(),
+            ticket_links: (!secret.is_empty()).then(|| TicketLinks {
+                links: DocumentLinks::new(secret),
+                ttl: Duration::from_secs(api.document_link_ttl_secs.into()),
+            }),
         })
     }
 }

@@ -80,7 +80,7 @@ impl Services {
             retention: settings.retention.clone(),
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
-            mail: settings.smtp.mail_config(&settings.api.public_url)?,
+            mail: settings.smtp.mail_config(&settings.api)?,
         };
         Ok(registry::workers(&self.broker, context)?)
     }

@@ -78,6 +78,18 @@ async fn a_ticket_says_what_was_booked_to_readers_scanners_and_the_door() {
         "{info}"
     );
 
+    // The link of the mail opens them without a token.
+    let mail = world.mail(booking.id, "confirmation").await;
+    let told = world.catcher.store().detail(mail.id).unwrap().unwrap();
+    let text = told.text.unwrap();
+    let link = text
+        .split_whitespace()
+        .find(|word| word.contains("/tickets.pdf?expires="))
+        .unwrap_or_else(|| panic!("no link in {text}"));
+    let opened = reqwest::get(link).await.unwrap();
+    assert_eq!(opened.status(), StatusCode::OK);
+    assert_eq!(opened.bytes().await.unwrap(), fs::read(&pdf).unwrap());
+
     // The keys as a gate fetches them, without a token.
     let keys = reqwest::get(format!("{}/v1/keys", world.api))
         .await

@@ -12,6 +12,7 @@ use boxoffice_contracts::{
 };
 use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_store::{
+    document_link::DocumentLinks,
     mongo::documents,
     mysql::{
         mails::{self, Lease, MailKey, MailState},
@@ -22,7 +23,7 @@ use compose::{Order, Sender, Unsendable};
 use lettre::message::Mailbox;
 use mongodb::Database;
 use smtp::{Refusal, SmtpServer};
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 pub use smtp::{SmtpConfig, SmtpTls};
 pub use truth::still_true;
@@ -42,6 +43,16 @@ pub struct MailConfig {
     pub message_id_domain: String,
     /// Where customers look at their bookings: `https://house.example`.
     pub links_base_url: String,
+    /// Opens tickets without a token; without it mails point to where one is asked for.
+    pub ticket_links: Option<TicketLinks>,
+}
+
+/// Links of mails that open the tickets.
+#[derive(Debug, Clone)]
+pub struct TicketLinks {
+    pub links: DocumentLinks,
+    /// How long one opens them, from when the mail was ordered.
+    pub ttl: Duration,
 }
 
 /// A key of [`MailConfig`] that can't be.
@@ -98,6 +109,7 @@ impl SendMail {
                 from,
                 domain,
                 links_base_url: base,
+                ticket_links: config.ticket_links,
             }),
         })
     }

@@ -3,7 +3,7 @@
 //! Every part is base64 and every header goes through lettre's types (RUSTSEC-2026-0561): no line of ours
 //! or of a customer can become a line of the conversation.
 
-use super::truth::refunded_minor;
+use super::{TicketLinks, truth::refunded_minor};
 use crate::calendar::{self, CalendarNames};
 use boxoffice_contracts::{Instant, message::mail::Template};
 use boxoffice_documents::{
@@ -11,6 +11,7 @@ use boxoffice_documents::{
 };
 use boxoffice_saga::{Capture, Status};
 use boxoffice_store::{
+    document_link::LinkedDocument,
     mongo::documents::StoredPdf,
     mysql::show_facts::{BookingFacts, PositionFacts},
 };
@@ -35,6 +36,7 @@ pub(super) struct Sender {
     pub(super) domain: String,
     /// Where customers look at their bookings; no slash at the end.
     pub(super) links_base_url: String,
+    pub(super) ticket_links: Option<super::TicketLinks>,
 }
 
 /// Everything about one mail.
@@ -199,8 +201,17 @@ fn links(order: &Order<'_>, sender: &Sender) -> Links {
         "{}/bookings/{}",
         sender.links_base_url, order.facts.booking.id
     );
+    // The same mail again has the same link: it counts from the order.
+    let tickets = match &sender.ticket_links {
+        Some(TicketLinks { links, ttl }) => {
+            let id = order.facts.booking.id;
+            let link = links.link(id, LinkedDocument::TicketsPdf, order.ordered_at, *ttl);
+            format!("{}{link}", sender.links_base_url)
+        }
+        None => format!("{booking}/tickets.pdf"),
+    };
     Links {
-        tickets: format!("{booking}/tickets.pdf"),
+        tickets,
         pay: format!("{booking}/pay"),
         booking,
     }

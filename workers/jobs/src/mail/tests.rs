@@ -93,6 +93,7 @@ async fn configured(change: impl FnOnce(&mut MailConfig)) -> Result<SendMail, Ma
         from: "Box office <tickets@house.example>".to_owned(),
         message_id_domain: "house.example".to_owned(),
         links_base_url: "https://house.example/".to_owned(),
+        ticket_links: None,
     };
     change(&mut config);
     SendMail::new(documents, config)

@@ -7,7 +7,36 @@ fn sender() -> Sender {
         from: "Box office <tickets@house.example>".parse().unwrap(),
         domain: "house.example".to_owned(),
         links_base_url: "https://house.example".to_owned(),
+        ticket_links: None,
     }
+}
+
+#[test]
+fn the_link_to_the_tickets_opens_them_and_is_the_same_in_the_same_mail() {
+    use boxoffice_store::document_link::DocumentLinks;
+    let sender = Sender {
+        ticket_links: Some(TicketLinks {
+            links: DocumentLinks::new("a secret of more than thirty-two characters"),
+            ttl: std::time::Duration::from_secs(3_600),
+        }),
+        ..sender()
+    };
+    let facts = facts();
+    let order = Order {
+        template: Template::Confirmation,
+        revision: 1,
+        message_id: "id@house.example",
+        ordered_at: "2026-11-21T12:00:00Z".parse().unwrap(),
+        facts: &facts,
+        tickets: None,
+    };
+    let link = links(&order, &sender).tickets;
+    let start = format!(
+        "https://house.example/v1/bookings/{}/tickets.pdf?expires=",
+        facts.booking.id
+    );
+    assert!(link.starts_with(&start), "{link}");
+    assert_eq!(link, links(&order, &sender).tickets);
 }
 
 fn compose(
