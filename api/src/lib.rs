@@ -4,6 +4,7 @@
 //! Reads go to MySQL and MongoDB; every route is a line of [`permissions::ROUTES`].
 
 pub mod auth;
+mod backoffice;
 pub mod config;
 pub mod documents;
 pub mod intake;

@@ -4,6 +4,7 @@ mod commands;
 mod keys;
 mod logging;
 mod measures;
+mod office;
 mod otlp;
 mod settings;
 mod ticket_keys;
@@ -61,7 +62,10 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             commands::complain(&format!("{error:#}"));
-            ExitCode::FAILURE
+            match error.downcast_ref::<office::OfficeError>() {
+                Some(refused) => ExitCode::from(refused.exit_code()),
+                None => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -38,6 +38,7 @@ const LISTS: [&str; 5] = [
 pub(crate) struct Settings {
     pub(crate) mysql: DatabaseConfig,
     pub(crate) amqp: BrokerConfig,
+    pub(crate) partners: PartnerSettings,
     pub(crate) mongodb: MongoSettings,
     pub(crate) gateway: GatewayConfig,
     pub(crate) payments: PaymentsPolicy,
@@ -49,6 +50,31 @@ pub(crate) struct Settings {
     pub(crate) keys: KeySettings,
     pub(crate) log: LogSettings,
     pub(crate) trace: TraceSettings,
+}
+
+/// The partners' door; closed while the addresses are empty.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PartnerSettings {
+    pub(crate) amqp_url: String,
+    pub(crate) management_url: String,
+}
+
+impl PartnerSettings {
+    /// How to reach the partners' vhost, with the other settings of the house's own.
+    pub(crate) fn broker(&self, house: &BrokerConfig) -> Option<BrokerConfig> {
+        (!self.amqp_url.is_empty()).then(|| BrokerConfig {
+            url: self.amqp_url.clone(),
+            vhost: None,
+            ..house.clone()
+        })
+    }
+}
+
+impl std::fmt::Debug for PartnerSettings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PartnerSettings(..)")
+    }
 }
 
 #[derive(Clone, Deserialize)]

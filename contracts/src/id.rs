@@ -155,6 +155,15 @@ impl MessageId {
         Self(derive("message.outside", &[event_id.as_bytes()]))
     }
 
+    /// The message that a partner calls by `id`.
+    #[must_use]
+    pub fn of_partner(partner: &str, id: &str) -> Self {
+        Self(derive(
+            "message.partner",
+            &[partner.as_bytes(), id.as_bytes()],
+        ))
+    }
+
     /// The identity of a delivery whose own id is missing or broken: the same bytes give the same id.
     #[must_use]
     pub fn of_content(queue: &str, body: &[u8]) -> Self {

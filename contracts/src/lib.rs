@@ -11,6 +11,7 @@ pub mod id;
 pub mod message;
 pub mod metric;
 pub mod money;
+pub mod partner;
 pub mod principal;
 pub mod topology;
 pub mod trace;

@@ -8,6 +8,8 @@ use sea_orm_migration::prelude::*;
 mod m0001_first_booking;
 mod m0002_cancel_reason;
 mod m0003_areas;
+mod m0004_audit;
+mod m0005_partners;
 mod sql;
 
 #[derive(Debug)]
@@ -20,6 +22,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_first_booking::Migration),
             Box::new(m0002_cancel_reason::Migration),
             Box::new(m0003_areas::Migration),
+            Box::new(m0004_audit::Migration),
+            Box::new(m0005_partners::Migration),
         ]
     }
 }

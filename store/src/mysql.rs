@@ -1,6 +1,7 @@
 //! Tables, one file each or one file per group that changes together.
 
 pub mod attempts;
+pub mod audit;
 pub mod bookings;
 pub mod calls;
 pub mod catalogue;
@@ -10,6 +11,8 @@ pub mod intents;
 pub mod ledger;
 pub mod mails;
 pub mod operations;
+pub mod partner_out;
+pub mod partners;
 pub mod positions;
 pub mod refunds;
 pub(crate) mod rows;

@@ -71,14 +71,27 @@ impl Place {
             ))
             .await;
         let user = Url::parse(&services.amqp).unwrap().username().to_owned();
-        let name = &place.name;
+        for vhost in [place.name.clone(), place.partners_vhost()] {
+            place
+                .manage(reqwest::Method::PUT, &format!("/api/vhosts/{vhost}"), "{}")
+                .await;
+            let all = r#"{"configure":".*","write":".*","read":".*"}"#;
+            let permissions = format!("/api/permissions/{vhost}/{user}");
+            place.manage(reqwest::Method::PUT, &permissions, all).await;
+        }
         place
-            .manage(reqwest::Method::PUT, &format!("/api/vhosts/{name}"), "{}")
-            .await;
-        let all = r#"{"configure":".*","write":".*","read":".*"}"#;
-        let permissions = format!("/api/permissions/{name}/{user}");
-        place.manage(reqwest::Method::PUT, &permissions, all).await;
-        place
+    }
+
+    /// Beside the house's own vhost.
+    #[must_use]
+    pub fn partners_vhost(&self) -> String {
+        format!("{}-partners", self.name)
+    }
+
+    /// As the gate connects.
+    #[must_use]
+    pub fn partners_amqp_url(&self) -> String {
+        format!("{}/{}", self.services.amqp, self.partners_vhost())
     }
 
     #[must_use]
@@ -117,8 +130,10 @@ impl Place {
     pub async fn destroy(&self) {
         self.sql(&format!("DROP DATABASE IF EXISTS {}", self.name))
             .await;
-        let vhost = format!("/api/vhosts/{}", self.name);
-        self.manage(reqwest::Method::DELETE, &vhost, "").await;
+        for vhost in [self.name.clone(), self.partners_vhost()] {
+            let vhost = format!("/api/vhosts/{vhost}");
+            self.manage(reqwest::Method::DELETE, &vhost, "").await;
+        }
         self.documents().await.drop().await.unwrap();
     }
 

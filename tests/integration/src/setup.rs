@@ -229,6 +229,11 @@ impl Setup {
                 "BOXOFFICE__AMQP__URL",
                 through(Link::Amqp, place.amqp_url()),
             ),
+            ("BOXOFFICE__PARTNERS__AMQP_URL", place.partners_amqp_url()),
+            (
+                "BOXOFFICE__PARTNERS__MANAGEMENT_URL",
+                place.management_url().to_owned(),
+            ),
             ("BOXOFFICE__MONGODB__URL", through(Link::Mongodb, mongodb)),
             ("BOXOFFICE__MONGODB__DATABASE", place.name.clone()),
             (

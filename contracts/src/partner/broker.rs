@@ -1,0 +1,108 @@
+//! What each partner has at the broker, as data: exchanges, queues, bindings, users and what they may.
+//!
+//! Everything is declared by us; a partner may declare queues below its `out` and nothing else.
+
+use super::PartnerId;
+
+/// Virtual host of all partners; nothing but the gate bridges from there.
+pub const VHOST: &str = "partners";
+
+/// Largest message of a partner, in bytes.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+/// Media type of what partners send and get: `CloudEvents` 1.0, structured mode.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
+
+/// Topic exchange that the partner publishes to.
+#[must_use]
+pub fn exchange_in(id: &PartnerId) -> String {
+    format!("partner.{id}.in")
+}
+
+/// Queue that the gate reads; everything of [`exchange_in`] is bound to it. Quorum, one active consumer,
+/// bounded with `reject-publish`.
+#[must_use]
+pub fn queue_in(id: &PartnerId) -> String {
+    format!("partner.{id}.in")
+}
+
+/// Topic exchange of replies and events, from which the partner binds its queues.
+#[must_use]
+pub fn exchange_out(id: &PartnerId) -> String {
+    format!("partner.{id}.out")
+}
+
+/// The queue that every partner gets: all of [`exchange_out`]. More may be declared by the partner beside it.
+#[must_use]
+pub fn queue_out(id: &PartnerId) -> String {
+    format!("partner.{id}.out.all")
+}
+
+/// Name of a credential's user. Two may live during rotation.
+#[must_use]
+pub fn user(id: &PartnerId, serial: u16) -> String {
+    format!("{id}.{serial}")
+}
+
+/// The partner that a user belongs to, and the serial of the credential.
+#[must_use]
+pub fn of_user(user: &str) -> Option<(PartnerId, u16)> {
+    let (id, serial) = user.split_once('.')?;
+    Some((id.parse().ok()?, serial.parse().ok()?))
+}
+
+/// What a user may, as regular expressions of RabbitMQ.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Permissions {
+    pub configure: String,
+    pub write: String,
+    pub read: String,
+    /// Routing keys that may be published to [`exchange_in`]. Without a rule everything would be allowed.
+    pub topic_write: String,
+    /// Keys that may be bound from [`exchange_out`].
+    pub topic_read: String,
+}
+
+const NOTHING: &str = "^$";
+
+impl Permissions {
+    /// Of an active partner.
+    ///
+    /// Binding a queue needs write on the queue and read on the exchange
+    /// (<https://www.rabbitmq.com/docs/access-control>).
+    #[must_use]
+    pub fn active(id: &PartnerId) -> Self {
+        Self {
+            configure: format!(r"^partner\.{id}\.out\.[a-z0-9-]{{1,32}}$"),
+            write: format!(r"^partner\.{id}\.(in|out\.[a-z0-9-]{{1,32}})$"),
+            read: format!(r"^partner\.{id}\.(out|out\.[a-z0-9-]{{1,32}})$"),
+            topic_write: r"^(booking|show|inventory|price|snapshot)\.[a-z_]+\.v[0-9]+$".to_owned(),
+            topic_read: ".*".to_owned(),
+        }
+    }
+
+    /// Of a suspended one: it publishes nothing, and reads what is there.
+    #[must_use]
+    pub fn suspended(id: &PartnerId) -> Self {
+        Self {
+            write: NOTHING.to_owned(),
+            topic_write: NOTHING.to_owned(),
+            configure: NOTHING.to_owned(),
+            ..Self::active(id)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_names_its_partner_even_when_ids_begin_alike() {
+        let id: PartnerId = "acme-2".parse().unwrap();
+        assert_eq!(of_user(&user(&id, 1)), Some((id, 1)));
+        for none in ["boxoffice", "acme", "acme.x", "Acme.1", "acme.1.2", ".1"] {
+            assert_eq!(of_user(none), None, "{none}");
+        }
+    }
+}
