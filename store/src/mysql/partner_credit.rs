@@ -6,13 +6,15 @@
 //!
 //! Lock order: these rows come last, after the intents of the bookings, by partner and currency.
 
-use super::rows;
-use boxoffice_contracts::{Currency, Instant, Money, partner::PartnerId};
+use super::{partners::PartnerState, rows};
+use boxoffice_contracts::{BookingId, Currency, Instant, Money, partner::PartnerId};
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryOrder, QuerySelect, Set, UpdateMany,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, ExprTrait, QueryOrder, QuerySelect, Set,
+    Statement, UpdateMany, Value,
     entity::prelude::*,
     sea_query::{Expr, OnConflict},
 };
+use std::collections::BTreeSet;
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -109,26 +111,58 @@ pub async fn lock(
     row.map(Credit::of).transpose()
 }
 
-/// Locks all rows of these partners, in the order of their keys, until the transaction ends.
+/// The partner that sold a booking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seller {
+    pub partner: PartnerId,
+    /// Nothing is authorised for one that is suspended or removed. What was authorised comes to its end.
+    pub is_active: bool,
+}
+
+/// The partners that sold these bookings. Locks all rows of their credit, in the order of the keys, until the
+/// transaction ends; the bookings are not locked, for they never change hands.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn lock_of_partners(
+pub async fn lock_of_bookings(
     db: &impl ConnectionTrait,
-    partners: &[PartnerId],
-) -> Result<(), DbErr> {
-    if partners.is_empty() {
-        return Ok(());
+    bookings: Vec<BookingId>,
+) -> Result<Vec<(BookingId, Seller)>, DbErr> {
+    if bookings.is_empty() {
+        return Ok(Vec::new());
     }
-    let ids = partners.iter().map(PartnerId::as_str);
-    row::Entity::find()
-        .filter(row::Column::PartnerId.is_in(rows::padded(ids)))
-        .order_by_asc(row::Column::PartnerId)
-        .order_by_asc(row::Column::Currency)
-        .lock_exclusive()
-        .all(db)
-        .await?;
-    Ok(())
+    let ids = rows::padded(bookings);
+    let marks = vec!["?"; ids.len()].join(",");
+    let ask = Statement::from_sql_and_values(
+        DbBackend::MySql,
+        format!(
+            "SELECT b.id, b.tenant, p.state FROM bookings b LEFT JOIN partners p ON p.id = b.tenant
+             WHERE b.id IN ({marks})"
+        ),
+        ids.iter().map(|id| Value::from(id.0)),
+    );
+    let mut sellers = Vec::new();
+    for row in db.query_all_raw(ask).await? {
+        let (tenant, state): (String, Option<String>) =
+            (row.try_get("", "tenant")?, row.try_get("", "state")?);
+        // Whoever is no partner has no credit.
+        if let Ok(partner) = tenant.parse() {
+            let is_active = state.as_deref() == Some(PartnerState::Active.as_str());
+            let seller = Seller { partner, is_active };
+            sellers.push((BookingId(row.try_get("", "id")?), seller));
+        }
+    }
+    let partners: BTreeSet<&str> = sellers.iter().map(|(_, s)| s.partner.as_str()).collect();
+    if !partners.is_empty() {
+        row::Entity::find()
+            .filter(row::Column::PartnerId.is_in(rows::padded(partners)))
+            .order_by_asc(row::Column::PartnerId)
+            .order_by_asc(row::Column::Currency)
+            .lock_exclusive()
+            .all(db)
+            .await?;
+    }
+    Ok(sellers)
 }
 
 /// Sets how much a partner may owe. What is reserved and used stays as it is.
