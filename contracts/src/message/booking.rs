@@ -24,6 +24,7 @@ pub struct Submit {
     pub payment: Option<PaymentMethod>,
     /// What pays. With `partner_credit` the booking is paid at once when the seats are held, and names no method.
     #[serde(default, skip_serializing_if = "Tender::is_card")]
+    #[schemars(extend("default" = "card"))]
     pub tender: Tender,
     #[serde(default)]
     pub late_policy: LatePolicy,
