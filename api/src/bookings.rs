@@ -20,7 +20,8 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use boxoffice_contracts::{
-    BookingId, Code, Envelope, Instant, MessageId, OperationId, Owner, message::booking::Submit,
+    BookingId, Code, Envelope, Instant, MessageId, OperationId, Owner,
+    message::booking::{Submit, Tender},
 };
 use boxoffice_store::mysql::status;
 use chrono::{SubsecRound, TimeDelta};
@@ -119,6 +120,8 @@ pub(crate) async fn submit(
             positions: submission.positions,
             customer: submission.customer,
             payment: submission.payment,
+            // A partner's credit is spent through the partner's own door.
+            tender: Tender::Card,
             late_policy: submission.late_policy,
             request_hash: hex::encode(hash),
             deadline,

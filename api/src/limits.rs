@@ -51,6 +51,7 @@ impl Price {
     pub(crate) const fn of(action: Action) -> Self {
         match action {
             Action::SubmitBooking | Action::PayBooking | Action::CancelBooking => Self::Command,
+            Action::SetPartnerCredit => Self::Command,
             Action::ReadTickets | Action::ReadCalendar => Self::Document,
             Action::ReadBooking
             | Action::FollowBooking
@@ -58,6 +59,7 @@ impl Price {
             | Action::ReadShow
             | Action::ReadSeats
             | Action::ReadTimeline
+            | Action::ReadPartnerCredit
             | Action::ReadDescription
             | Action::ReadDocs
             | Action::ReadDocsFile

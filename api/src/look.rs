@@ -96,6 +96,7 @@ impl Look {
                 .collect(),
             total: money(row.total_minor),
             currency,
+            tender: row.tender,
             captured: money(row.captured_minor),
             refunded: money(row.refunded_minor),
             hold_expires_at: row.hold_expires_at,

@@ -6,6 +6,7 @@
 
 mod about;
 mod bodies;
+mod credit;
 mod describe;
 mod examples;
 mod parts;

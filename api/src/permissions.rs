@@ -23,6 +23,8 @@ pub enum Action {
     ReadShow,
     ReadSeats,
     ReceiveWebhook,
+    ReadPartnerCredit,
+    SetPartnerCredit,
     ReadDescription,
     ReadDocs,
     ReadDocsFile,
@@ -101,6 +103,9 @@ const STAFF: &[(Role, Scope)] = &[
     (Admin, Tenant),
 ];
 
+/// Those who configure.
+const ADMINS: &[(Role, Scope)] = &[(Admin, Tenant)];
+
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
     (Customer, Own),
@@ -128,6 +133,8 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/v1/shows/{id}", Action::ReadShow, Access::Public, false),
     route(Verb::Get, "/v1/shows/{id}/seats", Action::ReadSeats, Access::Public, false),
     route(Verb::Post, "/v1/webhooks/stripe", Action::ReceiveWebhook, Access::Signed, false),
+    route(Verb::Get, "/v1/partners/{id}/credit", Action::ReadPartnerCredit, Access::Roles(ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/credit", Action::SetPartnerCredit, Access::Roles(ADMINS), false),
     route(Verb::Get, "/openapi.json", Action::ReadDescription, Access::Public, false),
     route(Verb::Get, "/docs", Action::ReadDocs, Access::Public, false),
     route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
@@ -215,6 +222,8 @@ ListShows       yes       yes       yes       yes       yes       yes       yes 
 ReadShow        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadSeats       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReceiveWebhook  signed    signed    signed    signed    signed    signed    signed    signed    signed
+ReadPartnerCredit-         -         -         -         -         -         -         -         Tenant
+SetPartnerCredit-         -         -         -         -         -         -         -         Tenant
 ReadDescription yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadDocs        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes

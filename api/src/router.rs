@@ -1,8 +1,8 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    AppState, Problem, backoffice, bookings, catalogue, commands, contracts, cors, docs, documents,
+    follow, layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -50,6 +50,8 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadShow => on(line.verb, shows::read),
         Action::ReadSeats => on(line.verb, seats::map),
         Action::ReceiveWebhook => on(line.verb, webhooks::stripe),
+        Action::ReadPartnerCredit => on(line.verb, backoffice::credit::read),
+        Action::SetPartnerCredit => on(line.verb, backoffice::credit::set),
         Action::ReadDescription => on(line.verb, openapi::read),
         Action::ReadDocs => on(line.verb, docs::page),
         Action::ReadDocsFile => on(line.verb, docs::file),

@@ -84,6 +84,8 @@ fn what_the_server_decides_cannot_be_sent() {
         "booking_id",
         "owner",
         "tenant",
+        // A partner's credit is spent through the partner's own door.
+        "tender",
         "status",
         "total",
         "price_minor",

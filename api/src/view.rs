@@ -1,7 +1,9 @@
 //! What GET shows of a booking.
 
 use crate::{alternatives::Alternatives, words};
-use boxoffice_contracts::{BookingId, Code, Currency, Instant, Money, OperationId, ShowId};
+use boxoffice_contracts::{
+    BookingId, Code, Currency, Instant, Money, OperationId, ShowId, message::booking::Tender,
+};
 use boxoffice_store::mysql::status::{OperationStatus, PositionStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,6 +40,8 @@ pub(crate) struct Decided {
     pub positions: Vec<PositionView>,
     pub total: Money,
     pub currency: Currency,
+    /// What pays: the customer's card, or the credit of the partner that sold it.
+    pub tender: Tender,
     pub captured: Money,
     pub refunded: Money,
     /// Until when a payment may begin; none when nothing is held any more.

@@ -2,6 +2,7 @@
 
 mod api;
 mod config;
+mod credit;
 mod doctor;
 mod import;
 mod keys;
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Token(token::Arguments),
     Keys(keys::Arguments),
     Config(config::Arguments),
+    Credit(credit::Arguments),
     Openapi(openapi::Arguments),
     Doctor(doctor::Arguments),
 }
@@ -61,6 +63,7 @@ impl Command {
             | Self::Openapi(_)
             | Self::Timeline(_)
             | Self::Config(_)
+            | Self::Credit(_)
             | Self::Doctor(_) => None,
         }
     }
@@ -94,6 +97,7 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Token(arguments) => token::run(arguments, &settings),
         Command::Keys(arguments) => keys::run(&arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Credit(arguments) => credit::run(&arguments, &settings),
         Command::Openapi(arguments) => Ok(openapi::run(&arguments)),
         Command::Doctor(arguments) => doctor::run(arguments, settings).await,
     }

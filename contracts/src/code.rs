@@ -77,6 +77,10 @@ codes! {
     AttemptsExhausted = "attempts_exhausted", 409, false;
     /// The card was declined.
     CardDeclined = "card_declined", 402, true;
+    /// The credit of the partner does not cover the booking.
+    PartnerCreditExhausted = "partner_credit_exhausted", 402, true;
+    /// The caller may not pay in this way.
+    TenderRefused = "tender_refused", 403, false;
     /// The payment could not be captured.
     CaptureFailed = "capture_failed", 409, false;
     /// The gateway reports another amount or currency than the booking's.

@@ -11,6 +11,7 @@ pub mod intents;
 pub mod ledger;
 pub mod mails;
 pub mod operations;
+pub mod partner_credit;
 pub mod partner_out;
 pub mod partners;
 pub mod positions;

@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    examples,
+    credit, examples,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -48,10 +48,16 @@ const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 4] = [
+pub(super) const PARTNERS: &str = "partners";
+
+pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
+    (
+        PARTNERS,
+        "Those who sell for the house, for its administrators.",
+    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -347,6 +353,8 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
                 Code::Unavailable,
             ],
         },
+        Action::ReadPartnerCredit => credit::read(shapes),
+        Action::SetPartnerCredit => credit::set(shapes),
         Action::ReadDescription => about::read_description(),
         Action::ReadDocs => about::read_docs(),
         Action::ReadDocsFile => about::read_docs_file(),
@@ -393,7 +401,7 @@ fn booking_body(shapes: &mut Shapes) -> Content {
     json_body(shapes.answer::<BookingView>(), examples::booking())
 }
 
-fn json_request<T: schemars::JsonSchema>(
+pub(super) fn json_request<T: schemars::JsonSchema>(
     shapes: &mut Shapes,
     example: Value,
     is_required: bool,

@@ -17,7 +17,8 @@ use crate::{
 };
 use boxoffice_contracts::{
     BookingId, Code, Currency, FilmId, Instant, Money, OperationId, Owner, SeatId, ShowId, VenueId,
-    message::booking::LatePolicy, principal::TENANT_HOUSE,
+    message::booking::{LatePolicy, Tender},
+    principal::TENANT_HOUSE,
 };
 use boxoffice_store::{
     document_link::{DocumentLinks, LinkedDocument},
@@ -167,6 +168,7 @@ fn booking_view() -> BookingView {
         positions: vec![position(1), position(2)],
         total: euro(2_000),
         currency: Currency::EUR,
+        tender: Tender::Card,
         captured: euro(2_000),
         refunded: euro(0),
         hold_expires_at: None,

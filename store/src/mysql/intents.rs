@@ -3,7 +3,9 @@
 //! The saga inserts them and marks them `closing`; every other change is the payments worker's.
 
 use super::rows;
-use boxoffice_contracts::{BookingId, Currency, Instant, MessageId, Money};
+use boxoffice_contracts::{
+    BookingId, Currency, Instant, MessageId, Money, message::booking::Tender,
+};
 use sea_orm::{
     Condition, ConnectionTrait, DbErr, EntityTrait, ExprTrait, QueryOrder, QuerySelect, Set,
     entity::prelude::*,
@@ -31,6 +33,7 @@ pub mod row {
         pub cancel_try: u16,
         pub lease_id: Option<Uuid>,
         pub leased_until: Option<DateTimeUtc>,
+        pub tender: String,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }
@@ -88,6 +91,8 @@ pub struct Intent {
     pub capture_try: u16,
     pub cancel_try: u16,
     pub lease: Option<Lease>,
+    /// The same for all intents of a booking.
+    pub tender: Tender,
 }
 
 /// Who calls the gateway about an intent, and until when that is believed.
@@ -112,6 +117,7 @@ pub struct NewIntent {
     pub booking: BookingId,
     pub generation: u16,
     pub amount: Money,
+    pub tender: Tender,
 }
 
 /// Inserts open intents; one that is there already is left alone.
@@ -139,6 +145,7 @@ pub async fn insert_intents(
         cancel_try: Set(1),
         lease_id: Set(None),
         leased_until: Set(None),
+        tender: Set(intent.tender.as_str().to_owned()),
         created_at: Set(now),
         updated_at: Set(now),
     });
@@ -252,6 +259,7 @@ pub async fn save(
         cancel_try: Set(intent.cancel_try),
         lease_id: Set(intent.lease.map(|lease| lease.holder.0)),
         leased_until: Set(intent.lease.map(|lease| lease.until)),
+        tender: Set(intent.tender.as_str().to_owned()),
         created_at: Set(now),
         updated_at: Set(now),
     });
@@ -340,8 +348,11 @@ fn from_row(row: row::Model) -> Result<Intent, DbErr> {
         .find(|state| state.as_str() == row.state)
         .ok_or_else(|| DbErr::Type(format!("payment_intents.state is {:?}", row.state)))?;
     let currency = Currency::new(&row.currency).map_err(|e| DbErr::Type(e.to_string()))?;
+    let tender = Tender::from_text(&row.tender)
+        .ok_or_else(|| DbErr::Type(format!("payment_intents.tender is {:?}", row.tender)))?;
     let lease = row.lease_id.zip(row.leased_until);
     Ok(Intent {
+        tender,
         booking: BookingId(row.booking_id),
         generation: row.generation,
         gateway_id: row.intent_id,

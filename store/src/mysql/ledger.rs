@@ -29,6 +29,8 @@ pub mod row {
 pub enum Account {
     /// What the gateway owes us.
     Gateway,
+    /// What partners owe us.
+    PartnerCredit,
     /// What was sold.
     Sales,
     /// What went back by our order.
@@ -42,6 +44,7 @@ impl Account {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
+            Self::PartnerCredit => "partner_credit",
             Self::Sales => "sales",
             Self::Refunds => "refunds",
             Self::RefundsOutside => "refunds_outside",

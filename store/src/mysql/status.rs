@@ -3,7 +3,9 @@
 //! Every query about one booking carries the caller's [`Reach`]: a booking out of reach and one that never
 //! was are the same empty answer. Nothing is locked, nothing is written.
 
-use boxoffice_contracts::{BookingId, Code, Instant, Kind, OperationId, Owner, ShowId, VenueId};
+use boxoffice_contracts::{
+    BookingId, Code, Instant, Kind, OperationId, Owner, ShowId, VenueId, message::booking::Tender,
+};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value, entity::prelude::Uuid,
 };
@@ -34,6 +36,7 @@ pub struct BookingStatus {
     pub code: Option<String>,
     pub attention: Option<String>,
     pub currency: String,
+    pub tender: Tender,
     pub total_minor: i64,
     pub captured_minor: i64,
     pub refunded_minor: i64,
@@ -97,7 +100,8 @@ pub async fn find_for(
     let sql = format!(
         "SELECT b.id, b.tenant, b.subject, b.request_hash, b.show_id, b.status, b.phase, b.version, b.code, b.attention,
                 b.currency, b.total_minor, b.captured_minor, b.refunded_minor, b.hold_expires_at,
-                CAST(JSON_EXTRACT(b.saga, '$.ticket_revision') AS UNSIGNED) AS ticket_revision
+                CAST(JSON_EXTRACT(b.saga, '$.ticket_revision') AS UNSIGNED) AS ticket_revision,
+                CAST(JSON_UNQUOTE(JSON_EXTRACT(b.saga, '$.tender')) AS CHAR(16)) AS tender
          FROM bookings b WHERE b.id = ? AND {within}"
     );
     let values = std::iter::once(Value::from(id.0)).chain(reach_values);
@@ -308,6 +312,7 @@ fn reach_clause(reach: &Reach) -> (&'static str, Vec<Value>) {
 
 fn booking(row: &QueryResult) -> Result<BookingStatus, DbErr> {
     let revision: Option<u64> = row.try_get("", "ticket_revision")?;
+    let tender: Option<String> = row.try_get("", "tender")?;
     Ok(BookingStatus {
         id: BookingId(row.try_get("", "id")?),
         owner: Owner {
@@ -322,6 +327,10 @@ fn booking(row: &QueryResult) -> Result<BookingStatus, DbErr> {
         code: row.try_get("", "code")?,
         attention: row.try_get("", "attention")?,
         currency: row.try_get("", "currency")?,
+        // Bookings from before there were tenders were paid by card.
+        tender: tender
+            .and_then(|tender| Tender::from_text(&tender))
+            .unwrap_or_default(),
         total_minor: row.try_get("", "total_minor")?,
         captured_minor: row.try_get("", "captured_minor")?,
         refunded_minor: row.try_get("", "refunded_minor")?,

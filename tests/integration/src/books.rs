@@ -5,9 +5,9 @@ use boxoffice_contracts::{BookingId, ShowId};
 use boxoffice_mail_catcher::{Catcher, Query};
 use boxoffice_saga::Booking;
 use boxoffice_store::mysql::{
-    bookings,
+    attempts, bookings,
     claims::{self, Admission},
-    intents, ledger, mails, operations, positions, refunds, ticket_states,
+    intents, ledger, mails, operations, partner_credit, positions, refunds, ticket_states,
 };
 use futures::TryStreamExt;
 use mongodb::{
@@ -27,6 +27,8 @@ pub struct Books {
     pub tickets: Vec<ticket_states::row::Model>,
     pub mails: Vec<mails::row::Model>,
     pub intents: Vec<intents::row::Model>,
+    pub attempts: Vec<attempts::row::Model>,
+    pub credits: Vec<partner_credit::row::Model>,
     pub refunds: Vec<refunds::row::Model>,
     pub ledger: Vec<ledger::row::Model>,
     pub operations: Vec<operations::row::Model>,
@@ -70,6 +72,8 @@ impl Books {
             tickets: ticket_states::row::Entity::find().all(db).await.unwrap(),
             mails: mails::row::Entity::find().all(db).await.unwrap(),
             intents: intents::row::Entity::find().all(db).await.unwrap(),
+            attempts: attempts::row::Entity::find().all(db).await.unwrap(),
+            credits: partner_credit::row::Entity::find().all(db).await.unwrap(),
             refunds: refunds::row::Entity::find().all(db).await.unwrap(),
             ledger: ledger::row::Entity::find().all(db).await.unwrap(),
             operations: operations::row::Entity::find().all(db).await.unwrap(),

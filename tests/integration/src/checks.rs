@@ -2,6 +2,7 @@
 //! nothing said is well. The numbers are those of the design's list of invariants.
 
 mod claims;
+mod credit;
 mod history;
 mod money;
 mod papers;
@@ -38,6 +39,11 @@ const CHECKS: &[(&str, Check)] = &[
     ("C16 every version is decided once", history::gapless),
     ("C18 a booking is at rest", history::at_rest),
     ("C20 the gateway's ledger equals ours", money::judged),
+    (
+        "C20 a partner's credit is the sum of its bookings",
+        credit::sums,
+    ),
+    ("C20 credit asks nobody outside", credit::inside),
     (
         "I2 every command has its outcome",
         history::commands_have_outcomes,

@@ -47,6 +47,14 @@ impl Journal {
             .clone()
     }
 
+    /// A command that a door of the house took, other than the API.
+    pub(crate) fn add(&self, accepted: Accepted) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(accepted);
+    }
+
     fn note(&self, answer: &Answer, kind: &'static str) {
         if !matches!(answer.status.as_u16(), 200 | 202) {
             return;
@@ -54,15 +62,11 @@ impl Journal {
         let id = |name: &str| answer.body[name].as_str().and_then(|id| id.parse().ok());
         // A status that was waited for names no operation.
         if let (Some(booking), Some(operation)) = (id("id"), id("operation_id")) {
-            let accepted = Accepted {
+            self.add(Accepted {
                 booking: BookingId(booking),
                 operation: OperationId(operation),
                 kind,
-            };
-            self.0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(accepted);
+            });
         }
     }
 }

@@ -78,8 +78,12 @@ impl World {
 
     #[must_use]
     pub fn someone(&self, subject: &str, role: Role) -> Customer {
+        self.somebody(TENANT_HOUSE, subject, role)
+    }
+
+    pub(crate) fn somebody(&self, tenant: &str, subject: &str, role: Role) -> Customer {
         let owner = Owner {
-            tenant: TENANT_HOUSE.to_owned(),
+            tenant: tenant.to_owned(),
             subject: subject.to_owned(),
         };
         let grant = Grant {

@@ -5,12 +5,15 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
+use boxoffice_contracts::message::booking::Tender;
 use boxoffice_integration::{
     Order, Show, World,
     books::{Books, Entry},
     checks,
 };
-use boxoffice_store::mysql::claims::Admission;
+use boxoffice_store::mysql::{
+    claims::Admission, intents::row::Model as Intent, ledger::row::Model as LedgerLine,
+};
 
 /// What is wrong with the books, and the check that must say so.
 type Error = (&'static str, fn(&mut Books));
@@ -89,6 +92,35 @@ const ERRORS: &[Error] = &[
             .iter_mut()
             .for_each(|judged| judged.refunded += 1)
     }),
+    ("C20 a partner's", |books| books.credits[0].used_minor += 1),
+    ("C20 a partner's", |books| books.credits[0].used_minor -= 1),
+    ("C20 a partner's", |books| {
+        books.credits[0].reserved_minor += 1
+    }),
+    ("C20 a partner's", |books| books.credits.clear()),
+    // A void that was forgotten.
+    ("C20 a partner's", |books| {
+        on_credit(books).1.state = "closing".to_owned();
+    }),
+    ("C20 a partner's", |books| {
+        on_credit(books).0.row.refunded_minor += 1;
+    }),
+    ("C20 credit", |books| {
+        on_credit(books).1.intent_id = Some("pi_1".to_owned());
+    }),
+    ("C20 credit", |books| {
+        on_credit(books).1.tender = "card".to_owned();
+    }),
+    ("C20 credit", |books| {
+        let id = on_credit(books).0.saga.id.to_string();
+        let key = "booking_id".to_owned();
+        books.judged[0].metadata.insert(key, id);
+    }),
+    ("C10 ", |books| {
+        let of_partner = |line: &&mut LedgerLine| line.account == "partner_credit";
+        let line = books.ledger.iter_mut().find(of_partner).unwrap();
+        line.account = "gateway".to_owned();
+    }),
     ("I2 ", |books| books.operations.clear()),
     ("I2 ", |books| {
         books.operations[0].outcome = "pending".to_owned()
@@ -129,6 +161,12 @@ async fn every_check_finds_its_error() {
     let standing = Order::of(&world.show("night"), &[]).and("Standing", 2);
     let standing = standing.paid_with("pm_card_visa");
     ada.book(standing).await.until("completed").await;
+    let acme = world.partner("acme").await;
+    world.lend(&acme, 10_000).await;
+    acme.book(Order::of(&show, &["B-1"]))
+        .await
+        .until("completed")
+        .await;
     world.settle().await;
     world.check().await;
 
@@ -141,7 +179,18 @@ async fn every_check_finds_its_error() {
             "{check} says nothing: {found:#?}"
         );
     }
+    acme.leave().await;
     world.finish().await;
+}
+
+/// The booking that a partner's credit pays, and its intent.
+fn on_credit(books: &mut Books) -> (&mut Entry, &mut Intent) {
+    let mut entries = books.bookings.values_mut();
+    let paid = |entry: &&mut Entry| entry.saga.tender == Tender::PartnerCredit;
+    let entry = entries.find(paid).unwrap();
+    let own = |intent: &&mut Intent| intent.booking_id == entry.row.id;
+    let intent = books.intents.iter_mut().find(own).unwrap();
+    (entry, intent)
 }
 
 /// A booking of a seat.
@@ -149,7 +198,10 @@ fn with<'a>(books: &'a mut Books, status: &str) -> &'a mut Entry {
     books
         .bookings
         .values_mut()
-        .find(|entry| entry.row.status == status && entry.positions[0].seat_id.is_some())
+        .find(|entry| {
+            let of_a_card = entry.saga.tender == Tender::Card;
+            entry.row.status == status && of_a_card && entry.positions[0].seat_id.is_some()
+        })
         .unwrap()
 }
 

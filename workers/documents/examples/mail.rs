@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         tickets_url: Some("https://tickets.example/b/K7QF-31/tickets.pdf".to_owned()),
         attached: true,
         refund: Some("€27.50".to_owned()),
+        sold_by_partner: false,
         hold_until: Some("18:45".to_owned()),
     };
     for template in Template::ALL {

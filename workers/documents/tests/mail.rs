@@ -24,6 +24,7 @@ fn facts() -> MailFacts {
         tickets_url: Some("https://tickets.example/tickets.pdf".to_owned()),
         attached: true,
         refund: Some("€26.00".to_owned()),
+        sold_by_partner: false,
         hold_until: Some("18:45".to_owned()),
     }
 }
@@ -61,6 +62,31 @@ fn every_mail_renders_in_every_language_with_its_facts() {
             assert!(parts.html.contains(&logo), "{name}");
             for foreign in ["<script", "src=\"http", "url(", "<link"] {
                 assert!(!parts.html.contains(foreign), "{name}: {foreign}");
+            }
+        }
+    }
+}
+
+/// The money of a booking that a partner sold goes to the partner: its buyer is promised none, and has no bank in it.
+#[test]
+fn who_bought_from_a_partner_is_promised_no_money() {
+    let facts = MailFacts {
+        sold_by_partner: true,
+        ..facts()
+    };
+    for template in Template::ALL {
+        // Nothing is captured from credit that was reserved and is gone: nobody is asked to pay again.
+        if template == Template::PayAgain {
+            continue;
+        }
+        for language in Language::ALL {
+            let parts = render(template, language, &facts).unwrap();
+            let name = format!("{}.{}", template.name(), language.tag());
+            for text in [&parts.subject, &parts.text, &parts.html] {
+                for promise in ["26.00", "bank", "Bank", "charged", "berechnet", "another card"] {
+                    assert!(!text.contains(promise), "{name} says {promise}: {text}");
+                }
+                assert!(text.contains("The Quiet Cartographer"), "{name}");
             }
         }
     }

@@ -2,13 +2,15 @@
 //!
 //! Every message is three steps. *Intend* locks the booking's intent, takes its lease and commits the keys of
 //! the calls to come, for a batch of messages at once ([`desk`]); *call* talks to the gateway without a transaction; *record* writes what was learned and
-//! answers the saga. A message about an intent that another one calls about waits its turn.
+//! answers the saga. A message about an intent that another one calls about waits its turn. What a partner's
+//! credit pays is answered by *intend* alone ([`credit`]): there is nobody outside to ask.
 //!
 //! Safe to run twice: a redelivery finds its own lease and sends the same keys, so the gateway replays what it
 //! did; whatever is recorded already is answered from the record without a call. A key older than 20 hours is
 //! never sent again: then only what the gateway shows decides.
 
 mod attempt;
+mod credit;
 mod desk;
 mod drive;
 mod ids;
@@ -194,6 +196,10 @@ impl Call for Payments {
         desk: &mut Desk,
         job: &Job<Order>,
     ) -> Result<Intended<Box<Plan>>, Failure> {
+        if desk.is_on_credit(job.message.booking()) {
+            credit::handle(tx, desk, job).await?;
+            return Ok(Intended::Done);
+        }
         let plan = match &job.message {
             Order::Authorize(order) => {
                 self.intend_attempt(tx, desk, job, order.booking_id, order.attempt)

@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::{
     BookingId, Code, Currency, Instant, OperationId, RefundId, ShowId,
-    message::booking::{CancelledBy, LatePolicy},
+    message::booking::{CancelledBy, LatePolicy, Tender},
 };
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,9 @@ pub struct Booking {
     pub currency: Currency,
     pub positions: Vec<Position>,
     pub hold: Option<Hold>,
+    /// What pays, for all attempts; rows of the time before tenders have none, and paid by card.
+    #[serde(default)]
+    pub tender: Tender,
     pub payment: Payment,
     #[serde(default)]
     pub refunds: Vec<Refund>,

@@ -3,7 +3,7 @@
 use crate::booking::{Position, RefundPolicy};
 use boxoffice_contracts::{
     BookingId, Code, Currency, Instant, Money, OperationId, RefundId, ShowId,
-    message::booking::{CancelledBy, LatePolicy},
+    message::booking::{CancelledBy, LatePolicy, Tender},
 };
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -110,6 +110,9 @@ pub struct Submit {
     pub method: Option<String>,
     /// Whether a payment was asked for with the submit, with a method or without.
     pub pays: bool,
+    pub tender: Tender,
+    /// Fact: a partner sells it, not the house.
+    pub by_partner: bool,
     pub offer: Result<Offer, Code>,
 }
 

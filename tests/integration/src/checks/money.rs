@@ -1,8 +1,8 @@
-//! Money. The gateway's ledger is the judge.
+//! Money. The gateway's ledger is the judge; of what partners' credit pays, see `credit`.
 
 use super::is_ticketed;
 use crate::books::{Books, Entry};
-use boxoffice_contracts::BookingId;
+use boxoffice_contracts::{BookingId, message::booking::Tender};
 use boxoffice_saga::{IntentState, booking::RefundState};
 use std::collections::BTreeMap;
 
@@ -93,6 +93,9 @@ pub(super) fn judged(books: &Books) -> Vec<String> {
 }
 
 fn judged_booking(books: &Books, id: BookingId, entry: &Entry) -> Option<String> {
+    if entry.saga.tender == Tender::PartnerCredit {
+        return None;
+    }
     let captured: i64 = books.judged_of(id).map(|judged| judged.captured).sum();
     let refunded: i64 = books.judged_of(id).map(|judged| judged.refunded).sum();
     let payment = &entry.saga.payment;
@@ -121,13 +124,14 @@ fn judged_booking(books: &Books, id: BookingId, entry: &Entry) -> Option<String>
     None
 }
 
-/// Double entry: an operation's lines sum to zero, a booking's gateway lines to what it took and gave back.
+/// Double entry: an operation's lines sum to zero, a booking's lines of what pays to what it took and gave back.
 pub(super) fn posted(books: &Books) -> Vec<String> {
     let (mut operations, mut bookings) = (BTreeMap::new(), BTreeMap::new());
     for line in &books.ledger {
         *operations.entry(line.operation_key.as_str()).or_insert(0) += line.amount_minor;
-        if line.account == "gateway" {
-            *bookings.entry(BookingId(line.booking_id)).or_insert(0) += line.amount_minor;
+        if matches!(line.account.as_str(), "gateway" | "partner_credit") {
+            let key = (BookingId(line.booking_id), line.account.as_str());
+            *bookings.entry(key).or_insert(0) += line.amount_minor;
         }
     }
     let uneven = operations.into_iter().filter(|(_, sum)| *sum != 0);
@@ -135,11 +139,18 @@ pub(super) fn posted(books: &Books) -> Vec<String> {
         .map(|(key, sum)| format!("{key} sums to {sum}"))
         .collect();
     for (id, entry) in &books.bookings {
-        let posted = bookings.get(id).copied().unwrap_or(0);
+        let posted = |account| bookings.get(&(*id, account)).copied().unwrap_or(0);
+        let (pays, pays_not) = match entry.saga.tender {
+            Tender::Card => ("gateway", "partner_credit"),
+            Tender::PartnerCredit => ("partner_credit", "gateway"),
+        };
         let outside = entry.saga.payment.refunded_outside_minor;
         let moved = entry.row.captured_minor - entry.row.refunded_minor - outside;
-        if posted != moved {
-            wrong.push(format!("{id}: {posted} posted, {moved} moved"));
+        if (posted(pays), posted(pays_not)) != (moved, 0) {
+            let (posted, other) = (posted(pays), posted(pays_not));
+            wrong.push(format!(
+                "{id}: {posted} posted as {pays} and {other} as {pays_not}, {moved} moved"
+            ));
         }
     }
     wrong

@@ -28,6 +28,8 @@ pub struct MailFacts {
     pub attached: bool,
     /// What is paid back. `refunded` and `apology` need it; `cancelled` mentions it.
     pub refund: Option<String>,
+    /// A partner sold it and was paid: what is paid back goes to the partner, and the mail promises no money.
+    pub sold_by_partner: bool,
     /// Until when the seats are held. `pay_again` needs it.
     pub hold_until: Option<String>,
 }
@@ -103,6 +105,7 @@ impl MailFacts {
             tickets_url: self.tickets_url.clone(),
             attached: self.attached,
             refund: self.refund.as_ref().map(clean),
+            sold_by_partner: self.sold_by_partner,
             hold_until: self.hold_until.as_ref().map(clean),
         }
     }

@@ -5,7 +5,10 @@
 
 use super::{TicketLinks, truth::refunded_minor};
 use crate::calendar::{self, CalendarNames};
-use boxoffice_contracts::{Instant, message::mail::Template};
+use boxoffice_contracts::{
+    Instant,
+    message::{booking::Tender, mail::Template},
+};
 use boxoffice_documents::{
     Language, MailFacts, MailSeat, RenderError, ics, mail, money_text, time_text,
 };
@@ -266,6 +269,7 @@ fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailF
         tickets_url: Some(links.tickets),
         attached: order.tickets.is_some(),
         refund: refund.map(money),
+        sold_by_partner: booking.tender == Tender::PartnerCredit,
         hold_until: hold_until.map(|at| time_text::local_start(at, zone, language)),
     })
 }

@@ -29,6 +29,7 @@ pub(crate) fn booking() -> Booking {
         currency: Currency::EUR,
         positions: vec![position(1), position(2)],
         hold: None,
+        tender: boxoffice_contracts::message::booking::Tender::Card,
         payment: boxoffice_saga::booking::Payment::default(),
         refunds: Vec::new(),
         pending_cancel: None,

@@ -1,15 +1,18 @@
 //! What a batch of orders has on its desk: the intents of its bookings under their locks, what is read under
 //! those, and what is to be written when all have been handled.
+//!
+//! Lock order: intents, then the credit of the partners that sold their bookings, each by key.
 
 use super::Endings;
 use super::lock::Locked;
-use boxoffice_contracts::{BookingId, Instant};
+use boxoffice_contracts::{BookingId, Instant, message::booking::Tender};
 use boxoffice_runtime::{Failure, Tx};
 use boxoffice_store::mysql::{
     attempts::{self, Attempt, AttemptState},
     calls::{self, Announced, CallOutcome, KeyUse},
     intents::{self, Intent},
     ledger::{self, Posting},
+    partner_credit::{self, Seller},
 };
 use std::collections::BTreeMap;
 
@@ -19,6 +22,8 @@ pub struct Desk {
     bookings: Vec<BookingId>,
     intents: BTreeMap<(BookingId, u16), Sheet<Intent>>,
     attempts: BTreeMap<(BookingId, u16), Sheet<Attempt>>,
+    /// Of the bookings that are paid by credit.
+    sellers: BTreeMap<BookingId, Seller>,
     /// Keys that were used, once somebody has asked for them.
     uses: Option<BTreeMap<BookingId, Vec<KeyUse>>>,
     announced: Vec<Announced>,
@@ -48,12 +53,17 @@ impl<T: PartialEq> Sheet<T> {
 }
 
 impl Desk {
-    /// Locks the intents of these bookings and reads their attempts.
+    /// Locks the intents of these bookings, and the credit that pays for some of them; reads their attempts.
     pub(super) async fn lay(tx: &Tx, mut bookings: Vec<BookingId>) -> Result<Self, Failure> {
         bookings.sort_unstable();
         bookings.dedup();
         let intents = intents::lock_of_bookings(tx.db(), &bookings).await?;
         let attempts = attempts::of_bookings(tx.db(), &bookings).await?;
+        let on_credit = intents
+            .iter()
+            .filter(|intent| intent.tender == Tender::PartnerCredit);
+        let on_credit = on_credit.map(|intent| intent.booking).collect();
+        let sellers = partner_credit::lock_of_bookings(tx.db(), on_credit).await?;
         let intents = intents.into_iter();
         let attempts = attempts.into_iter();
         Ok(Self {
@@ -63,6 +73,7 @@ impl Desk {
             attempts: attempts
                 .map(|attempt| ((attempt.booking, attempt.number), Sheet::clean(attempt)))
                 .collect(),
+            sellers: sellers.into_iter().collect(),
             bookings,
             ..Self::default()
         })
@@ -94,6 +105,26 @@ impl Desk {
         };
         let (intent, now) = (sheet.record.clone(), tx.now().await?);
         Ok(Some(Locked { intent, now }))
+    }
+
+    pub(super) fn is_on_credit(&self, booking: BookingId) -> bool {
+        let mut all = self.intents.range((booking, 0)..=(booking, u16::MAX));
+        all.any(|(_, sheet)| sheet.record.tender == Tender::PartnerCredit)
+    }
+
+    /// Who sold a booking that is paid by credit.
+    pub(super) fn seller(&self, booking: BookingId) -> Option<&Seller> {
+        self.sellers.get(&booking)
+    }
+
+    /// Whether an attempt on this intent was authorised.
+    pub(super) fn is_authorized(&self, intent: &Intent) -> bool {
+        let (booking, generation) = (intent.booking, intent.generation);
+        let mut all = self.attempts.range((booking, 0)..=(booking, u16::MAX));
+        all.any(|(_, sheet)| {
+            let attempt = &sheet.record;
+            attempt.generation == generation && attempt.state == AttemptState::Authorized
+        })
     }
 
     pub(super) fn attempt(&self, booking: BookingId, number: u16) -> Option<&Attempt> {

@@ -198,39 +198,9 @@ impl Payments {
         job: &Job<Order>,
         order: &payment::Refund,
     ) -> Result<Option<Plan>, Failure> {
-        let Some(locked) = desk.current(tx, order.booking_id).await? else {
-            return Err(park("intent_missing", "a refund without an intent"));
-        };
-        let all = refunds::of_booking(tx.db(), order.booking_id).await?;
-        let Some(refund) = all.iter().find(|refund| refund.id == order.refund_id) else {
-            return Err(park("refund_missing", "no row for the refund"));
-        };
-        if refund.amount != order.amount {
-            let text = format!(
-                "{} is ordered, {} is on record",
-                order.amount, refund.amount
-            );
-            return Err(park("amount_mismatch", text));
-        }
-        if refund.state == RefundState::Succeeded {
-            tell_refund(tx, job, refund, locked.now)?;
+        let Some((locked, mut refund)) = refund_due(tx, desk, job, order).await? else {
             return Ok(None);
-        }
-        if locked.intent.state != IntentState::Captured {
-            return Err(park("refund_without_capture", locked.intent.state.as_str()));
-        }
-        let ordered: i64 = all
-            .iter()
-            .filter(|each| each.id == refund.id || each.state != RefundState::Failed)
-            .map(|refund| refund.amount.minor)
-            .sum();
-        if ordered > locked.intent.captured_minor {
-            let currency = locked.intent.amount.currency;
-            let captured = Money::new(locked.intent.captured_minor, currency);
-            let text = format!("{} of {captured}", Money::new(ordered, currency));
-            return Err(park("refunds_exceed_capture", text));
-        }
-        let mut refund = refund.clone();
+        };
         if refund.state == RefundState::Failed {
             // The gateway said that nothing went back, and the saga orders it once more: under the next key.
             refund = Refund {
@@ -287,4 +257,47 @@ impl Payments {
             task,
         })
     }
+}
+
+/// The refund that an order is about, when it is to be made: it is on record, of this amount, and covered by what was
+/// captured. One that was made is told again.
+pub(super) async fn refund_due(
+    tx: &mut Tx,
+    desk: &Desk,
+    job: &Job<Order>,
+    order: &payment::Refund,
+) -> Result<Option<(Locked, Refund)>, Failure> {
+    let Some(locked) = desk.current(tx, order.booking_id).await? else {
+        return Err(park("intent_missing", "a refund without an intent"));
+    };
+    let all = refunds::of_booking(tx.db(), order.booking_id).await?;
+    let Some(refund) = all.iter().find(|refund| refund.id == order.refund_id) else {
+        return Err(park("refund_missing", "no row for the refund"));
+    };
+    if refund.amount != order.amount {
+        let text = format!(
+            "{} is ordered, {} is on record",
+            order.amount, refund.amount
+        );
+        return Err(park("amount_mismatch", text));
+    }
+    if refund.state == RefundState::Succeeded {
+        tell_refund(tx, job, refund, locked.now)?;
+        return Ok(None);
+    }
+    if locked.intent.state != IntentState::Captured {
+        return Err(park("refund_without_capture", locked.intent.state.as_str()));
+    }
+    let ordered: i64 = all
+        .iter()
+        .filter(|each| each.id == refund.id || each.state != RefundState::Failed)
+        .map(|refund| refund.amount.minor)
+        .sum();
+    if ordered > locked.intent.captured_minor {
+        let currency = locked.intent.amount.currency;
+        let captured = Money::new(locked.intent.captured_minor, currency);
+        let text = format!("{} of {captured}", Money::new(ordered, currency));
+        return Err(park("refunds_exceed_capture", text));
+    }
+    Ok(Some((locked, refund.clone())))
 }

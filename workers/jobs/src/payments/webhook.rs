@@ -211,7 +211,9 @@ fn is_known(body: &[u8], intent: &Intent, refunds: &[Refund]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boxoffice_contracts::{BookingId, Currency, Money, OperationId, RefundId};
+    use boxoffice_contracts::{
+        BookingId, Currency, Money, OperationId, RefundId, message::booking::Tender,
+    };
     use serde_json::json;
 
     #[test]
@@ -257,6 +259,7 @@ mod tests {
             capture_try: 1,
             cancel_try: 1,
             lease: None,
+            tender: Tender::Card,
         };
         let charge = |refunded: i64| {
             let object = json!({ "object": "charge", "amount_refunded": refunded });

@@ -125,6 +125,7 @@ fn one(
                     booking: booking_id,
                     generation: *generation,
                     amount: Money::new(next.total_minor(), next.currency),
+                    tender: next.tender,
                 });
             }
             writes.attempts.push(NewAttempt {

@@ -8,6 +8,7 @@ use super::{
 use boxoffice_contracts::{
     Code, Instant,
     message::booking::{self as message, POSITIONS_MAX, PositionRequest},
+    principal::TENANT_HOUSE,
 };
 use boxoffice_runtime::Failure;
 use boxoffice_saga::{
@@ -156,6 +157,8 @@ fn newborn(world: &World, submit: &message::Submit) -> (Input, Option<Newborn>) 
             .as_ref()
             .map(|payment| payment.method.clone()),
         pays: submit.payment.is_some(),
+        tender: submit.tender,
+        by_partner: submit.owner.tenant != TENANT_HOUSE,
         offer,
     });
     (input, Some((birth, places)))

@@ -5,9 +5,13 @@ use crate::{
     Booking, Capture, Decision, Effect, Fact, IntentState, Phase, Status, Why,
     booking::{Attention, PendingCancel},
 };
-use boxoffice_contracts::{Code, Instant, Money, message::booking::CancelledBy};
+use boxoffice_contracts::{
+    Code, Instant, Money,
+    message::booking::{CancelledBy, Tender},
+};
 
-/// Begins the next attempt: on the open intent, or on a new one when there is none that can be used.
+/// Begins the next attempt: on the open intent, or on a new one when there is none that can be used. A partner's
+/// credit has no methods: it is asked again.
 pub(super) fn begin_attempt(mut step: Step, method: Option<String>) -> Step {
     let payment = &mut step.next.payment;
     payment.attempt = payment.attempt.saturating_add(1);
@@ -18,6 +22,10 @@ pub(super) fn begin_attempt(mut step: Step, method: Option<String>) -> Step {
         payment.intent = IntentState::Open;
     }
     let (attempt, generation) = (payment.attempt, payment.generation);
+    let method = match step.next.tender {
+        Tender::Card => method,
+        Tender::PartnerCredit => None,
+    };
     let status = match step.next.status {
         Status::Confirmed(
             Capture::Failed { pay_again_until }

@@ -7,7 +7,7 @@ use crate::{
     input::{Offer, Submit},
     wake::after,
 };
-use boxoffice_contracts::{Code, Currency, Instant, OperationId};
+use boxoffice_contracts::{Code, Currency, Instant, OperationId, message::booking::Tender};
 
 pub(super) fn decide(input: &Input, now: Instant) -> Decision {
     match input {
@@ -47,6 +47,11 @@ fn check(submit: &Submit, now: Instant) -> Result<&Offer, Code> {
     if now > submit.deadline {
         return Err(Code::DeadlineExceeded);
     }
+    // Only a partner has credit, and it needs no card beside it.
+    let on_credit = submit.tender == Tender::PartnerCredit;
+    if on_credit && (!submit.by_partner || submit.method.is_some()) {
+        return Err(Code::TenderRefused);
+    }
     let offer = submit.offer.as_ref().map_err(|code| *code)?;
     if offer.cancelled {
         Err(Code::ShowCancelled)
@@ -82,7 +87,7 @@ fn book(submit: &Submit, offer: &Offer, now: Instant) -> Decision {
         grace_until: after(expires_at, offer.hold_grace_secs).min(cap_at),
         cap_at,
     });
-    if submit.pays {
+    if submit.pays || submit.tender == Tender::PartnerCredit {
         step = money::begin_attempt(step, submit.method.clone());
     }
     step.done()
@@ -110,6 +115,7 @@ fn born(submit: &Submit, offer: Option<&Offer>, now: Instant) -> Step {
         currency: offer.map_or(Currency::EUR, |o| o.currency),
         positions: offer.map_or_else(Vec::new, |o| o.positions.clone()),
         hold: None,
+        tender: submit.tender,
         payment: Payment::default(),
         refunds: Vec::new(),
         pending_cancel: None,

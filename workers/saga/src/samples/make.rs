@@ -8,7 +8,7 @@ use crate::{
 };
 use boxoffice_contracts::{
     BookingId, Code, Currency, Instant, Money, OperationId, RefundId, ShowId,
-    message::booking::{CancelledBy, LatePolicy},
+    message::booking::{CancelledBy, LatePolicy, Tender},
 };
 use chrono::TimeDelta;
 
@@ -56,6 +56,8 @@ pub(super) fn submit_by(deadline: Instant, pays: bool) -> Input {
         late_policy: LatePolicy::SameSeats,
         method: None,
         pays,
+        tender: Tender::Card,
+        by_partner: false,
         offer: Ok(Offer {
             currency: Currency::EUR,
             positions: vec![position(1), position(2)],

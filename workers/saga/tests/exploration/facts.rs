@@ -3,7 +3,7 @@
 use crate::world::{Envelope, Msg, Scenario, Who, World, at, operation};
 use boxoffice_contracts::{
     BookingId, Code, Currency, Money, ShowId,
-    message::booking::{CancelledBy, LatePolicy},
+    message::booking::{CancelledBy, LatePolicy, Tender},
 };
 use boxoffice_saga::{
     Input,
@@ -42,6 +42,8 @@ impl World {
                 late_policy: LatePolicy::SameSeats,
                 method: None,
                 pays: scenario.pays,
+                tender: scenario.tender,
+                by_partner: scenario.tender == Tender::PartnerCredit,
                 offer: Ok(self.offer(scenario, wants)),
             }),
             Msg::Pay(number) => Input::Pay {

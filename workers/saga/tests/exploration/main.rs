@@ -13,6 +13,7 @@ mod mutants;
 mod shell;
 mod world;
 
+use boxoffice_contracts::message::booking::Tender;
 use explore::explore;
 use std::{
     collections::BTreeMap,
@@ -37,6 +38,7 @@ const RUSH: Scenario = Scenario {
     prices: [10, 5],
     commands: &[(0, Msg::Submit), (1, Msg::Submit)],
     pays: true,
+    tender: Tender::Card,
     three_ds: false,
     documents: false,
     budget: NONE,
@@ -96,6 +98,15 @@ const FREE: Scenario = Scenario {
     ..PARTIAL
 };
 
+/// A partner books for a customer, pays again when the credit is exhausted, and cancels.
+const ON_CREDIT: Scenario = Scenario {
+    name: "on credit",
+    pays: false,
+    tender: Tender::PartnerCredit,
+    three_ds: false,
+    ..WAVERING
+};
+
 macro_rules! with {
     ($scenario:expr, $($kind:ident $times:literal),*) => {
         Scenario { budget: Budget { $($kind: $times,)* ..NONE }, ..$scenario }
@@ -119,6 +130,7 @@ fn scenarios() -> Vec<Scenario> {
         with!(PARTIAL, odd 1),
         with!(PARTIAL, capture 1),
         FREE,
+        with!(ON_CREDIT, decline 1),
     ]
 }
 
@@ -140,6 +152,8 @@ fn deep_scenarios() -> Vec<Scenario> {
         with!(UNWAVERING, capture 1, dup 1),
         with!(UNWAVERING, capture 2, lost 1),
         with!(LONELY, lost 1, dup 1, crash 1, odd 1),
+        with!(ON_CREDIT, decline 2, dup 1),
+        with!(ON_CREDIT, crash 1),
         with!(PARTIAL, dup 1),
         with!(PARTIAL, refund 1),
         with!(PARTIAL, crash 1),

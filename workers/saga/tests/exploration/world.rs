@@ -1,6 +1,6 @@
 //! A small world: one or two bookings, their seats, the gateway, and everything that is under way.
 
-use boxoffice_contracts::{Instant, OperationId, RefundId};
+use boxoffice_contracts::{Instant, OperationId, RefundId, message::booking::Tender};
 use boxoffice_saga::{Booking, Decision, Input, Policy};
 use chrono::{DateTime, TimeDelta};
 use std::rc::Rc;
@@ -21,6 +21,7 @@ pub(crate) struct Scenario {
     pub(crate) commands: &'static [(usize, Msg)],
     /// Whether the submit asks to pay at once.
     pub(crate) pays: bool,
+    pub(crate) tender: Tender,
     pub(crate) three_ds: bool,
     /// Whether documents are rendered; else the wait for them always lapses.
     pub(crate) documents: bool,

@@ -1,5 +1,6 @@
 //! Rules of the house that an exploration cannot know: who may do what, until when, and for how much.
 
+mod credit;
 mod holds;
 mod money;
 
