@@ -8,6 +8,7 @@ mod about;
 mod bodies;
 mod describe;
 mod examples;
+mod partners;
 mod parts;
 
 use crate::{

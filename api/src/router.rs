@@ -1,8 +1,9 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    AppState, Problem,
+    backoffice::partners,
+    bookings, catalogue, commands, contracts, cors, docs, documents, follow, layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -50,6 +51,15 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadShow => on(line.verb, shows::read),
         Action::ReadSeats => on(line.verb, seats::map),
         Action::ReceiveWebhook => on(line.verb, webhooks::stripe),
+        Action::ListPartners => on(line.verb, partners::list),
+        Action::ReadPartner => on(line.verb, partners::read),
+        Action::AddPartner => on(line.verb, partners::add),
+        Action::RotatePartner => on(line.verb, partners::rotate),
+        Action::RevokePartner => on(line.verb, partners::revoke),
+        Action::SuspendPartner => on(line.verb, partners::suspend),
+        Action::ResumePartner => on(line.verb, partners::resume),
+        Action::RemovePartner => on(line.verb, partners::remove),
+        Action::LimitPartner => on(line.verb, partners::limits),
         Action::ReadDescription => on(line.verb, openapi::read),
         Action::ReadDocs => on(line.verb, docs::page),
         Action::ReadDocsFile => on(line.verb, docs::file),
