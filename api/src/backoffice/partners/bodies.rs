@@ -360,6 +360,52 @@ mod tests {
         assert_eq!(usual.overlap, TimeDelta::hours(24));
     }
 
+    /// What the description says of bodies is what is read: examples, fields, and which are required.
+    #[test]
+    fn the_description_and_the_readers_agree() {
+        type Read = fn(Value) -> Result<(), Problem>;
+        let readers: [(&str, Read); 7] = [
+            ("", |body| Addition::read(body).map(drop)),
+            ("/{id}/rotate", |body| Rotation::read(body).map(drop)),
+            ("/{id}/revoke", |body| revocation(body).map(drop)),
+            ("/{id}/suspend", |body| {
+                crate::backoffice::only_reason(body).map(drop)
+            }),
+            ("/{id}/resume", |body| {
+                crate::backoffice::only_reason(body).map(drop)
+            }),
+            ("/{id}/remove", |body| removal(body).map(drop)),
+            ("/{id}/limits", |body| Changes::read(body).map(drop)),
+        ];
+        let document = crate::openapi::document();
+        for (path, read) in readers {
+            let told = &document["paths"][format!("/v1/partners{path}")]["post"]["requestBody"];
+            let told = &told["content"]["application/json"];
+            read(told["example"].clone()).unwrap();
+            let name = told["schema"]["$ref"].as_str().unwrap();
+            let schema = document.pointer(name.trim_start_matches('#')).unwrap();
+            let unknown = |field: &str| {
+                let errors = pointers(read(json!({field: null})).unwrap_err());
+                errors.into_iter().any(|(_, code)| code == "unknown_field")
+            };
+            assert!(unknown("x"), "{path}");
+            let fields = schema["properties"].as_object().unwrap();
+            for field in fields.keys() {
+                assert!(!unknown(field), "{path}: {field}");
+            }
+            let mut required: Vec<String> =
+                serde_json::from_value(schema["required"].clone()).unwrap();
+            required.sort();
+            let missed = pointers(read(json!({})).unwrap_err()).into_iter();
+            let mut missed: Vec<String> = missed
+                .filter(|(_, code)| *code == "required")
+                .map(|(pointer, _)| pointer.trim_start_matches('/').to_owned())
+                .collect();
+            missed.sort();
+            assert_eq!(missed, required, "{path}");
+        }
+    }
+
     #[test]
     fn the_other_bodies_are_as_strict() {
         assert_eq!(

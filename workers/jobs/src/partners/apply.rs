@@ -109,6 +109,18 @@ async fn bind(door: &Door, id: &PartnerId, done: &mut Done) -> Result<(), Manage
             done.push(format!("no binding of {queue} to {exchange} by {key}"));
         }
     }
+    // Rights to declare are by name, not by kind: whoever may make queues may make exchanges so named.
+    let ours = [broker::exchange_in(id), broker::exchange_out(id)];
+    let prefix = format!("partner.{id}.");
+    let path = format!("/api/exchanges/{v}?columns=name");
+    let seen = door.management.get(&path).await?.unwrap_or_default();
+    for exchange in texts(&seen, "name") {
+        if exchange.starts_with(&prefix) && !ours.contains(&exchange) {
+            let path = format!("/api/exchanges/{v}/{}", part(&exchange));
+            door.management.delete(&path).await?;
+            done.push(format!("no exchange {exchange}"));
+        }
+    }
     // Whoever may publish to an exchange may also bind it behind another one that it may read: its own way out.
     let exchange = part(&broker::exchange_in(id));
     let path = format!("/api/exchanges/{v}/{exchange}/bindings/destination");
