@@ -1,6 +1,7 @@
 //! What the back office has in common: reasons that are asked for, and the audit that they are written into.
 
 pub(crate) mod credit;
+pub(crate) mod partners;
 
 use crate::{
     Problem,

@@ -68,6 +68,14 @@ impl Price {
             | Action::ReadKeys
             | Action::ReadAsyncApi
             | Action::ReadSchema => Self::Read,
+            Action::ListPartners | Action::ReadPartner => Self::Read,
+            Action::AddPartner
+            | Action::RotatePartner
+            | Action::RevokePartner
+            | Action::SuspendPartner
+            | Action::ResumePartner
+            | Action::RemovePartner
+            | Action::LimitPartner => Self::Command,
             Action::ReceiveWebhook => Self::Nothing,
         }
     }

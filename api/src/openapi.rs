@@ -9,6 +9,7 @@ mod bodies;
 mod credit;
 mod describe;
 mod examples;
+mod partners;
 mod parts;
 
 use crate::{

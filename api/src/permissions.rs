@@ -25,6 +25,15 @@ pub enum Action {
     ReceiveWebhook,
     ReadPartnerCredit,
     SetPartnerCredit,
+    ListPartners,
+    ReadPartner,
+    AddPartner,
+    RotatePartner,
+    RevokePartner,
+    SuspendPartner,
+    ResumePartner,
+    RemovePartner,
+    LimitPartner,
     ReadDescription,
     ReadDocs,
     ReadDocsFile,
@@ -116,6 +125,10 @@ const CANCELLERS: &[(Role, Scope)] = &[
     (Admin, Tenant),
 ];
 
+/// Who sees what partners are and may; and who decides it.
+const PARTNER_VIEWERS: &[(Role, Scope)] = &[(Viewer, Tenant), (Operator, Tenant), (Admin, Tenant)];
+const PARTNER_ADMINS: &[(Role, Scope)] = &[(Admin, Tenant)];
+
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/asyncapi.yaml", Action::ReadAsyncApi, Access::Public, false),
@@ -135,6 +148,15 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Post, "/v1/webhooks/stripe", Action::ReceiveWebhook, Access::Signed, false),
     route(Verb::Get, "/v1/partners/{id}/credit", Action::ReadPartnerCredit, Access::Roles(ADMINS), false),
     route(Verb::Post, "/v1/partners/{id}/credit", Action::SetPartnerCredit, Access::Roles(ADMINS), false),
+    route(Verb::Get, "/v1/partners", Action::ListPartners, Access::Roles(PARTNER_VIEWERS), false),
+    route(Verb::Get, "/v1/partners/{id}", Action::ReadPartner, Access::Roles(PARTNER_VIEWERS), false),
+    route(Verb::Post, "/v1/partners", Action::AddPartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/rotate", Action::RotatePartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/revoke", Action::RevokePartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/suspend", Action::SuspendPartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/resume", Action::ResumePartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/remove", Action::RemovePartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Post, "/v1/partners/{id}/limits", Action::LimitPartner, Access::Roles(PARTNER_ADMINS), false),
     route(Verb::Get, "/openapi.json", Action::ReadDescription, Access::Public, false),
     route(Verb::Get, "/docs", Action::ReadDocs, Access::Public, false),
     route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
@@ -224,6 +246,15 @@ ReadSeats       yes       yes       yes       yes       yes       yes       yes 
 ReceiveWebhook  signed    signed    signed    signed    signed    signed    signed    signed    signed
 ReadPartnerCredit-         -         -         -         -         -         -         -         Tenant
 SetPartnerCredit-         -         -         -         -         -         -         -         Tenant
+ListPartners    -         -         -         -         -         Tenant    Tenant    -         Tenant
+ReadPartner     -         -         -         -         -         Tenant    Tenant    -         Tenant
+AddPartner      -         -         -         -         -         -         -         -         Tenant
+RotatePartner   -         -         -         -         -         -         -         -         Tenant
+RevokePartner   -         -         -         -         -         -         -         -         Tenant
+SuspendPartner  -         -         -         -         -         -         -         -         Tenant
+ResumePartner   -         -         -         -         -         -         -         -         Tenant
+RemovePartner   -         -         -         -         -         -         -         -         Tenant
+LimitPartner    -         -         -         -         -         -         -         -         Tenant
 ReadDescription yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadDocs        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes

@@ -10,6 +10,7 @@ mod migrate;
 mod mongo;
 mod openapi;
 mod parked;
+mod partner;
 mod process;
 mod ticket;
 mod timeline;
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Migrate(migrate::Arguments),
     Topology(topology::Arguments),
     Parked(parked::Arguments),
+    Partner(partner::Arguments),
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
@@ -55,6 +57,7 @@ impl Command {
             Self::Migrate(_)
             | Self::Topology(_)
             | Self::Parked(_)
+            | Self::Partner(_)
             | Self::Mongo(_)
             | Self::Import(_)
             | Self::Token(_)
@@ -90,6 +93,7 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Migrate(arguments) => migrate::run(arguments, settings).await,
         Command::Topology(arguments) => topology::run(arguments, settings).await,
         Command::Parked(arguments) => parked::run(arguments, settings).await,
+        Command::Partner(arguments) => partner::run(&arguments, &settings),
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,

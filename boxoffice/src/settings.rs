@@ -6,6 +6,7 @@ use boxoffice_api::config::{ApiConfig, Secret};
 use boxoffice_jobs::{
     gateway::GatewayConfig,
     mail::{MailConfig, SmtpConfig, SmtpTls, TicketLinks},
+    partners::Door,
     payments::PaymentsPolicy,
     retention::RetentionPolicy,
     tickets::TicketsConfig,
@@ -58,9 +59,22 @@ pub(crate) struct Settings {
 pub(crate) struct PartnerSettings {
     pub(crate) amqp_url: String,
     pub(crate) management_url: String,
+    pub(crate) check_secs: u32,
 }
 
 impl PartnerSettings {
+    /// The vhost that partners share; `None` while that door is closed.
+    ///
+    /// # Errors
+    /// Which setting is wrong.
+    pub(crate) fn door(&self) -> Result<Option<Door>> {
+        Door::new(&self.management_url, &self.amqp_url).map_err(anyhow::Error::msg)
+    }
+
+    pub(crate) fn check_every(&self) -> Duration {
+        Duration::from_secs(u64::from(self.check_secs.max(1)))
+    }
+
     /// How to reach the partners' vhost, with the other settings of the house's own.
     pub(crate) fn broker(&self, house: &BrokerConfig) -> Option<BrokerConfig> {
         (!self.amqp_url.is_empty()).then(|| BrokerConfig {

@@ -119,6 +119,12 @@ codes! {
     MethodNotAllowed = "method_not_allowed", 405, false;
     /// The document is not ready yet.
     DocumentNotReady = "document_not_ready", 409, true;
+    /// The id belongs to a partner already.
+    PartnerExists = "partner_exists", 409, false;
+    /// The partner was removed, and its id is not given out again.
+    PartnerRemoved = "partner_removed", 409, false;
+    /// Two credentials live already: one must end before the next is made.
+    CredentialsLive = "credentials_live", 409, true;
     /// Too many requests from this client.
     RateLimited = "rate_limited", 429, true;
     /// Nothing was accepted; retry with the same idempotency key.

@@ -19,7 +19,7 @@ impl MigrationTrait for Migration {
 
 const TABLES: &[(&str, &str)] = &[
     // What a partner is to have at the broker. `version` rises with every change; `applied_version` is what the
-    // broker was last brought to.
+    // broker was last brought to. `discard_unread` concerns removed ones only: what they left unread goes, too.
     (
         "partners",
         "id VARCHAR(32) NOT NULL PRIMARY KEY,
@@ -35,6 +35,7 @@ const TABLES: &[(&str, &str)] = &[
          applied_version INT UNSIGNED NOT NULL DEFAULT 0,
          apply_error VARCHAR(500) NULL,
          out_sequence BIGINT UNSIGNED NOT NULL DEFAULT 0,
+         discard_unread BOOLEAN NOT NULL DEFAULT FALSE,
          created_at DATETIME(6) NOT NULL,
          updated_at DATETIME(6) NOT NULL",
     ),

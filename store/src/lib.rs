@@ -3,6 +3,7 @@
 //! An entity and its queries stand side by side. Every query takes a connection or a transaction and says
 //! what it locks. Absent on purpose: the broker.
 
+pub mod broker_password;
 pub mod document_link;
 pub mod mongo;
 pub mod mysql;

@@ -11,6 +11,8 @@ pub mod intents;
 pub mod ledger;
 pub mod mails;
 pub mod operations;
+pub mod partner_admin;
+pub mod partner_credentials;
 pub mod partner_credit;
 pub mod partner_out;
 pub mod partners;

@@ -44,6 +44,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("tickets", &["worker", "run", "tickets"]),
     ("mail", &["worker", "run", "mail"]),
     ("parked", &["worker", "run", "parked"]),
+    ("partners", &["worker", "run", "partners"]),
     ("timeline", &["worker", "run", "timeline"]),
     ("retention", &["worker", "run", "retention"]),
 ];
@@ -189,6 +190,16 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers, programs: &Programs)
             "BOXOFFICE__AMQP__MANAGEMENT_URL".to_owned(),
             management.clone(),
         );
+        environment.insert(
+            "BOXOFFICE__PARTNERS__MANAGEMENT_URL".to_owned(),
+            management.clone(),
+        );
+        // `topology declare` makes the vhost and this user.
+        let gate = format!("partner-gate:{}", stack.secrets.gate);
+        environment.insert(
+            "BOXOFFICE__PARTNERS__AMQP_URL".to_owned(),
+            format!("amqp://{gate}@{}/partners", host_of(&servers.amqp)),
+        );
     }
     // But where the API listens follows from --port-base, like all our ports.
     for (name, value) in environment
@@ -200,6 +211,12 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers, programs: &Programs)
         }
     }
     environment
+}
+
+/// Host and port of a URL with a user.
+fn host_of(url: &str) -> &str {
+    let place = url.rsplit_once('@').map_or(url, |(_, place)| place);
+    place.split('/').next().unwrap_or(place)
 }
 
 fn set_by_caller(name: &str) -> Option<String> {

@@ -2,7 +2,8 @@
 
 use super::{
     Shapes,
-    describe::{Description, PARTNERS, json_request, with},
+    describe::{Description, json_request, with},
+    partners::PARTNERS,
     parts::{answer, json_body, parameter, string},
 };
 use crate::backoffice::credit::{CreditView, PartnerCreditView};

@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    credit, examples,
+    credit, examples, partners,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -48,16 +48,14 @@ const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const PARTNERS: &str = "partners";
-
 pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
+    (
+        partners::PARTNERS,
+        "Who publishes and consumes over AMQP, for admins.",
+    ),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
-    (
-        PARTNERS,
-        "Those who sell for the house, for its administrators.",
-    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -355,6 +353,15 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         },
         Action::ReadPartnerCredit => credit::read(shapes),
         Action::SetPartnerCredit => credit::set(shapes),
+        Action::ListPartners => partners::list(shapes),
+        Action::ReadPartner => partners::read(shapes),
+        Action::AddPartner => partners::add(shapes),
+        Action::RotatePartner => partners::rotate(shapes),
+        Action::RevokePartner => partners::revoke(shapes),
+        Action::SuspendPartner => partners::suspend(shapes),
+        Action::ResumePartner => partners::resume(shapes),
+        Action::RemovePartner => partners::remove(shapes),
+        Action::LimitPartner => partners::limits(shapes),
         Action::ReadDescription => about::read_description(),
         Action::ReadDocs => about::read_docs(),
         Action::ReadDocsFile => about::read_docs_file(),

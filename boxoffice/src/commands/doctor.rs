@@ -26,6 +26,7 @@ pub(crate) async fn run(_: Arguments, settings: Settings) -> Result<ExitCode> {
     findings.extend(mysql(&settings).await);
     findings.extend(broker(&settings).await);
     findings.extend(documents(&settings).await);
+    findings.push(partners(&settings).await);
     findings.extend(keys(&settings));
     let mut code = ExitCode::SUCCESS;
     for finding in findings {
@@ -271,6 +272,26 @@ async fn documents(settings: &Settings) -> Vec<Finding> {
             "mongodb: no primary. Is it up, and a replica set? `boxoffice mongo initiate`"
                 .to_owned(),
         )],
+    }
+}
+
+async fn partners(settings: &Settings) -> Finding {
+    let door = match settings.partners.door() {
+        Err(error) => return Wrong(error.to_string()),
+        Ok(None) => {
+            return Fine(
+                "partners: the door is closed; partners.management_url opens it".to_owned(),
+            );
+        }
+        Ok(Some(door)) => door,
+    };
+    match door.is_open().await {
+        Ok(true) => Fine(format!("partners: the vhost {} is there", door.vhost)),
+        Ok(false) => Wrong(format!(
+            "partners: there is no vhost {}; `boxoffice topology declare` makes it",
+            door.vhost
+        )),
+        Err(error) => Wrong(format!("partners: {error}")),
     }
 }
 

@@ -81,6 +81,8 @@ impl Services {
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
             mail: settings.smtp.mail_config(&settings.api)?,
+            partners: settings.partners.door()?,
+            partners_look_every: settings.partners.check_every(),
         };
         Ok(registry::workers(&self.broker, context)?)
     }

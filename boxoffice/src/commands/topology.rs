@@ -2,6 +2,7 @@ use super::say;
 use crate::settings::Settings;
 use anyhow::{Context as _, Result};
 use boxoffice_contracts::topology::QUEUES;
+use boxoffice_jobs::partners::Door;
 use boxoffice_runtime::{Broker, declare, drift};
 use std::process::ExitCode;
 
@@ -14,7 +15,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Declare what is missing. What exists with other arguments is named, not changed.
+    /// Declare what is missing, the partners' vhost included when partners.management_url is set. What exists with
+    /// other arguments is named, not changed.
     Declare,
     /// Compare the broker with the table; exit code 1 when they differ.
     Diff,
@@ -31,6 +33,9 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
                 "{} queues and their exchanges are declared",
                 QUEUES.len()
             ));
+            if let Some(door) = settings.partners.door()? {
+                open(&door).await?;
+            }
             ExitCode::SUCCESS
         }
         Command::Diff => {
@@ -49,4 +54,19 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
     };
     broker.close().await;
     Ok(code)
+}
+
+/// So that the gate finds its vhost and its user, whoever starts first.
+async fn open(door: &Door) -> Result<()> {
+    let made = door.open().await?;
+    let made = if made.is_empty() {
+        "nothing was missing".to_owned()
+    } else {
+        format!("made {}", made.join(", "))
+    };
+    say(&format!(
+        "the partners' vhost {} is there: {made}",
+        door.vhost
+    ));
+    Ok(())
 }

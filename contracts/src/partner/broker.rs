@@ -13,17 +13,40 @@ pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Media type of what partners send and get: `CloudEvents` 1.0, structured mode.
 pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 
+/// Exchange and queue of what the gate could not take, whoever sent it. Ours alone.
+pub const DEAD: &str = "partners.dead";
+
+/// What a partner may send begins with one of these words; [`queue_in`] is bound to these and nothing else, so that
+/// replies, which begin with `reply`, never come back in, however a partner binds.
+pub const AREAS: [&str; 5] = ["booking", "show", "inventory", "price", "snapshot"];
+
+/// Bound of each queue below an `out`, in messages; beyond it publishes are refused and nothing is deleted.
+pub const OUT_LENGTH_MAX: u32 = 100_000;
+/// The same in bytes.
+pub const OUT_BYTES_MAX: u64 = 256 * 1024 * 1024;
+
+/// Bound of a queue in, in bytes: partners may send less than the length says, but not a disk full.
+pub const IN_BYTES_MAX: u64 = 128 * 1024 * 1024;
+
 /// Topic exchange that the partner publishes to.
 #[must_use]
 pub fn exchange_in(id: &PartnerId) -> String {
     format!("partner.{id}.in")
 }
 
-/// Queue that the gate reads; everything of [`exchange_in`] is bound to it. Quorum, one active consumer,
+/// Queue that the gate reads; all [`AREAS`] of [`exchange_in`] are bound to it. Quorum, one active consumer,
 /// bounded with `reject-publish`.
+///
+/// Not named as the exchange: a permission to publish there would be one to bind this queue elsewhere.
 #[must_use]
 pub fn queue_in(id: &PartnerId) -> String {
-    format!("partner.{id}.in")
+    format!("partner.{id}.in.all")
+}
+
+/// Pattern of the queues of one area, bound to [`exchange_in`].
+#[must_use]
+pub fn binding_in(area: &str) -> String {
+    format!("{area}.#")
 }
 
 /// Topic exchange of replies and events, from which the partner binds its queues.
@@ -65,6 +88,9 @@ pub struct Permissions {
 
 const NOTHING: &str = "^$";
 
+/// A queue that a partner makes for itself. [`queue_out`] is ours: it may be read, and not deleted or bound.
+const OWN_QUEUE: &str = r"out\.(?!all$)[a-z0-9-]{1,32}";
+
 impl Permissions {
     /// Of an active partner.
     ///
@@ -73,10 +99,10 @@ impl Permissions {
     #[must_use]
     pub fn active(id: &PartnerId) -> Self {
         Self {
-            configure: format!(r"^partner\.{id}\.out\.[a-z0-9-]{{1,32}}$"),
-            write: format!(r"^partner\.{id}\.(in|out\.[a-z0-9-]{{1,32}})$"),
+            configure: format!(r"^partner\.{id}\.{OWN_QUEUE}$"),
+            write: format!(r"^partner\.{id}\.(in|{OWN_QUEUE})$"),
             read: format!(r"^partner\.{id}\.(out|out\.[a-z0-9-]{{1,32}})$"),
-            topic_write: r"^(booking|show|inventory|price|snapshot)\.[a-z_]+\.v[0-9]+$".to_owned(),
+            topic_write: format!(r"^({})\.[a-z_]+\.v[0-9]+$", AREAS.join("|")),
             topic_read: ".*".to_owned(),
         }
     }
@@ -96,6 +122,31 @@ impl Permissions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Read by people, because a mistake here opens a wall; the stories in `hostile.rs` ask a broker.
+    #[test]
+    fn what_a_partner_may_is_spelled_out() {
+        let id: PartnerId = "acme".parse().unwrap();
+        let may = Permissions::active(&id);
+        assert_eq!(
+            may.configure,
+            r"^partner\.acme\.out\.(?!all$)[a-z0-9-]{1,32}$"
+        );
+        assert_eq!(
+            may.write,
+            r"^partner\.acme\.(in|out\.(?!all$)[a-z0-9-]{1,32})$"
+        );
+        assert_eq!(may.read, r"^partner\.acme\.(out|out\.[a-z0-9-]{1,32})$");
+        assert_eq!(
+            may.topic_write,
+            r"^(booking|show|inventory|price|snapshot)\.[a-z_]+\.v[0-9]+$"
+        );
+        let suspended = Permissions::suspended(&id);
+        assert_eq!(suspended.read, may.read);
+        for nothing in [suspended.configure, suspended.write, suspended.topic_write] {
+            assert_eq!(nothing, "^$");
+        }
+    }
 
     #[test]
     fn a_user_names_its_partner_even_when_ids_begin_alike() {

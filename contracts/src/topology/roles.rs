@@ -70,6 +70,11 @@ pub const ROLES: &[Role] = &[
         doc: "Files what failed.",
     },
     Role {
+        name: "partners",
+        sends: &[],
+        doc: "Brings the partners' vhost to what their rows say.",
+    },
+    Role {
         name: "payments",
         sends: &[
             event::Recorded::KIND,

@@ -24,6 +24,8 @@ pub mod row {
         pub applied_version: u32,
         pub apply_error: Option<String>,
         pub out_sequence: u64,
+        /// Of a removed one: what it left unread goes, too.
+        pub discard_unread: bool,
         pub created_at: DateTimeUtc,
         pub updated_at: DateTimeUtc,
     }
@@ -83,7 +85,7 @@ pub struct Partner {
 }
 
 impl Partner {
-    fn of(row: row::Model) -> Result<Self, DbErr> {
+    pub(super) fn of(row: row::Model) -> Result<Self, DbErr> {
         let broken = |what: &str| DbErr::Custom(format!("partners.{what} of {}", row.id));
         Ok(Self {
             id: row.id.parse().map_err(|_error| broken("id"))?,

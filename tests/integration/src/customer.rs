@@ -455,7 +455,7 @@ impl State {
 
 impl Answer {
     /// Reads an answer; whatever is an error must say so as all errors do.
-    async fn of(answer: reqwest::Response) -> Result<Self, reqwest::Error> {
+    pub async fn of(answer: reqwest::Response) -> Result<Self, reqwest::Error> {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let text = answer.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::String(text));

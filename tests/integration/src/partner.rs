@@ -1,147 +1,213 @@
-//! A partner that sells on credit. Its commands come as the gate hands them on, straight to the intake.
+//! A partner of a world: made through the API as staff does it, and then a real client with its credentials.
+//!
+//! Users are global on the broker that all tests share, so every id is its world's own.
 
-use crate::{
-    customer::{Accepted, Booking, Customer, Order, new_key},
-    wait::secs,
-    world::World,
+use crate::{World, customer::Answer, eventually, secs};
+use boxoffice_contracts::{Role, partner::PartnerId};
+use lapin::{
+    BasicProperties, Channel, Confirmation, Connection, ConnectionProperties, ErrorKind,
+    options::{BasicPublishOptions, ConfirmSelectOptions},
 };
-use boxoffice_contracts::{
-    Envelope, Message, MessageId, OperationId, Role,
-    message::booking::{Customer as Buyer, Submit, Tender},
-    trace::TraceParent,
-};
-use boxoffice_runtime::{Broker, BrokerConfig, IntakePublisher, clock};
-use boxoffice_store::mysql::partner_credit;
-use reqwest::StatusCode;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, Statement};
+use reqwest::{Method, Url};
 use serde_json::{Value, json};
 
-pub struct Partner {
-    /// The partner's own token, for all that it asks by HTTP.
-    pub customer: Customer,
-    broker: Broker,
-    intake: IntakePublisher,
-    db: DatabaseConnection,
-    journal: std::sync::Arc<crate::customer::Journal>,
+/// One credential of a partner, and where it leads.
+#[derive(Clone)]
+pub struct PartnerUser {
+    pub id: PartnerId,
+    pub user: String,
+    pub password: String,
+    /// The broker, with the vhost of partners.
+    url: Url,
 }
+
+/// How the broker said no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// 403 `ACCESS_REFUSED`, 406 `PRECONDITION_FAILED`, 530 `NOT_ALLOWED` …
+    pub code: u16,
+    pub text: String,
+}
+
+/// Until the broker has what was ordered.
+const APPLIED_MAX: std::time::Duration = secs(15);
 
 impl World {
-    /// A partner that is known to the house, without credit.
-    pub async fn partner(&self, id: &str) -> Partner {
-        let known = "INSERT INTO partners (id, name, state, rate_per_sec, burst, queue_length_max, \
-                     connections_max, channels_max, version, created_at, updated_at) VALUES \
-                     (?, ?, 'active', 100, 100, 1000, 4, 16, 1, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))";
-        let values = [id.into(), format!("Partner {id}").into()];
-        let known = Statement::from_sql_and_values(DbBackend::MySql, known, values);
-        self.db.execute_raw(known).await.unwrap();
-        let config = BrokerConfig {
-            url: self.amqp_url(),
-            ..BrokerConfig::default()
-        };
-        let broker = Broker::connect_first(&config).await.unwrap();
-        Partner {
-            customer: self.somebody(id, id, Role::Partner),
-            intake: IntakePublisher::new(&broker),
-            broker,
-            db: self.db.clone(),
-            journal: self.journal.clone(),
+    /// An id that no other world has.
+    #[must_use]
+    pub fn partner_id(&self, name: &str) -> String {
+        format!("{name}-{}", &self.vhost_name()[3..13])
+    }
+
+    /// Adds a partner with these further fields, and waits until the broker knows it.
+    pub async fn add_partner(&self, id: &str, fields: Value) -> PartnerUser {
+        let mut body = json!({"id": id, "name": "A partner", "reason": "a test"});
+        for (name, value) in fields.as_object().unwrap() {
+            body[name] = value.clone();
+        }
+        let answer = self.order("/v1/partners", &body).await;
+        assert_eq!(answer.status, 201, "{}", answer.body);
+        self.partner_applied(id).await;
+        self.user_of(id, &answer.body["credential"])
+    }
+
+    /// A change that is refused or not.
+    pub async fn order(&self, path: &str, body: &Value) -> Answer {
+        let admin = self.someone("root", Role::Admin);
+        let request = admin.request(Method::POST, path).json(body);
+        Answer::of(request.send().await.unwrap()).await.unwrap()
+    }
+
+    /// A change of a partner that must be taken; waits until the broker has it.
+    pub async fn change_partner(&self, id: &str, what: &str, fields: Value) -> Answer {
+        let mut body = fields;
+        body["reason"] = json!("a test");
+        let answer = self
+            .order(&format!("/v1/partners/{id}/{what}"), &body)
+            .await;
+        assert!(answer.status.is_success(), "{what}: {}", answer.body);
+        self.partner_applied(id).await;
+        answer
+    }
+
+    /// Waits until the broker is as it should be.
+    pub async fn partner_applied(&self, id: &str) -> Value {
+        eventually(&format!("{id} at the broker"), APPLIED_MAX, async || {
+            let partner = self.partner(id).await;
+            if partner["applied"] == true {
+                Ok(partner)
+            } else {
+                Err(partner)
+            }
+        })
+        .await
+    }
+
+    pub async fn partner(&self, id: &str) -> Value {
+        let viewer = self.someone("vera", Role::Viewer);
+        viewer
+            .get(&format!("/v1/partners/{id}"))
+            .await
+            .unwrap()
+            .body
+    }
+
+    /// A credential as it was shown once.
+    #[must_use]
+    pub fn user_of(&self, id: &str, credential: &Value) -> PartnerUser {
+        let text = |name: &str| credential[name].as_str().unwrap().to_owned();
+        PartnerUser {
+            id: id.parse().unwrap(),
+            user: text("user"),
+            password: text("password"),
+            url: Url::parse(&self.place.partners_amqp_url()).unwrap(),
         }
     }
 
-    /// Sets how much a partner may owe, as an administrator does.
-    pub async fn lend(&self, partner: &Partner, limit_minor: i64) -> Value {
-        let path = format!("/v1/partners/{}/credit", partner.id());
-        let body = json!({"currency": "EUR", "limit_minor": limit_minor, "reason": "A test."});
-        let admin = self.someone("root", Role::Admin);
-        let answer = admin.post(&path, &new_key(), &body).await.unwrap();
-        assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
-        answer.body
+    /// The house's own connection to the partners' vhost.
+    pub async fn gate(&self) -> Connection {
+        let url = self.place.partners_amqp_url();
+        Connection::connect(&url, ConnectionProperties::default())
+            .await
+            .unwrap()
     }
 }
 
-impl Partner {
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.customer.owner.tenant
+impl PartnerUser {
+    /// To the partners' vhost.
+    pub async fn connect(&self) -> Result<Connection, Refusal> {
+        let vhost = self.url.path().trim_start_matches('/').to_owned();
+        self.connect_to(&vhost).await
     }
 
-    /// Books on credit, under a key of its own.
-    pub async fn book(&self, order: Order) -> Booking {
-        self.book_for(&self.customer, order, |_submit| {}).await
+    pub async fn connect_to(&self, vhost: &str) -> Result<Connection, Refusal> {
+        let mut url = self.url.clone();
+        url.set_username(&self.user).unwrap();
+        url.set_password(Some(&self.password)).unwrap();
+        url.set_path(vhost);
+        Connection::connect(url.as_str(), ConnectionProperties::default())
+            .await
+            .map_err(Refusal::from)
     }
 
-    /// Books for whoever owns it, with anything else about the command.
-    pub async fn book_for(
-        &self,
-        customer: &Customer,
-        order: Order,
-        change: impl FnOnce(&mut Submit),
-    ) -> Booking {
-        let (key, owner) = (new_key(), customer.owner.clone());
-        let id = customer.booking_of(&key);
-        let operation_id = OperationId::derive(id, &owner.tenant, &owner.subject, "submit", &key);
-        let now = clock::now();
-        let deadline = now + secs(600);
-        let mut submit = Submit {
-            booking_id: id,
-            operation_id,
-            owner,
-            show_id: serde_json::from_value(order.0["show_id"].clone()).unwrap(),
-            positions: serde_json::from_value(order.0["positions"].clone()).unwrap(),
-            customer: Buyer {
-                email: customer.email.clone(),
-                name: customer.name.clone(),
-                locale: "en".to_owned(),
-            },
-            payment: None,
-            tender: Tender::PartnerCredit,
-            late_policy: order
-                .0
-                .get("late_policy")
-                .map_or_else(Default::default, |policy| {
-                    serde_json::from_value(policy.clone()).unwrap()
-                }),
-            request_hash: "00".repeat(32),
-            deadline,
-        };
-        change(&mut submit);
-        let message_id = MessageId::of_operation(id, operation_id);
-        let trace = TraceParent::root(message_id.0);
-        let mut envelope = Envelope::root::<Submit>(message_id, id, now, trace);
-        envelope.tenant.clone_from(&submit.owner.tenant);
-        envelope.deadline = Some(deadline);
-        let body = serde_json::to_vec(&submit).unwrap();
-        self.intake.publish(&envelope, &body).await.unwrap();
-        assert_eq!(envelope.kind, Submit::KIND.as_str());
-        self.journal.add(Accepted {
-            booking: id,
-            operation: operation_id,
-            kind: "submit",
-        });
-        Booking {
-            customer: customer.clone(),
-            id,
-            link: format!("/v1/bookings/{id}"),
+    /// Whether the broker lets it in.
+    pub async fn may_connect(&self) -> bool {
+        match self.connect().await {
+            Ok(connection) => {
+                let _ = connection.close(200, "done".into()).await;
+                true
+            }
+            Err(_refusal) => false,
         }
     }
 
-    /// Limit, reserved and used as the table has them now.
-    pub async fn credit(&self) -> (i64, i64, i64) {
-        let key = (self.id().to_owned(), "EUR".to_owned());
-        let row = partner_credit::row::Entity::find_by_id(key);
-        let row = row.one(&self.db).await.unwrap().unwrap();
-        (row.limit_minor, row.reserved_minor, row.used_minor)
+    /// The properties that each message of it must have.
+    #[must_use]
+    pub fn properties(&self) -> BasicProperties {
+        BasicProperties::default()
+            .with_user_id(self.user.as_str().into())
+            .with_content_type("application/cloudevents+json".into())
+            .with_delivery_mode(2)
     }
 
-    /// `active`, `suspended` or `removed`.
-    pub async fn set_state(&self, state: &str) {
-        let change = "UPDATE partners SET state = ? WHERE id = ?";
-        let values = [state.into(), self.id().into()];
-        let change = Statement::from_sql_and_values(DbBackend::MySql, change, values);
-        self.db.execute_raw(change).await.unwrap();
+    #[must_use]
+    pub fn name(&self, rest: &str) -> String {
+        format!("partner.{}.{rest}", self.id)
     }
 
-    pub async fn leave(self) {
-        self.broker.close().await;
+    /// Publishes on a channel of its own; `Ok(false)` when the queue is full.
+    pub async fn publish(
+        &self,
+        connection: &Connection,
+        exchange: &str,
+        key: &str,
+    ) -> Result<bool, Refusal> {
+        let channel = connection.create_channel().await?;
+        let sent = send(&channel, exchange, key, self.properties(), b"{}").await;
+        let _ = channel.close(200, "done".into()).await;
+        sent
+    }
+}
+
+/// Publishes with a confirm; `Ok(false)` is a nack.
+pub async fn send(
+    channel: &Channel,
+    exchange: &str,
+    key: &str,
+    properties: BasicProperties,
+    body: &[u8],
+) -> Result<bool, Refusal> {
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await?;
+    let options = BasicPublishOptions::default();
+    let sent = channel
+        .basic_publish(exchange.into(), key.into(), options, body, properties)
+        .await?;
+    match sent.await? {
+        Confirmation::Ack(_) => Ok(true),
+        Confirmation::Nack(_) => Ok(false),
+        Confirmation::NotRequested => panic!("confirms were asked for"),
+    }
+}
+
+impl From<lapin::Error> for Refusal {
+    fn from(error: lapin::Error) -> Self {
+        match error.kind() {
+            ErrorKind::ProtocolError(said) => Self {
+                code: said.get_id(),
+                text: said.get_message().to_string(),
+            },
+            other => panic!("the broker did not refuse, it failed: {other:?}"),
+        }
+    }
+}
+
+impl Refusal {
+    /// 403, about this thing.
+    pub fn is_access_to(&self, what: &str) {
+        assert_eq!(self.code, 403, "{self:?}");
+        assert!(self.text.contains("ACCESS_REFUSED"), "{self:?}");
+        assert!(self.text.contains(what), "not about {what}: {self:?}");
     }
 }

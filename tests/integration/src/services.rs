@@ -3,7 +3,7 @@
 use boxoffice_runtime::{DatabaseConfig, pool};
 use mongodb::Database;
 use reqwest::{Client, StatusCode, Url};
-use sea_orm::{ConnectionTrait, DatabaseConnection};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use std::{env, path::PathBuf, time::Duration};
 
 /// What `cargo xtask test` tells the tests.
@@ -128,6 +128,7 @@ impl Place {
 
     /// Takes everything away again.
     pub async fn destroy(&self) {
+        self.forget_partners().await;
         self.sql(&format!("DROP DATABASE IF EXISTS {}", self.name))
             .await;
         for vhost in [self.name.clone(), self.partners_vhost()] {
@@ -135,6 +136,20 @@ impl Place {
             self.manage(reqwest::Method::DELETE, &vhost, "").await;
         }
         self.documents().await.drop().await.unwrap();
+    }
+
+    /// Users are the whole broker's: what the vhost takes along is only their rights.
+    async fn forget_partners(&self) {
+        let db = self.database().await;
+        let users = "SELECT CONCAT(partner_id, '.', serial) FROM partner_credentials";
+        let users = Statement::from_string(DbBackend::MySql, users);
+        // A place that was never migrated has no partners.
+        for row in db.query_all_raw(users).await.unwrap_or_default() {
+            let user: String = row.try_get_by_index(0).unwrap();
+            let path = format!("/api/users/{user}");
+            self.manage(reqwest::Method::DELETE, &path, "").await;
+        }
+        db.close().await.unwrap();
     }
 
     async fn sql(&self, statement: &str) {

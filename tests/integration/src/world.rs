@@ -117,6 +117,17 @@ impl World {
         &self.place.name
     }
 
+    #[must_use]
+    pub fn partners_vhost(&self) -> String {
+        self.place.partners_vhost()
+    }
+
+    /// With user and password.
+    #[must_use]
+    pub fn management_url(&self) -> &str {
+        self.place.management_url()
+    }
+
     /// Asks the broker's management API.
     pub async fn manage(&self, method: reqwest::Method, path: &str, body: &str) -> String {
         self.place.manage(method, path, body).await

@@ -7,7 +7,7 @@
 
 use boxoffice_contracts::{Role, message::booking::PaymentMethod};
 use boxoffice_integration::{
-    Booking, Order, Partner, Roles, Show, State, World, books,
+    Booking, Order, Reseller, Roles, Show, State, World, books,
     customer::new_key,
     fixture::{STANDARD, seats},
     secs, wait_until,
@@ -21,14 +21,14 @@ use tokio::time::sleep;
 /// Longest that a booking of a rush is followed, through every death of a worker.
 const FOLLOW_MAX: Duration = secs(60);
 
-async fn evening() -> (World, Show, Partner) {
+async fn evening() -> (World, Show, Reseller) {
     let world = World::setup().show(Show::named("evening")).start().await;
     let show = world.show("evening");
-    let acme = world.partner("acme").await;
+    let acme = world.reseller("acme").await;
     (world, show, acme)
 }
 
-async fn end(world: World, acme: Partner) {
+async fn end(world: World, acme: Reseller) {
     world.settle().await;
     world.check().await;
     acme.leave().await;
@@ -132,7 +132,7 @@ async fn beyond_the_limit_nothing_is_reserved_and_the_seats_are_free_again() {
     third.cancel(None).await;
     third.until("refunded").await;
     assert_eq!(acme.credit().await, (100 * STANDARD, 0, STANDARD));
-    let stranger = world.partner("stranger").await;
+    let stranger = world.reseller("stranger").await;
     let broke = stranger.book(Order::of(&show, &["C-2"])).await;
     broke.wait_for("a decline", secs(20), declined(1)).await;
     for booking in [below, broke] {
@@ -150,7 +150,7 @@ async fn what_is_cancelled_is_free_credit_again() {
         .start()
         .await;
     let show = world.show("evening");
-    let acme = world.partner("acme").await;
+    let acme = world.reseller("acme").await;
     world.lend(&acme, 3 * STANDARD).await;
     let booking = acme.book(Order::of(&show, &["A-1", "A-2", "A-3"])).await;
     booking.until("completed").await;
@@ -194,7 +194,7 @@ async fn two_rushes_never_spend_more_than_the_limit() {
         .roles(Roles::Apart(&[&["payments"], &["mail", "payments"]]))
         .start()
         .await;
-    let acme = world.partner("acme").await;
+    let acme = world.reseller("acme").await;
     world.lend(&acme, LIMIT).await;
     let seats = seats();
     let shows = [world.show("premiere"), world.show("repeat")];
@@ -235,7 +235,7 @@ async fn the_payments_worker_dies_and_no_credit_is_lost() {
         .start()
         .await;
     let show = world.show("premiere");
-    let acme = world.partner("acme").await;
+    let acme = world.reseller("acme").await;
     world.lend(&acme, 25 * STANDARD).await;
     let seats = seats();
     let crowd = async {
@@ -339,7 +339,7 @@ async fn credit_that_is_reserved_too_late_is_used_or_free_again() {
         .start()
         .await;
     let show = world.show("evening");
-    let acme = world.partner("acme").await;
+    let acme = world.reseller("acme").await;
     world.lend(&acme, 10 * STANDARD).await;
     world.process("payments").kill();
     let honoured = acme.book(Order::of(&show, &["A-1"])).await;

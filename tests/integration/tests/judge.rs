@@ -161,7 +161,7 @@ async fn every_check_finds_its_error() {
     let standing = Order::of(&world.show("night"), &[]).and("Standing", 2);
     let standing = standing.paid_with("pm_card_visa");
     ada.book(standing).await.until("completed").await;
-    let acme = world.partner("acme").await;
+    let acme = world.reseller("acme").await;
     world.lend(&acme, 10_000).await;
     acme.book(Order::of(&show, &["B-1"]))
         .await

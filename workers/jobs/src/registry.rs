@@ -6,6 +6,7 @@ use crate::{
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
     parked,
+    partners::{Door, Partners},
     payments::{Payments, PaymentsPolicy},
     reservations::{Layouts, Reservations, attention_from_zero},
     retention::{Retention, RetentionPolicy},
@@ -32,6 +33,9 @@ pub struct Context {
     pub signer: TicketSigner,
     pub tickets: TicketsConfig,
     pub mail: MailConfig,
+    /// The partners' vhost, and how often it is looked at; `None` while that door is closed.
+    pub partners: Option<Door>,
+    pub partners_look_every: Duration,
 }
 
 /// Every worker, sorted by the name of its role.
@@ -50,6 +54,8 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         signer,
         tickets,
         mail,
+        partners,
+        partners_look_every,
     } = context;
     let calendar = CalendarNames {
         domain: mail.message_id_domain.clone(),
@@ -64,6 +70,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         })
         .call(SendMail::new(documents.clone(), mail)?);
     Ok(parked::register(workers)
+        .sweep(Partners::new(partners, partners_look_every))
         .call(Payments::new(
             db.clone(),
             gateway,
@@ -85,10 +92,11 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 8] = [
+pub const ROLES: [&str; 9] = [
     "hold-expiry",
     "mail",
     "parked",
+    "partners",
     "payments",
     "reservations",
     "retention",

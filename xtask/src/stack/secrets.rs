@@ -19,18 +19,26 @@ pub(crate) struct Secrets {
     pub(crate) erlang_cookie: String,
     pub(crate) stripe_key: String,
     pub(crate) stripe_webhook: String,
+    /// Of the broker's user in the partners' vhost. Stacks of before have none in their file.
+    #[serde(default)]
+    pub(crate) gate: String,
 }
 
 impl Secrets {
     pub(crate) fn load_or_create(path: &Path) -> anyhow::Result<Self> {
         if path.exists() {
             let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-            return serde_json::from_slice(&text).with_context(|| {
+            let mut secrets: Self = serde_json::from_slice(&text).with_context(|| {
                 format!(
                     "{} is damaged: `cargo xtask down --purge` starts afresh",
                     path.display()
                 )
-            });
+            })?;
+            if secrets.gate.is_empty() {
+                secrets.gate = random().context("cannot read /dev/urandom")?;
+                write_private(path, &serde_json::to_string_pretty(&secrets)?)?;
+            }
+            return Ok(secrets);
         }
         let secrets = Self::random().context("cannot read /dev/urandom")?;
         write_private(path, &serde_json::to_string_pretty(&secrets)?)?;
@@ -38,21 +46,22 @@ impl Secrets {
     }
 
     fn random() -> io::Result<Self> {
-        let mut source = File::open("/dev/urandom")?;
-        let mut next = || -> io::Result<String> {
-            let mut bytes = [0; RANDOM_BYTES];
-            source.read_exact(&mut bytes)?;
-            Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-        };
         Ok(Self {
-            mysql_root: next()?,
-            mysql: next()?,
-            amqp: next()?,
-            erlang_cookie: next()?,
-            stripe_key: format!("sk_test_{}", next()?),
-            stripe_webhook: format!("whsec_{}", next()?),
+            mysql_root: random()?,
+            mysql: random()?,
+            amqp: random()?,
+            erlang_cookie: random()?,
+            stripe_key: format!("sk_test_{}", random()?),
+            stripe_webhook: format!("whsec_{}", random()?),
+            gate: random()?,
         })
     }
+}
+
+fn random() -> io::Result<String> {
+    let mut bytes = [0; RANDOM_BYTES];
+    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Mode 0600 from the first byte, and never half a file.
