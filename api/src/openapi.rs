@@ -7,6 +7,7 @@
 mod about;
 mod bodies;
 mod describe;
+mod desk;
 mod examples;
 mod parts;
 

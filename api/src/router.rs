@@ -1,8 +1,8 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    AppState, Problem, backoffice, bookings, catalogue, commands, contracts, cors, docs, documents,
+    follow, layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -55,6 +55,10 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadDocsFile => on(line.verb, docs::file),
         Action::ListCodes => on(line.verb, catalogue::list),
         Action::ReadCode => on(line.verb, catalogue::read),
+        Action::FindBookings => on(line.verb, backoffice::find),
+        Action::ReadStory => on(line.verb, backoffice::read),
+        Action::ListStuck => on(line.verb, backoffice::stuck),
+        Action::MendBooking => on(line.verb, backoffice::order),
     }
 }
 

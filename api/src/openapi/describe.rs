@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    examples,
+    desk, examples,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -46,12 +46,17 @@ pub(super) struct Body {
 const BOOKINGS: &str = "bookings";
 const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
+pub(super) const BACKOFFICE: &str = "back office";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 4] = [
+pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
+    (
+        BACKOFFICE,
+        "For staff: finding what failed, and mending it.",
+    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -62,13 +67,13 @@ const OF_COMMANDS: &[Code] = &[
     Code::SeatRepeated,
     Code::Unavailable,
 ];
-const OF_ORDERS: &[Code] = &[
+pub(super) const OF_ORDERS: &[Code] = &[
     Code::IdempotencyKeyMissing,
     Code::IdempotencyKeyReused,
     Code::Unavailable,
 ];
 /// Refusals of everything that reads options and a store.
-const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
+pub(super) const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
 
 const OF_DOCUMENTS: &[Code] = &[
     Code::ValidationFailed,
@@ -355,11 +360,15 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadKeys => about::read_keys(shapes),
         Action::ReadAsyncApi => about::read_async_api(),
         Action::ReadSchema => about::read_schema(),
+        Action::FindBookings => desk::find_bookings(shapes),
+        Action::ReadStory => desk::read_story(shapes),
+        Action::ListStuck => desk::list_stuck(shapes),
+        Action::MendBooking => desk::mend_booking(shapes),
     }
 }
 
 /// 202, or 200 when the client preferred to wait and something was reached.
-fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Response)> {
+pub(super) fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Response)> {
     let waited = answer(
         "The state that was reached while the client waited.",
         &["Content-Location", "ETag", "Preference-Applied"],
@@ -393,7 +402,7 @@ fn booking_body(shapes: &mut Shapes) -> Content {
     json_body(shapes.answer::<BookingView>(), examples::booking())
 }
 
-fn json_request<T: schemars::JsonSchema>(
+pub(super) fn json_request<T: schemars::JsonSchema>(
     shapes: &mut Shapes,
     example: Value,
     is_required: bool,
@@ -464,7 +473,7 @@ fn plain(example: Value) -> Content {
     content
 }
 
-fn booking() -> Parameter {
+pub(super) fn booking() -> Parameter {
     id("The booking.", &examples::booking_id().to_string())
 }
 

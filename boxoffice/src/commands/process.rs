@@ -95,6 +95,7 @@ impl Services {
             db: self.db.clone(),
             intake: Arc::new(BrokerIntake::new(&self.broker)),
             documents: Arc::new(MongoDocuments(self.documents.clone())),
+            saga: self.settings.saga.clone(),
             clock: Arc::new(clock::now),
             draining: self.stop.clone(),
         })

@@ -14,6 +14,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
     QueryResult, Statement, Value, entity::prelude::Uuid,
 };
+use std::collections::HashMap;
 
 /// What a booking is looked for by.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +34,15 @@ pub enum Key {
     Attention,
 }
 
+/// Any reason for attention.
+pub const ANY: &str = "any";
+
 /// What is looked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Query {
     pub key: Key,
     pub status: Option<String>,
+    /// A reason, or [`ANY`].
     pub attention: Option<String>,
     pub after: Option<Cursor>,
     pub limit: u16,
@@ -130,7 +135,9 @@ pub async fn find(
     values.extend(more);
     let mut sql = format!("{SELECT} WHERE {clause} AND {within}");
     for (column, word) in [("status", &query.status), ("attention", &query.attention)] {
-        if let Some(word) = word {
+        if word.as_deref() == Some(ANY) {
+            sql.push_str(&format!(" AND b.{column} IS NOT NULL"));
+        } else if let Some(word) = word {
             sql.push_str(&format!(" AND b.{column} = ?"));
             values.push(word.as_str().into());
         }
@@ -290,6 +297,30 @@ pub async fn records(db: &impl ConnectionTrait, id: BookingId) -> Result<Records
         mails: of!(mails, CreatedAt),
         parked: parked_lines::of_bookings(db, &[id]).await?,
     })
+}
+
+/// Positions whose ticket was scanned.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn scanned(
+    db: &impl ConnectionTrait,
+    bookings: &[BookingId],
+) -> Result<HashMap<BookingId, Vec<u16>>, DbErr> {
+    let mut found: HashMap<BookingId, Vec<u16>> = HashMap::new();
+    if bookings.is_empty() {
+        return Ok(found);
+    }
+    let rows = ticket_states::row::Entity::find()
+        .filter(ticket_states::row::Column::BookingId.is_in(bookings.iter().map(|id| id.0)))
+        .filter(ticket_states::row::Column::State.eq(ticket_states::SCANNED))
+        .all(db)
+        .await?;
+    for ticket in rows {
+        let positions = found.entry(BookingId(ticket.booking_id)).or_default();
+        positions.push(ticket.position);
+    }
+    Ok(found)
 }
 
 fn found(row: &QueryResult) -> Result<Found, DbErr> {
