@@ -204,6 +204,10 @@ impl Access {
 }
 
 #[cfg(test)]
+#[path = "permissions/matrix_tests.rs"]
+mod matrix_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fmt::Write;

@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod api;
+mod booking;
 mod config;
 mod doctor;
 mod import;
@@ -10,6 +11,7 @@ mod mongo;
 mod openapi;
 mod parked;
 mod process;
+mod stuck;
 mod ticket;
 mod timeline;
 mod token;
@@ -35,6 +37,8 @@ pub(crate) enum Command {
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
+    Booking(booking::Arguments),
+    Stuck(stuck::Arguments),
     Import(import::Arguments),
     Token(token::Arguments),
     Keys(keys::Arguments),
@@ -60,6 +64,8 @@ impl Command {
             | Self::Ticket(_)
             | Self::Openapi(_)
             | Self::Timeline(_)
+            | Self::Booking(_)
+            | Self::Stuck(_)
             | Self::Config(_)
             | Self::Doctor(_) => None,
         }
@@ -90,6 +96,8 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,
+        Command::Booking(arguments) => booking::run(arguments, settings).await,
+        Command::Stuck(arguments) => stuck::run(&arguments, &settings),
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Token(arguments) => token::run(arguments, &settings),
         Command::Keys(arguments) => keys::run(&arguments),

@@ -113,10 +113,12 @@ impl Services {
         .await?;
         let listener = bind(listen, "api.listen").await?;
         let (connections, stop) = (state.config.connections.clone(), self.stop.clone());
+        let public_url = state.config.public_url.clone();
         self.tasks.spawn(boxoffice_api::serve(
             listener,
             router(state),
             connections,
+            public_url,
             stop,
         ));
         Ok(())
