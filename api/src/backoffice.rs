@@ -1,15 +1,22 @@
 //! What the back office has in common: reasons that are asked for, and the audit that they are written into.
 
+mod bookings;
+mod bookings_view;
 pub(crate) mod credit;
+mod mend;
 pub(crate) mod partners;
+
+pub(crate) use bookings::{FoundPage, Story, StuckPage, find, read, stuck};
+pub(crate) use mend::{MendRequest, order};
 
 use crate::{
     Problem,
     auth::Caller,
     fields::{Fields, Mistakes, text},
 };
-use boxoffice_contracts::{Code, Instant, trace::TraceParent};
+use boxoffice_contracts::{Code, Instant, principal::TENANT_HOUSE, trace::TraceParent};
 use boxoffice_store::mysql::audit::{self, Deed, REASON_CHARS_MAX};
+use boxoffice_store::mysql::status::Reach;
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::Value;
 
@@ -45,6 +52,15 @@ impl Actor<'_> {
             trace_id: Some(format!("{:032x}", self.trace.trace_id)),
         };
         audit::append(db, &deed).await
+    }
+}
+
+/// What staff reach in the back office: the house's own answer for everything that is sold here, by partners too.
+pub(crate) fn house_reach(caller: &Caller) -> Reach {
+    match &caller.reach {
+        Reach::Tenant(tenant) if tenant == TENANT_HOUSE => Reach::Any,
+        Reach::Venue { tenant, venue } if tenant == TENANT_HOUSE => Reach::AnyOfVenue(*venue),
+        own => own.clone(),
     }
 }
 

@@ -80,7 +80,9 @@ pub(crate) async fn cancel(
     // Whoever reaches bookings that are not their own acts for the house.
     let by = match caller.reach {
         Reach::Owned(_) => CancelledBy::Customer,
-        Reach::Venue { .. } | Reach::Tenant(_) => CancelledBy::Staff,
+        Reach::Venue { .. } | Reach::Tenant(_) | Reach::AnyOfVenue(_) | Reach::Any => {
+            CancelledBy::Staff
+        }
         // No command comes by a link to a document.
         Reach::SignedLink(_) => return Err(Problem::new(Code::Forbidden)),
     };
@@ -110,20 +112,20 @@ pub(crate) async fn cancel(
 }
 
 /// What all commands on a booking have.
-struct Order {
-    kind: &'static str,
-    look: Look,
-    trace: TraceParent,
-    slot: Slot,
-    headers: HeaderMap,
-    hash: RequestHash,
+pub(crate) struct Order {
+    pub(crate) kind: &'static str,
+    pub(crate) look: Look,
+    pub(crate) trace: TraceParent,
+    pub(crate) slot: Slot,
+    pub(crate) headers: HeaderMap,
+    pub(crate) hash: RequestHash,
 }
 
 impl Order {
     /// Publishes the command; waits for its outcome if that was preferred.
     ///
     /// Safe to send twice: the key names the operation, and its message has the same id every time.
-    async fn give<M: Message>(
+    pub(crate) async fn give<M: Message>(
         self,
         command: impl FnOnce(OperationId, Instant) -> M,
     ) -> Result<Response, Problem> {

@@ -53,6 +53,12 @@ pub trait Documents: Send + Sync {
         after: Option<Cursor>,
         limit: u16,
     ) -> Result<Vec<Line>, DocumentsDown>;
+
+    /// Adds lines of a timeline; what is there and says the same or something newer stays.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    async fn keep(&self, lines: &[Line]) -> Result<(), DocumentsDown>;
 }
 
 /// The product's store.
@@ -79,6 +85,14 @@ impl Documents for MongoDocuments {
         limit: u16,
     ) -> Result<Vec<Line>, DocumentsDown> {
         within(timelines::find(&self.0, booking, after.as_ref(), limit)).await
+    }
+
+    async fn keep(&self, lines: &[Line]) -> Result<(), DocumentsDown> {
+        let refused = within(timelines::write(&self.0, lines)).await?;
+        for refused in refused {
+            tracing::error!(booking.id = %refused.booking, code = refused.code, "a line was refused");
+        }
+        Ok(())
     }
 }
 

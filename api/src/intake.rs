@@ -1,9 +1,15 @@
 //! The way to the broker, as far as the API needs one: publish a command and know that it is kept.
 
-use crate::Problem;
+use crate::{Problem, backlog::Backlog};
 use async_trait::async_trait;
-use boxoffice_contracts::{Code, Envelope, Message, metric};
+use boxoffice_contracts::{
+    Code, Envelope, Kind, Message, message::booking::Submit, metric, topology,
+};
 use boxoffice_runtime::{Broker, BrokerState, IntakeError, IntakePublisher};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 use tokio::sync::watch;
 
 /// Publishes to the intake exchange with `mandatory` and a confirm.
@@ -19,12 +25,20 @@ pub trait Intake: Send + Sync {
 
     /// Whether publishing makes sense now. Costs nothing.
     fn broker(&self) -> BrokerState;
+
+    /// When it is worth to come again after [`IntakeError::Refused`], in seconds, if that can be reckoned.
+    fn refused(&self, _kind: Kind) -> Option<u32> {
+        None
+    }
 }
 
 /// The broker behind the trait: the runtime's pool of channels, one publish in flight on each.
 pub struct BrokerIntake {
     publisher: IntakePublisher,
     state: watch::Receiver<BrokerState>,
+    /// Of new submits: theirs is the one queue that can be full.
+    submits: Mutex<Backlog>,
+    began: Instant,
 }
 
 impl BrokerIntake {
@@ -33,6 +47,8 @@ impl BrokerIntake {
         Self {
             publisher: IntakePublisher::new(broker),
             state: broker.state(),
+            submits: Mutex::default(),
+            began: Instant::now(),
         }
     }
 }
@@ -40,11 +56,27 @@ impl BrokerIntake {
 #[async_trait]
 impl Intake for BrokerIntake {
     async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
-        self.publisher.publish(envelope, body).await
+        let result = self.publisher.publish(envelope, body).await;
+        if result.is_ok() && envelope.kind == Submit::KIND.as_str() {
+            self.submits().accepted(self.began.elapsed().as_secs());
+        }
+        result
     }
 
     fn broker(&self) -> BrokerState {
         *self.state.borrow()
+    }
+
+    fn refused(&self, kind: Kind) -> Option<u32> {
+        let length = topology::RESERVATIONS_SUBMIT.length_max?;
+        let now = self.began.elapsed().as_secs();
+        (kind == Submit::KIND).then(|| self.submits().refused(now, u64::from(length)))
+    }
+}
+
+impl BrokerIntake {
+    fn submits(&self) -> MutexGuard<'_, Backlog> {
+        self.submits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,7 +128,17 @@ pub(crate) async fn send<M: Message>(
             reason = error.as_str(),
             "not accepted"
         );
-        Problem::from(error)
+        let problem = Problem::from(error);
+        match error {
+            IntakeError::Refused => match intake.refused(M::KIND) {
+                Some(secs) => problem.retry_after(secs),
+                None => problem,
+            },
+            IntakeError::Unroutable
+            | IntakeError::TimedOut
+            | IntakeError::Blocked
+            | IntakeError::Down => problem,
+        }
     };
     match intake.broker() {
         BrokerState::Up => {}

@@ -18,6 +18,7 @@ pub mod token;
 pub mod watch;
 
 mod alternatives;
+mod backlog;
 mod body;
 mod bookings;
 mod card;

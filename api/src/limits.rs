@@ -50,8 +50,11 @@ impl Price {
     /// The gateway calls as it must: whoever can't sign is refused before anything is done for them.
     pub(crate) const fn of(action: Action) -> Self {
         match action {
-            Action::SubmitBooking | Action::PayBooking | Action::CancelBooking => Self::Command,
-            Action::SetPartnerCredit => Self::Command,
+            Action::SubmitBooking
+            | Action::PayBooking
+            | Action::CancelBooking
+            | Action::SetPartnerCredit
+            | Action::MendBooking => Self::Command,
             Action::ReadTickets | Action::ReadCalendar => Self::Document,
             Action::ReadBooking
             | Action::FollowBooking
@@ -67,7 +70,10 @@ impl Price {
             | Action::ReadCode
             | Action::ReadKeys
             | Action::ReadAsyncApi
-            | Action::ReadSchema => Self::Read,
+            | Action::ReadSchema
+            | Action::FindBookings
+            | Action::ReadStory
+            | Action::ListStuck => Self::Read,
             Action::ListPartners | Action::ReadPartner => Self::Read,
             Action::AddPartner
             | Action::RotatePartner

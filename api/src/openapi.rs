@@ -8,6 +8,7 @@ mod about;
 mod bodies;
 mod credit;
 mod describe;
+mod desk;
 mod examples;
 mod partners;
 mod parts;

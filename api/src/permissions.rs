@@ -39,6 +39,10 @@ pub enum Action {
     ReadDocsFile,
     ListCodes,
     ReadCode,
+    FindBookings,
+    ReadStory,
+    ListStuck,
+    MendBooking,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -114,6 +118,8 @@ const STAFF: &[(Role, Scope)] = &[
 
 /// Those who configure.
 const ADMINS: &[(Role, Scope)] = &[(Admin, Tenant)];
+/// Those who mend bookings by hand; support only their tickets and mail.
+const MENDERS: &[(Role, Scope)] = &[(Support, Tenant), (Operator, Tenant), (Admin, Tenant)];
 
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
@@ -162,6 +168,10 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
     route(Verb::Get, "/problems", Action::ListCodes, Access::Public, false),
     route(Verb::Get, "/problems/{code}", Action::ReadCode, Access::Public, false),
+    route(Verb::Get, "/v1/backoffice/bookings", Action::FindBookings, Access::Roles(STAFF), false),
+    route(Verb::Get, "/v1/backoffice/bookings/{id}", Action::ReadStory, Access::Roles(STAFF), false),
+    route(Verb::Get, "/v1/backoffice/stuck", Action::ListStuck, Access::Roles(STAFF), false),
+    route(Verb::Post, "/v1/backoffice/bookings/{id}/actions", Action::MendBooking, Access::Roles(MENDERS), true),
 ];
 
 const fn route(
@@ -222,6 +232,10 @@ impl Access {
 }
 
 #[cfg(test)]
+#[path = "permissions/matrix_tests.rs"]
+mod matrix_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use std::fmt::Write;
@@ -260,6 +274,10 @@ ReadDocs        yes       yes       yes       yes       yes       yes       yes 
 ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes
 ListCodes       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadCode        yes       yes       yes       yes       yes       yes       yes       yes       yes
+FindBookings    -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
+ReadStory       -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
+ListStuck       -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
+MendBooking     -         -         -         -         Tenant    -         Tenant    -         Tenant
 ";
 
     #[test]

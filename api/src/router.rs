@@ -66,6 +66,10 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadDocsFile => on(line.verb, docs::file),
         Action::ListCodes => on(line.verb, catalogue::list),
         Action::ReadCode => on(line.verb, catalogue::read),
+        Action::FindBookings => on(line.verb, backoffice::find),
+        Action::ReadStory => on(line.verb, backoffice::read),
+        Action::ListStuck => on(line.verb, backoffice::stuck),
+        Action::MendBooking => on(line.verb, backoffice::order),
     }
 }
 

@@ -1,19 +1,17 @@
 //! The connections: how many, how large their heads, how long they may be silent.
 
+mod heads;
+
 use axum::{Router, body::Body, extract::ConnectInfo};
+use heads::Heads;
 use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
+use hyper_util::{rt::TokioTimer, server::graceful::GracefulShutdown};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use tokio::{net::TcpListener, sync::Semaphore};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
+use url::Url;
 
 /// What a client may cost before it has asked for anything.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,6 +48,7 @@ pub async fn serve(
     listener: TcpListener,
     routes: Router,
     config: ConnectionConfig,
+    public_url: Url,
     stop: CancellationToken,
 ) {
     let places = Arc::new(Semaphore::new(config.open_max));
@@ -77,7 +76,16 @@ pub async fn serve(
                 continue;
             }
         };
-        let connection = graceful.watch(connection(&protocol, stream, peer, routes.clone()));
+        // Small answers must not wait for company.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection keeps its delay");
+        }
+        let connection = graceful.watch(connection(
+            &protocol,
+            Heads::new(stream, public_url.clone()),
+            peer,
+            routes.clone(),
+        ));
         tokio::spawn(async move {
             let _place = place;
             // Who breaks off or sends rubbish ends only this.
@@ -92,11 +100,11 @@ pub async fn serve(
 
 fn connection(
     protocol: &http1::Builder,
-    stream: TcpStream,
+    stream: Heads,
     peer: SocketAddr,
     routes: Router,
 ) -> http1::Connection<
-    TokioIo<TcpStream>,
+    Heads,
     impl hyper::service::Service<
         Request<Incoming>,
         Response = axum::response::Response,
@@ -105,23 +113,22 @@ fn connection(
     > + Send
     + use<>,
 > {
-    // Small answers must not wait for company.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection keeps its delay");
-    }
     let answer = service_fn(move |request: Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(peer));
         routes.clone().oneshot(request)
     });
-    protocol.serve_connection(TokioIo::new(stream), answer)
+    protocol.serve_connection(stream, answer)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::routing::get;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpStream,
+    };
 
     struct Server {
         address: SocketAddr,
@@ -145,7 +152,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let running = tokio::spawn(serve(listener, routes, config, stop.clone()));
+        let url = Url::parse("https://tickets.example").unwrap();
+        let running = tokio::spawn(serve(listener, routes, config, url, stop.clone()));
         Server {
             address,
             stop,
@@ -188,6 +196,34 @@ mod tests {
         let many = format!("{get}{}\r\n", "x-many: 1\r\n".repeat(20));
         let answer = send(server.address, &many).await;
         assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+        // Whatever is refused here says why as everything else does.
+        let long = format!("GET /{} HTTP/1.1\r\n{CLOSE}\r\n", "x".repeat(70_000));
+        for (text, status, code) in [
+            (large.as_str(), 431, "head_too_large"),
+            (many.as_str(), 431, "head_too_large"),
+            ("GET / HTTP/9.9\r\n\r\n", 400, "head_malformed"),
+            ("rubbish\r\n\r\n", 400, "head_malformed"),
+            (long.as_str(), 431, "head_too_large"),
+        ] {
+            let answer = send(server.address, text).await;
+            let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+            assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+            assert!(
+                head.contains("content-type: application/problem+json"),
+                "{head}"
+            );
+            assert!(
+                head.contains("connection: close") && head.contains("x-request-id: "),
+                "{head}"
+            );
+            assert!(
+                head.contains(&format!("content-length: {}", body.len())),
+                "{head}"
+            );
+            let body: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert_eq!(body["code"], code, "{body}");
+            assert_eq!(body["status"], status, "{body}");
+        }
         // Never finished: hung up on, at the latest after the time.
         let answer = send(server.address, &get).await;
         assert!(!answer.starts_with("HTTP/1.1 200"), "{answer}");

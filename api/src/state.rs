@@ -5,6 +5,7 @@ use crate::{
     limits::Limits, proof::Proofs, seats::SeatMaps, waiters::Waiters, watch::Watch,
 };
 use boxoffice_contracts::Instant;
+use boxoffice_saga::Policy;
 use boxoffice_store::document_link::DocumentLinks;
 use sea_orm::DatabaseConnection;
 use std::{ops::Deref, sync::Arc};
@@ -20,6 +21,8 @@ pub struct Parts {
     pub db: DatabaseConnection,
     pub intake: Arc<dyn Intake>,
     pub documents: Arc<dyn Documents>,
+    /// The workers' own: what staff are offered is judged by it.
+    pub saga: Policy,
     pub clock: Clock,
     /// Cancelled when the process begins to stop: readiness says so, streams and waits end.
     pub draining: CancellationToken,
@@ -34,6 +37,7 @@ pub struct Inner {
     pub db: DatabaseConnection,
     pub intake: Arc<dyn Intake>,
     pub documents: Arc<dyn Documents>,
+    pub(crate) saga: Policy,
     pub draining: CancellationToken,
     /// Feed it with [`Watch::run`], once per process.
     pub watch: Watch,
@@ -57,6 +61,7 @@ impl AppState {
             db,
             intake,
             documents,
+            saga,
             clock,
             draining,
         } = parts;
@@ -75,6 +80,7 @@ impl AppState {
             db,
             intake,
             documents,
+            saga,
             clock,
             draining,
         })))

@@ -89,6 +89,10 @@ impl Documents for NoDocuments {
     ) -> Result<Vec<Line>, DocumentsDown> {
         Ok(Vec::new())
     }
+
+    async fn keep(&self, _lines: &[Line]) -> Result<(), DocumentsDown> {
+        Ok(())
+    }
 }
 
 /// Nobody listens there.
@@ -142,6 +146,7 @@ pub(crate) fn world_with(change: impl FnOnce(&mut ApiConfig)) -> World {
         db: no_database(),
         intake: intake.clone(),
         documents: Arc::new(NoDocuments),
+        saga: boxoffice_saga::Policy::default(),
         clock: Arc::new(|| clock_at(0)),
         draining: CancellationToken::new(),
     })

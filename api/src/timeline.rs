@@ -3,6 +3,7 @@
 use crate::{
     AppState, Problem,
     auth::Caller,
+    backoffice::house_reach,
     bookings::put,
     params::{Id, Options},
 };
@@ -17,10 +18,11 @@ use boxoffice_contracts::{BookingId, Code, Instant};
 use boxoffice_store::{
     mongo::timelines::Cursor,
     mysql::status,
-    timeline::{Line, What},
+    timeline::{self, Line, What},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -68,18 +70,26 @@ pub(crate) async fn read(
         Some(Some(cursor)) => Some(cursor),
         Some(None) => return Err(wrong("`cursor` is not one that a page gave.")),
     };
-    if status::find_for(&state.db, &caller.reach, id)
+    if status::find_for(&state.db, &house_reach(&caller), id)
         .await?
         .is_none()
     {
         return Err(Problem::new(Code::NotFound));
     }
-    // One more tells whether there is another page.
-    let found = state.documents.timeline(id, after, limit + 1).await;
-    let mut lines = found.map_err(|error| {
+    let unread = |error| {
         tracing::warn!(booking.id = %id, %error, "a timeline was not read");
         Problem::because(Code::Unavailable, "The documents can't be reached.").retry_after(2)
-    })?;
+    };
+    // No event tells of these: whoever reads brings them up to date.
+    if after.is_none() {
+        let asides = timeline::asides(&state.db, &BTreeSet::from([id])).await?;
+        if !asides.is_empty() {
+            state.documents.keep(&asides).await.map_err(unread)?;
+        }
+    }
+    // One more tells whether there is another page.
+    let found = state.documents.timeline(id, after, limit + 1).await;
+    let mut lines = found.map_err(unread)?;
     let more = lines.len() > usize::from(limit);
     lines.truncate(usize::from(limit));
     let last = lines.last().filter(|_| more);

@@ -28,7 +28,7 @@ pub(crate) const PHASES: [&str; 5] = [
 ];
 
 /// Commands on a booking.
-pub(crate) const OPERATIONS: [&str; 3] = ["submit", "pay", "cancel"];
+pub(crate) const OPERATIONS: [&str; 4] = ["submit", "pay", "cancel", "mend"];
 
 /// What becomes of a command.
 pub(crate) const OUTCOMES: [&str; 3] = ["done", "pending", "refused"];

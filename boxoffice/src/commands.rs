@@ -1,6 +1,7 @@
 //! One file per command.
 
 mod api;
+mod booking;
 mod config;
 mod credit;
 mod doctor;
@@ -12,6 +13,7 @@ mod openapi;
 mod parked;
 mod partner;
 mod process;
+mod stuck;
 mod ticket;
 mod timeline;
 mod token;
@@ -38,6 +40,8 @@ pub(crate) enum Command {
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
+    Booking(booking::Arguments),
+    Stuck(stuck::Arguments),
     Import(import::Arguments),
     Token(token::Arguments),
     Keys(keys::Arguments),
@@ -65,6 +69,8 @@ impl Command {
             | Self::Ticket(_)
             | Self::Openapi(_)
             | Self::Timeline(_)
+            | Self::Booking(_)
+            | Self::Stuck(_)
             | Self::Config(_)
             | Self::Credit(_)
             | Self::Doctor(_) => None,
@@ -97,6 +103,8 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,
+        Command::Booking(arguments) => booking::run(arguments, settings).await,
+        Command::Stuck(arguments) => stuck::run(&arguments, &settings),
         Command::Import(arguments) => import::run(arguments, settings).await,
         Command::Token(arguments) => token::run(arguments, &settings),
         Command::Keys(arguments) => keys::run(&arguments),

@@ -93,6 +93,8 @@ codes! {
     TicketUsed = "ticket_used", 409, false;
     /// It is too late to cancel.
     CancelTooLate = "cancel_too_late", 409, false;
+    /// The state of the booking does not allow this action now.
+    ActionNotAllowed = "action_not_allowed", 409, false;
     /// A position does not exist or is already cancelled.
     PositionUnknown = "position_unknown", 422, false;
     /// The header Idempotency-Key is missing or malformed.
@@ -105,6 +107,12 @@ codes! {
     BodyMalformed = "body_malformed", 400, false;
     /// The body is larger than allowed.
     BodyTooLarge = "body_too_large", 413, false;
+    /// The address of the request is longer than allowed.
+    UriTooLong = "uri_too_long", 414, false;
+    /// The head of the request is larger than allowed.
+    HeadTooLarge = "head_too_large", 431, false;
+    /// The head of the request is not HTTP.
+    HeadMalformed = "head_malformed", 400, false;
     /// The media type is not supported.
     MediaTypeUnsupported = "media_type_unsupported", 415, false;
     /// A card number does not belong here.

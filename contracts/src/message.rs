@@ -115,6 +115,7 @@ catalogue! {
     "booking.declined.v1" event::Declined, "Event: an attempt to pay failed; the hold lives and another may follow.";
     "booking.expired.v1" event::Expired, "Event: the hold lapsed and the seats are free.";
     "booking.held.v1" event::Held, "Event: the seats are held and the price is fixed.";
+    "booking.mend.v1" booking::Mend, "Command: staff mend a booking, as far as its state allows.";
     "booking.operation_refused.v1" event::OperationRefused, "Event: a command on the booking was refused; the booking stands.";
     "booking.paid.v1" event::Paid, "Event: the money is captured and the tickets issued.";
     "booking.pay.v1" booking::Pay, "Command: pay a held booking.";

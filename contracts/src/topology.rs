@@ -282,6 +282,7 @@ pub const RESERVATIONS: Queue = Queue {
     bindings: &[
         from(Exchange::Intake, booking::Pay::KIND),
         from(Exchange::Intake, booking::Cancel::KIND),
+        from(Exchange::Intake, booking::Mend::KIND),
         from(Exchange::Commands, payment::ActionRequired::KIND),
         from(Exchange::Commands, payment::Authorized::KIND),
         from(Exchange::Commands, payment::CaptureFailed::KIND),
@@ -297,6 +298,7 @@ pub const RESERVATIONS: Queue = Queue {
     ],
     accepts: &[
         booking::Cancel::KIND,
+        booking::Mend::KIND,
         booking::Pay::KIND,
         // Submits come here when they return from a wait.
         booking::Submit::KIND,

@@ -1,6 +1,7 @@
 //! The short names that people read to each other: derived from ids, never stored.
 
 use boxoffice_contracts::{BookingId, TicketId};
+use uuid::Uuid;
 
 /// Crockford's base 32: no I, L, O or U, which are misread.
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
@@ -23,6 +24,37 @@ pub fn serial(ticket: TicketId) -> String {
     text
 }
 
+/// The first and the last id that a reference or a serial can be of, however it was written down: small or large
+/// letters, spaces and hyphens, and what is misread (`O` for 0, `I` and `L` for 1). `None` for what is neither.
+#[must_use]
+pub fn ids_of(text: &str) -> Option<(Uuid, Uuid)> {
+    let digits: Vec<u64> = text
+        .chars()
+        .filter(|c| !matches!(c, ' ' | '-'))
+        .map(digit)
+        .collect::<Option<_>>()?;
+    if digits.len() != 8 {
+        return None;
+    }
+    let bits = digits.iter().fold(0_u64, |bits, digit| bits << 5 | digit);
+    let prefix = u128::from(bits) << 88;
+    Some((
+        Uuid::from_u128(prefix),
+        Uuid::from_u128(prefix | (1 << 88) - 1),
+    ))
+}
+
+fn digit(c: char) -> Option<u64> {
+    let c = match c.to_ascii_uppercase() {
+        'O' => '0',
+        'I' | 'L' => '1',
+        c => c,
+    };
+    (0..)
+        .zip(ALPHABET)
+        .find_map(|(value, letter)| (char::from(*letter) == c).then_some(value))
+}
+
 /// Five bytes are exactly eight digits of five bits.
 fn base32(bytes: [u8; 5]) -> String {
     let bits = bytes
@@ -37,7 +69,6 @@ fn base32(bytes: [u8; 5]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     #[test]
     fn a_reference_has_eight_characters_that_are_not_misread() {
@@ -55,6 +86,32 @@ mod tests {
         assert_eq!(of("00000000-00ff-5fff-bfff-ffffffffffff"), "00000000");
         assert_eq!(of("ffffffff-ff00-5000-8000-000000000000"), "ZZZZZZZZ");
         assert_eq!(of("00000000-2100-5000-8000-000000000000"), "00000011");
+    }
+
+    #[test]
+    fn a_reference_is_found_again_however_it_was_written_down() {
+        for key in ["a", "b", "c", "d"] {
+            let booking = BookingId::derive("house", "s", key);
+            let ticket = TicketId::derive(booking, 1, 1);
+            for (id, text) in [
+                (booking.0, reference(booking)),
+                (booking.0, reference(booking).to_lowercase()),
+                (ticket.0, serial(ticket)),
+                (
+                    ticket.0,
+                    serial(ticket)
+                        .replace('-', " ")
+                        .replace('0', "o")
+                        .replace('1', "l"),
+                ),
+            ] {
+                let (first, last) = ids_of(&text).unwrap();
+                assert!((first..=last).contains(&id), "{text}");
+            }
+        }
+        for wrong in ["", "7KQ2-M8X", "7KQ2-M8XCC", "7KQ2-M8XU", "7KQ2_M8XC"] {
+            assert_eq!(ids_of(wrong), None, "{wrong}");
+        }
     }
 
     #[test]

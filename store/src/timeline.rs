@@ -5,7 +5,7 @@
 
 use crate::{
     mongo::documents::{self, DocumentFacts},
-    mysql::{bookings::event_row, calls, mails},
+    mysql::{bookings::event_row, calls, looks, mails, parked_lines, webhooks},
 };
 use boxoffice_contracts::{
     BookingId, Instant, Message as _, MessageId,
@@ -66,6 +66,28 @@ pub enum What {
         sha256: String,
         bytes: u64,
     },
+    /// A question to the gateway. It changes nothing, so it has no key.
+    Look {
+        question: String,
+        /// What was seen, in the gateway's word, or why there was no answer.
+        answer: String,
+        /// The message that asked.
+        message_id: String,
+    },
+    /// An event of the gateway came in. It is a hint: what followed from it are lines of their own.
+    Receipt { event_id: String, event: String },
+    /// A message could not be handled and was put aside for a person.
+    Parked {
+        queue: String,
+        message_id: String,
+        kind: String,
+        code: String,
+        /// `parked`, `replaying`, `resolved` or `discarded`.
+        state: String,
+        failures: u32,
+        replays: u32,
+        last_at: Instant,
+    },
     Mail {
         template: String,
         revision: u16,
@@ -93,6 +115,9 @@ pub struct Wanted {
     pub calls: BTreeSet<BookingId>,
     pub documents: BTreeSet<BookingId>,
     pub mails: BTreeSet<BookingId>,
+    /// What no event tells of: receipts of the gateway's events, looks at the gateway, parked messages. Rows of
+    /// these come and change without the booking, so whoever reads a timeline brings them along.
+    pub asides: BTreeSet<BookingId>,
 }
 
 impl Wanted {
@@ -104,7 +129,17 @@ impl Wanted {
             decisions: set.iter().map(|id| (*id, 0)).collect(),
             calls: set.clone(),
             documents: set.clone(),
-            mails: set,
+            mails: set.clone(),
+            asides: set,
+        }
+    }
+
+    /// What no event tells of about one booking.
+    #[must_use]
+    pub fn asides_of(booking: BookingId) -> Self {
+        Self {
+            asides: BTreeSet::from([booking]),
+            ..Self::default()
         }
     }
 }
@@ -147,11 +182,37 @@ pub async fn lines(
     if !wanted.mails.is_empty() {
         lines.extend(mails.all(db).await?.into_iter().map(mail));
     }
+    lines.extend(asides(db, &wanted.asides).await?);
     if !wanted.documents.is_empty() {
         let ids: Vec<BookingId> = wanted.documents.into_iter().collect();
         let stored = documents::facts_of(documents, &ids).await?;
         lines.extend(stored.into_iter().map(document));
     }
+    Ok(lines)
+}
+
+/// Receipts, looks and parked messages, as they stand now.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn asides(
+    db: &impl ConnectionTrait,
+    bookings: &BTreeSet<BookingId>,
+) -> Result<Vec<Line>, DbErr> {
+    if bookings.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: Vec<BookingId> = bookings.iter().copied().collect();
+    let looks = looks::of_bookings(db, &ids).await?.into_iter().map(look);
+    let mut lines: Vec<Line> = looks.collect();
+    lines.extend(
+        webhooks::receipts_of(db, &ids)
+            .await?
+            .into_iter()
+            .map(receipt),
+    );
+    let parked = parked_lines::of_bookings(db, &ids).await?;
+    lines.extend(parked.into_iter().map(self::parked));
     Ok(lines)
 }
 
@@ -183,6 +244,7 @@ fn source_of(input: &str) -> Option<Source> {
     match input {
         "rendered" => Some(Source::Documents),
         "submit" | "pay" | "cancel" | "tick" => None,
+        order if order.starts_with("mend_") => None,
         _answer_of_payments => Some(Source::Calls),
     }
 }
@@ -248,6 +310,53 @@ fn call(row: calls::row::Model) -> Line {
             calls: row.calls,
             outcome: row.outcome,
             last_at: row.last_called_at,
+        },
+    }
+}
+
+fn look(row: looks::row::Model) -> Line {
+    Line {
+        booking: BookingId(row.booking_id),
+        key: format!("look:{:020}", row.id),
+        at: row.at,
+        rank: 0,
+        what: What::Look {
+            question: row.question,
+            answer: row.answer,
+            message_id: MessageId(row.message_id).to_string(),
+        },
+    }
+}
+
+fn receipt(receipt: webhooks::Receipt) -> Line {
+    Line {
+        booking: receipt.booking,
+        key: format!("receipt:{}", receipt.event_id),
+        at: receipt.received_at,
+        rank: 0,
+        what: What::Receipt {
+            event_id: receipt.event_id,
+            event: receipt.event_type,
+        },
+    }
+}
+
+fn parked(row: parked_lines::ParkedLine) -> Line {
+    Line {
+        booking: row.booking,
+        key: format!("parked:{}:{}", row.queue, row.message_id),
+        at: row.first_failed_at,
+        // Its state goes back and forth, so nothing in it only rises: what was read later is newer.
+        rank: row.read_at.timestamp_micros(),
+        what: What::Parked {
+            queue: row.queue,
+            message_id: row.message_id.to_string(),
+            kind: row.kind,
+            code: row.code,
+            state: row.status,
+            failures: row.failures,
+            replays: row.replays,
+            last_at: row.last_failed_at,
         },
     }
 }

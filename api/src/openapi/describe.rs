@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    credit, examples, partners,
+    credit, desk, examples, partners,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -46,9 +46,10 @@ pub(super) struct Body {
 const BOOKINGS: &str = "bookings";
 const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
+pub(super) const BACKOFFICE: &str = "back office";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 5] = [
+pub(super) const TAGS: [(&str, &str); 6] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (
         partners::PARTNERS,
@@ -56,6 +57,10 @@ pub(super) const TAGS: [(&str, &str); 5] = [
     ),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
+    (
+        BACKOFFICE,
+        "For staff: finding what failed, and mending it.",
+    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -66,13 +71,13 @@ const OF_COMMANDS: &[Code] = &[
     Code::SeatRepeated,
     Code::Unavailable,
 ];
-const OF_ORDERS: &[Code] = &[
+pub(super) const OF_ORDERS: &[Code] = &[
     Code::IdempotencyKeyMissing,
     Code::IdempotencyKeyReused,
     Code::Unavailable,
 ];
 /// Refusals of everything that reads options and a store.
-const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
+pub(super) const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
 
 const OF_DOCUMENTS: &[Code] = &[
     Code::ValidationFailed,
@@ -370,11 +375,15 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadKeys => about::read_keys(shapes),
         Action::ReadAsyncApi => about::read_async_api(),
         Action::ReadSchema => about::read_schema(),
+        Action::FindBookings => desk::find_bookings(shapes),
+        Action::ReadStory => desk::read_story(shapes),
+        Action::ListStuck => desk::list_stuck(shapes),
+        Action::MendBooking => desk::mend_booking(shapes),
     }
 }
 
 /// 202, or 200 when the client preferred to wait and something was reached.
-fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Response)> {
+pub(super) fn command_answers(shapes: &mut Shapes, kind: &'static str) -> Vec<(u16, Response)> {
     let waited = answer(
         "The state that was reached while the client waited.",
         &["Content-Location", "ETag", "Preference-Applied"],
@@ -479,7 +488,7 @@ fn plain(example: Value) -> Content {
     content
 }
 
-fn booking() -> Parameter {
+pub(super) fn booking() -> Parameter {
     id("The booking.", &examples::booking_id().to_string())
 }
 

@@ -39,7 +39,7 @@ const LINK_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// When the example's booking is made: 2026-11-21T18:30:00Z.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_795_285_800)
 }
 
@@ -56,7 +56,7 @@ pub(super) fn booking_id() -> BookingId {
     BookingId::derive(TENANT_HOUSE, SUBJECT, KEY)
 }
 
-fn operation_id(kind: &str) -> OperationId {
+pub(super) fn operation_id(kind: &str) -> OperationId {
     OperationId::derive(booking_id(), TENANT_HOUSE, SUBJECT, kind, KEY)
 }
 

@@ -97,6 +97,7 @@ impl Services {
             db: self.db.clone(),
             intake: Arc::new(BrokerIntake::new(&self.broker)),
             documents: Arc::new(MongoDocuments(self.documents.clone())),
+            saga: self.settings.saga.clone(),
             clock: Arc::new(clock::now),
             draining: self.stop.clone(),
         })
@@ -114,10 +115,12 @@ impl Services {
         .await?;
         let listener = bind(listen, "api.listen").await?;
         let (connections, stop) = (state.config.connections.clone(), self.stop.clone());
+        let public_url = state.config.public_url.clone();
         self.tasks.spawn(boxoffice_api::serve(
             listener,
             router(state),
             connections,
+            public_url,
             stop,
         ));
         Ok(())

@@ -1,6 +1,6 @@
 //! Commands that customers, staff and partners give on bookings.
 
-use crate::{BookingId, Instant, OperationId, Owner, SeatId, ShowId};
+use crate::{BookingId, Instant, OperationId, Owner, Role, SeatId, ShowId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -217,4 +217,89 @@ pub enum CancelledBy {
     Staff,
     /// The show was cancelled: everything goes back, fees included.
     Show,
+}
+
+/// Staff mend a booking. Only what the booking's state allows is done; the rest is refused as its outcome.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Mend {
+    pub booking_id: BookingId,
+    pub operation_id: OperationId,
+    pub action: MendAction,
+    /// Who ordered it, for the audit.
+    pub by: Owner,
+    pub role: Role,
+    /// Why, in their words; kept with the decision and in the audit.
+    #[schemars(with = "String", length(min = 1, max = 200))]
+    pub reason: CancelReason,
+    pub deadline: Instant,
+}
+
+/// What staff may order. The list grows: a worker that is older than an action parks the order for it.
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[schemars(extend("x-open" = true))]
+pub enum MendAction {
+    /// Send the order that waits for its answer once more, now; or do what is due.
+    Nudge,
+    /// Ask the gateway what is true.
+    Reconcile,
+    /// Cancel all of it on behalf of the house: everything goes back.
+    Cancel,
+    /// Order the refunds again that the gateway refused.
+    RetryRefund,
+    /// Make the ticket document if it is missing.
+    RenderTickets,
+    /// Send the mail with the tickets once more.
+    MailTickets,
+    /// A person has looked; the booking needs no attention any more.
+    Acknowledge,
+}
+
+impl MendAction {
+    pub const ALL: [Self; 7] = [
+        Self::Nudge,
+        Self::Reconcile,
+        Self::Cancel,
+        Self::RetryRefund,
+        Self::RenderTickets,
+        Self::MailTickets,
+        Self::Acknowledge,
+    ];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nudge => "nudge",
+            Self::Reconcile => "reconcile",
+            Self::Cancel => "cancel",
+            Self::RetryRefund => "retry_refund",
+            Self::RenderTickets => "render_tickets",
+            Self::MailTickets => "mail_tickets",
+            Self::Acknowledge => "acknowledge",
+        }
+    }
+
+    /// What it does, for people who choose.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Nudge => {
+                "sends the order that waits for its answer once more, or does what is due"
+            }
+            Self::Reconcile => "asks the gateway what is true",
+            Self::Cancel => "cancels all of it on behalf of the house; everything goes back",
+            Self::RetryRefund => "orders the refunds again that the gateway refused",
+            Self::RenderTickets => "makes the ticket document if it is missing",
+            Self::MailTickets => "sends the mail with the tickets once more",
+            Self::Acknowledge => "takes the mark away that a person must look",
+        }
+    }
+
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.as_str() == text)
+    }
 }

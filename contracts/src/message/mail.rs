@@ -36,10 +36,12 @@ pub enum Template {
     Apology,
     /// The capture failed; a link to pay again.
     PayAgain,
+    /// The confirmation once more, because staff ordered a copy; the revision counts the copies.
+    ConfirmationAgain,
 }
 
 impl Template {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Confirmation,
         Self::Expired,
         Self::PaymentFailed,
@@ -47,6 +49,7 @@ impl Template {
         Self::Refunded,
         Self::Apology,
         Self::PayAgain,
+        Self::ConfirmationAgain,
     ];
 
     #[must_use]
@@ -59,6 +62,13 @@ impl Template {
             Self::Refunded => "refunded",
             Self::Apology => "apology",
             Self::PayAgain => "pay_again",
+            Self::ConfirmationAgain => "confirmation_again",
         }
+    }
+
+    /// Whether it brings the tickets.
+    #[must_use]
+    pub const fn brings_tickets(self) -> bool {
+        matches!(self, Self::Confirmation | Self::ConfirmationAgain)
     }
 }

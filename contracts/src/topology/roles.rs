@@ -48,6 +48,7 @@ pub const ROLES: &[Role] = &[
         name: "api",
         sends: &[
             booking::Cancel::KIND,
+            booking::Mend::KIND,
             booking::Pay::KIND,
             booking::Submit::KIND,
             payment::Webhook::KIND,

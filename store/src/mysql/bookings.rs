@@ -36,6 +36,7 @@ pub mod row {
         pub refunded_minor: i64,
         pub hold_expires_at: Option<DateTimeUtc>,
         pub wake_at: Option<DateTimeUtc>,
+        pub stuck_at: Option<DateTimeUtc>,
         pub customer_email: String,
         pub customer_name: String,
         pub customer_locale: String,
@@ -216,6 +217,8 @@ pub async fn update(
     });
     let rows: Vec<row::ActiveModel> = rows.collect::<Result<_, DbErr>>()?;
     let changes = OnConflict::column(row::Column::Id)
+        // First: assignments run in their order, and this one compares the row with what it becomes.
+        .value(row::Column::StuckAt, Expr::cust(STUCK_AT))
         .update_columns([
             row::Column::Status,
             row::Column::Phase,
@@ -233,6 +236,10 @@ pub async fn update(
         .to_owned();
     rows::insert(db, rows, Some(changes)).await
 }
+
+/// A booking that stays in its state keeps the limit that it got when it entered it.
+const STUCK_AT: &str = "IF(VALUES(stuck_at) IS NOT NULL AND stuck_at IS NOT NULL AND status = VALUES(status) \
+     AND phase <=> VALUES(phase) AND attention <=> VALUES(attention), stuck_at, VALUES(stuck_at))";
 
 /// Moves the time of a row that is due and whose state says nothing new.
 ///
@@ -277,6 +284,10 @@ fn state_of(booking: &Booking, policy: &Policy, now: Instant) -> Result<row::Act
             .filter(|_| held)
             .map(|hold| hold.expires_at)),
         wake_at: Set(booking.wake_at(policy)),
+        stuck_at: Set(match booking.attention {
+            Some(_) => Some(now),
+            None => booking.stays_until(now, policy),
+        }),
         saga: Set(saga),
         updated_at: Set(now),
         ..Default::default()

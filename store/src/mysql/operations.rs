@@ -29,7 +29,7 @@ pub mod row {
 pub struct Operation {
     pub id: OperationId,
     pub booking: BookingId,
-    /// `submit`, `pay` or `cancel`. A later outcome of the same command keeps the first kind.
+    /// `submit`, `pay`, `cancel` or `mend`. A later outcome of the same command keeps the first kind.
     pub kind: &'static str,
     pub outcome: &'static str,
     pub code: Option<Code>,

@@ -19,6 +19,10 @@ pub enum Reach {
     Venue { tenant: String, venue: VenueId },
     /// All of the tenant.
     Tenant(String),
+    /// All that anybody sold for one venue: the house's own manager of it.
+    AnyOfVenue(VenueId),
+    /// All of the installation: the house's own staff.
+    Any,
     /// The one that a link names which we signed; whoever made this has checked it.
     SignedLink(BookingId),
 }
@@ -295,7 +299,7 @@ pub async fn ping(db: &impl ConnectionTrait) -> Result<(), DbErr> {
     db.execute_unprepared("DO 1").await.map(drop)
 }
 
-fn reach_clause(reach: &Reach) -> (&'static str, Vec<Value>) {
+pub(super) fn reach_clause(reach: &Reach) -> (&'static str, Vec<Value>) {
     match reach {
         Reach::Owned(owner) => (
             "b.tenant = ? AND b.subject = ?",
@@ -306,6 +310,11 @@ fn reach_clause(reach: &Reach) -> (&'static str, Vec<Value>) {
             vec![tenant.as_str().into(), venue.0.into()],
         ),
         Reach::Tenant(tenant) => ("b.tenant = ?", vec![tenant.as_str().into()]),
+        Reach::AnyOfVenue(venue) => (
+            "EXISTS (SELECT 1 FROM shows s WHERE s.id = b.show_id AND s.venue_id = ?)",
+            vec![venue.0.into()],
+        ),
+        Reach::Any => ("TRUE", Vec::new()),
         Reach::SignedLink(booking) => ("b.id = ?", vec![booking.0.into()]),
     }
 }

@@ -1,5 +1,6 @@
 //! Events of the gateway as they came, kept for 35 days: longer than the gateway lists them.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Instant};
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set, entity::prelude::*,
@@ -74,6 +75,47 @@ pub async fn find_event(
     event_id: &str,
 ) -> Result<Option<row::Model>, DbErr> {
     row::Entity::find_by_id(event_id.to_owned()).one(db).await
+}
+
+/// That an event came in; what it said stays in its row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    pub booking: BookingId,
+    pub event_id: String,
+    pub event_type: String,
+    pub received_at: Instant,
+}
+
+/// The events about these bookings.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn receipts_of(
+    db: &impl ConnectionTrait,
+    bookings: &[BookingId],
+) -> Result<Vec<Receipt>, DbErr> {
+    let rows: Vec<(Option<Uuid>, String, String, DateTimeUtc)> = row::Entity::find()
+        .select_only()
+        .columns([
+            row::Column::BookingId,
+            row::Column::EventId,
+            row::Column::EventType,
+            row::Column::ReceivedAt,
+        ])
+        .filter(row::Column::BookingId.is_in(rows::padded(bookings.iter().map(|id| id.0))))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let receipt = |(booking, event_id, event_type, received_at)| {
+        let booking: Option<Uuid> = booking;
+        Some(Receipt {
+            booking: BookingId(booking?),
+            event_id,
+            event_type,
+            received_at,
+        })
+    };
+    Ok(rows.into_iter().filter_map(receipt).collect())
 }
 
 /// Forgets at most `limit` events that came before `before`; returns how many.

@@ -213,6 +213,8 @@ impl Customer {
         {
             Some("payment") => "pay",
             Some("cancel") => "cancel",
+            Some("actions") if body["action"] == "cancel" => "cancel",
+            Some("actions") => "mend",
             _ => "submit",
         };
         self.journal.note(&answer, kind);

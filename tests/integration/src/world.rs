@@ -14,7 +14,7 @@ use crate::{
     wait::{eventually, secs},
 };
 use boxoffice_api::token::{Grant, TokenIssuer};
-use boxoffice_contracts::{BookingId, Owner, Role, principal::TENANT_HOUSE};
+use boxoffice_contracts::{BookingId, Owner, Role, VenueId, principal::TENANT_HOUSE};
 use boxoffice_mail_catcher::Catcher;
 use boxoffice_runtime::clock;
 use mongodb::Database;
@@ -91,6 +91,24 @@ impl World {
             tenant: owner.tenant.clone(),
             role,
             venue: None,
+            ttl: TOKEN_TTL,
+        };
+        let token = self.issuer.issue(&grant, clock::now()).unwrap();
+        Customer::new(owner, self.api.clone(), token, Arc::clone(&self.journal))
+    }
+
+    /// Who manages the venue of this slug.
+    #[must_use]
+    pub fn manager_of(&self, venue: &str) -> Customer {
+        let owner = Owner {
+            tenant: TENANT_HOUSE.to_owned(),
+            subject: format!("manager-of-{venue}"),
+        };
+        let grant = Grant {
+            subject: owner.subject.clone(),
+            tenant: owner.tenant.clone(),
+            role: Role::Manager,
+            venue: Some(VenueId::from_slug(venue)),
             ttl: TOKEN_TTL,
         };
         let token = self.issuer.issue(&grant, clock::now()).unwrap();

@@ -302,7 +302,9 @@ async fn a_timeline_tells_everything_and_is_made_again_as_it_was() {
         lines.drop().await.unwrap();
     };
     drop_all().await;
-    assert!(whole().await.is_empty());
+    // Whoever reads brings along what no event tells of; the rest is gone.
+    let only_receipts = |lines: &[Value]| lines.iter().all(|line| line["type"] == "receipt");
+    assert!(only_receipts(&whole().await));
     for which in [&["--all"][..], &["--all"], &["--booking", &id]] {
         let (well, said) = rebuild(which);
         assert!(well, "{which:?}: {said}");
@@ -312,12 +314,8 @@ async fn a_timeline_tells_everything_and_is_made_again_as_it_was() {
     drop_all().await;
     assert!(rebuild(&["--booking", &id]).0);
     assert_eq!(whole().await, lines);
-    assert!(
-        timeline(&support, &other.id.to_string(), 200)
-            .await
-            .is_empty(),
-        "one only"
-    );
+    let others = timeline(&support, &other.id.to_string(), 200).await;
+    assert!(only_receipts(&others), "one only");
     assert!(!rebuild(&["--booking", &uuid::Uuid::new_v4().to_string()]).0);
     assert!(!rebuild(&[]).0, "one or all must be named");
     assert!(rebuild(&["--all"]).0);

@@ -263,7 +263,7 @@ impl SendMail {
         order: &mail::Send,
         facts: &BookingFacts,
     ) -> Result<Option<documents::StoredPdf>, Failure> {
-        if order.template != mail::Template::Confirmation {
+        if !order.template.brings_tickets() {
             return Ok(None);
         }
         let found = documents::find_ticket_pdf(&self.documents, order.booking_id);

@@ -17,6 +17,7 @@ mod ids;
 mod intend;
 mod keys;
 mod lock;
+mod looks;
 mod policy;
 mod record;
 mod refund;
@@ -37,11 +38,13 @@ use boxoffice_store::mysql::{
     attempts::Attempt,
     calls::{self, CallOutcome},
     intents::{self, Intent, NewGatewayId},
+    looks::{self as kept, Look},
     refunds::Refund,
 };
 use desk::Desk;
 use ids::Ids;
 use keys::KeyBook;
+use looks::Watched;
 use sea_orm::{DatabaseConnection, TransactionTrait};
 use standing::Standing;
 use std::{sync::Arc, time::Duration};
@@ -118,6 +121,8 @@ pub struct Finding {
     generation: u16,
     /// How the calls with a key ended.
     endings: Vec<(String, CallOutcome)>,
+    /// What was asked without a key.
+    looks: Vec<Look>,
     learned: Learned,
 }
 
@@ -219,24 +224,31 @@ impl Call for Payments {
 
     async fn call(&self, job: &Job<Order>, plan: Box<Plan>) -> Result<Finding, Failure> {
         let mut endings = Vec::new();
-        let learned = match &plan.task {
-            Task::Attempt(attempt) => self.bring_to_answer(&plan, attempt, &mut endings).await,
-            Task::Capture { minor } => self.capture(&plan, *minor, &mut endings).await,
-            Task::Void => self.void(&plan, &mut endings).await,
-            Task::Refund(refund) => self.pay_back(&plan, refund, &mut endings).await,
-            Task::Look { attempt, untried } => self.look_for(&plan, *attempt, *untried).await,
-            Task::LookAtRefunds => self.look_at_refunds(&plan).await,
-        };
         let (booking, generation) = (plan.intent.booking, plan.intent.generation);
+        let watched = Watched::new(Arc::clone(&self.gateway), booking, job.id());
+        let desk = Self {
+            gateway: watched.clone(),
+            ..self.clone()
+        };
+        let learned = match &plan.task {
+            Task::Attempt(attempt) => desk.bring_to_answer(&plan, attempt, &mut endings).await,
+            Task::Capture { minor } => desk.capture(&plan, *minor, &mut endings).await,
+            Task::Void => desk.void(&plan, &mut endings).await,
+            Task::Refund(refund) => desk.pay_back(&plan, refund, &mut endings).await,
+            Task::Look { attempt, untried } => desk.look_for(&plan, *attempt, *untried).await,
+            Task::LookAtRefunds => desk.look_at_refunds(&plan).await,
+        };
+        let looks = watched.take();
         match learned {
             Ok(learned) => Ok(Finding {
                 booking,
                 generation,
                 endings,
+                looks,
                 learned,
             }),
             Err(failure) => {
-                self.leave(&plan, job.id(), &endings).await?;
+                self.leave(&plan, job.id(), &endings, &looks).await?;
                 Err(failure)
             }
         }
@@ -278,10 +290,17 @@ impl Payments {
     }
 
     /// Keeps how calls ended although the message isn't done: the next try must know. Others may call meanwhile.
-    async fn leave(&self, plan: &Plan, me: MessageId, endings: &Endings) -> Result<(), Failure> {
+    async fn leave(
+        &self,
+        plan: &Plan,
+        me: MessageId,
+        endings: &Endings,
+        looks: &[Look],
+    ) -> Result<(), Failure> {
         let tx = self.db.begin().await?;
         intents::release(&tx, plan.intent.booking, plan.intent.generation, me).await?;
         calls::conclude(&tx, endings).await?;
+        kept::insert(&tx, looks, plan.now).await?;
         tx.commit().await?;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Worker of the queues `reservations` and `reservations.submit`: drives the saga of each booking.
 
 mod apply;
+mod audit;
 mod facts;
 mod step;
 mod world;
@@ -33,6 +34,7 @@ accepted! {
         Submit(booking::Submit),
         Pay(booking::Pay),
         Cancel(booking::Cancel),
+        Mend(booking::Mend),
         Authorized(payment::Authorized),
         ActionRequired(payment::ActionRequired),
         Declined(payment::Declined),
@@ -73,6 +75,7 @@ impl Accepted {
             Self::Submit(m) => m.booking_id,
             Self::Pay(m) => m.booking_id,
             Self::Cancel(m) => m.booking_id,
+            Self::Mend(m) => m.booking_id,
             Self::Authorized(m) => m.booking_id,
             Self::ActionRequired(m) => m.booking_id,
             Self::Declined(m) => m.booking_id,

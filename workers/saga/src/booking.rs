@@ -41,6 +41,9 @@ pub struct Booking {
     /// The revision that the last confirmation mail was ordered for.
     #[serde(default)]
     pub mailed_revision: u16,
+    /// Copies of that mail which staff ordered.
+    #[serde(default)]
+    pub mail_copies: u16,
     /// Why it was rejected or failed.
     #[serde(default)]
     pub code: Option<Code>,

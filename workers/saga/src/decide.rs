@@ -6,6 +6,7 @@ mod confirmed;
 mod ended;
 mod give_back;
 mod held;
+mod mend;
 mod money;
 mod refunding;
 mod release;
@@ -31,9 +32,20 @@ pub fn decide(booking: Option<&Booking>, input: &Input, now: Instant, policy: &P
     if *input == Input::Tick && !due {
         return Decision::Stay(Why::NotDue);
     }
+    row(booking, input, now, policy)
+}
+
+/// The row of the booking's state.
+fn row(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
     match booking.status {
         // Reserved for the waiting room: nothing leads here yet.
-        Status::Waiting => Decision::Refuse(Why::Impossible),
+        Status::Waiting => {
+            if let Input::Mend(order) = input {
+                mend::decide(booking, order, now, policy, &[])
+            } else {
+                Decision::Refuse(Why::Impossible)
+            }
+        }
         Status::Held => held::decide(booking, input, now, policy),
         Status::Authorizing(phase) => authorizing::decide(booking, phase, input, now, policy),
         Status::Confirmed(Capture::InFlight) => confirmed::in_flight(booking, input, now, policy),
@@ -44,13 +56,13 @@ pub fn decide(booking: Option<&Booking>, input: &Input, now: Instant, policy: &P
             pay_again_until,
             phase,
         }) => repaying::decide(booking, pay_again_until, phase, input, now, policy),
-        Status::Paid | Status::Completed => settled::decide(booking, input, now),
-        Status::Cancelling => cancelling::decide(booking, input, now),
-        Status::Refunding => refunding::decide(booking, input, now),
-        Status::Rejected => ended::rejected(booking, input, now),
-        Status::Expired => ended::expired(booking, input, now),
+        Status::Paid | Status::Completed => settled::decide(booking, input, now, policy),
+        Status::Cancelling => cancelling::decide(booking, input, now, policy),
+        Status::Refunding => refunding::decide(booking, input, now, policy),
+        Status::Rejected => ended::rejected(booking, input, now, policy),
+        Status::Expired => ended::expired(booking, input, now, policy),
         Status::PaymentFailed | Status::Cancelled | Status::Refunded => {
-            ended::closed(booking, input, now)
+            ended::closed(booking, input, now, policy)
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::booking::{Position, RefundPolicy};
 use boxoffice_contracts::{
     BookingId, Code, Currency, Instant, Money, OperationId, RefundId, ShowId,
-    message::booking::{CancelledBy, LatePolicy, Tender},
+    message::booking::{CancelledBy, LatePolicy, MendAction, Tender},
 };
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -69,6 +69,8 @@ pub enum Input {
     Rendered {
         revision: u16,
     },
+    /// Staff want something done.
+    Mend(Mend),
     /// The row is due.
     Tick,
 }
@@ -93,7 +95,34 @@ impl Input {
             Self::RefundedOutside { .. } => "refunded_outside",
             Self::Disputed => "disputed",
             Self::Rendered { .. } => "rendered",
+            Self::Mend(mend) => mend.as_str(),
             Self::Tick => "tick",
+        }
+    }
+}
+
+/// An order of staff.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Mend {
+    pub operation: OperationId,
+    pub action: MendAction,
+    pub deadline: Instant,
+    /// Fact: positions whose ticket was scanned.
+    pub scanned: Vec<u16>,
+}
+
+impl Mend {
+    /// As the log of decisions writes it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self.action {
+            MendAction::Nudge => "mend_nudge",
+            MendAction::Reconcile => "mend_reconcile",
+            MendAction::Cancel => "mend_cancel",
+            MendAction::RetryRefund => "mend_retry_refund",
+            MendAction::RenderTickets => "mend_render_tickets",
+            MendAction::MailTickets => "mend_mail_tickets",
+            MendAction::Acknowledge => "mend_acknowledge",
         }
     }
 }

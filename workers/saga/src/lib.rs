@@ -13,8 +13,10 @@ pub mod decision;
 pub mod diagram;
 pub mod effect;
 pub mod input;
+pub mod mend;
 pub mod policy;
 pub mod samples;
+pub mod stuck;
 mod totals;
 pub mod wake;
 
@@ -23,4 +25,5 @@ pub use decide::decide;
 pub use decision::{Decision, Why};
 pub use effect::{Effect, Fact, Outcome};
 pub use input::Input;
+pub use mend::actions;
 pub use policy::Policy;

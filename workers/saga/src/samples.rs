@@ -5,11 +5,11 @@
 mod make;
 
 use crate::{Booking, Decision, Input, Policy, decide};
-use boxoffice_contracts::{Code, Currency, Instant, Money, RefundId};
+use boxoffice_contracts::{Code, Currency, Instant, Money, RefundId, message::booking::MendAction};
 use chrono::{DateTime, TimeDelta};
 use make::{
     FEE_MINOR, PRICE_MINOR, authorized, booking_id, cancel, capture_failed, captured, declined,
-    late, late_submit, operation, pay, refund, refunded, submit, total, voided,
+    late, late_submit, mend, operation, pay, refund, refunded, submit, total, voided,
 };
 
 /// A second between steps: some time always passes.
@@ -135,6 +135,20 @@ pub fn inputs() -> Vec<(&'static str, Input)> {
         ("rendered", Input::Rendered { revision: 1 }),
         ("tick", Input::Tick),
     ]
+    .into_iter()
+    .chain(mends())
+    .collect()
+}
+
+/// Every order of staff.
+fn mends() -> impl Iterator<Item = (&'static str, Input)> {
+    MendAction::ALL
+        .into_iter()
+        .zip(10..)
+        .map(|(action, number)| {
+            let mend = mend(number, action);
+            (mend.as_str(), Input::Mend(mend))
+        })
 }
 
 /// When a sample input meets a sample state: a tick when it is due, everything else a moment later.

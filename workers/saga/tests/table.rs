@@ -68,6 +68,10 @@ fn the_same_input_twice_is_harmless() {
             let (Decision::Advance { next, .. } | Decision::Reject { next, .. }) = first else {
                 continue;
             };
+            // What a person orders is done as often as it is ordered; the inbox knows a repetition.
+            if matches!(input, Input::Mend(_)) {
+                continue;
+            }
             let once = format!("{from} + {name} -> {:?}", next.status);
             assert_eq!(next.version, version(booking.as_ref()) + 1, "{once}");
             match decide(Some(&next), &input, now, &policy) {

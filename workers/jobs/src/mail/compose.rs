@@ -128,7 +128,7 @@ fn kind(text: &str) -> Result<ContentType, Unsendable> {
 
 fn attachments(order: &Order<'_>, sender: &Sender) -> Result<Vec<SinglePart>, Unsendable> {
     let cancelled = takes_back(order);
-    if order.template != Template::Confirmation && !cancelled {
+    if !order.template.brings_tickets() && !cancelled {
         return Ok(Vec::new());
     }
     let mut parts = Vec::new();
@@ -185,7 +185,7 @@ fn calendar_entry(order: &Order<'_>, sender: &Sender) -> Result<ics::CalendarEnt
 
 /// What the mail is about: the places that admit, or all of them when none does.
 fn places<'a>(order: &'a Order<'_>) -> impl Iterator<Item = &'a PositionFacts> {
-    let live_only = order.template == Template::Confirmation;
+    let live_only = order.template.brings_tickets();
     order
         .facts
         .positions
@@ -233,6 +233,7 @@ fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailF
             (booking.payment.captured_minor > 0).then(|| refunded_minor(booking))
         }
         Template::Confirmation
+        | Template::ConfirmationAgain
         | Template::Expired
         | Template::PaymentFailed
         | Template::PayAgain => None,
@@ -276,7 +277,7 @@ fn facts(order: &Order<'_>, sender: &Sender, language: Language) -> Result<MailF
 
 const fn template(template: Template) -> mail::Template {
     match template {
-        Template::Confirmation => mail::Template::Confirmation,
+        Template::Confirmation | Template::ConfirmationAgain => mail::Template::Confirmation,
         Template::Expired => mail::Template::Expired,
         Template::PaymentFailed => mail::Template::PaymentFailed,
         Template::Cancelled => mail::Template::Cancelled,

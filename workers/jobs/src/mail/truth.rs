@@ -14,6 +14,11 @@ pub fn still_true(template: Template, revision: u16, booking: &Booking, now: Ins
             let newest = revision >= booking.mailed_revision;
             stands && newest && booking.positions.iter().any(|position| position.live)
         }
+        // A copy of what is true now, whichever revision that is.
+        Template::ConfirmationAgain => {
+            let stands = matches!(status, Status::Paid | Status::Completed | Status::Refunding);
+            stands && booking.positions.iter().any(|position| position.live)
+        }
         Template::Expired => status == Status::Expired,
         Template::PaymentFailed => status == Status::PaymentFailed,
         Template::Cancelled => status == Status::Cancelled,
@@ -92,6 +97,10 @@ mod tests {
             (
                 Template::Confirmation,
                 &["paid", "completed", "refunding"][..],
+            ),
+            (
+                Template::ConfirmationAgain,
+                &["paid", "completed", "refunding"],
             ),
             (Template::Expired, &["expired"]),
             (Template::PaymentFailed, &["payment_failed"]),

@@ -12,6 +12,7 @@ use boxoffice_store::mysql::{
     calls::{self, Announced, CallOutcome, KeyUse},
     intents::{self, Intent},
     ledger::{self, Posting},
+    looks::{self, Look},
     partner_credit::{self, Seller},
 };
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub struct Desk {
     uses: Option<BTreeMap<BookingId, Vec<KeyUse>>>,
     announced: Vec<Announced>,
     endings: Endings,
+    looks: Vec<Look>,
     postings: Vec<Posting>,
 }
 
@@ -202,6 +204,10 @@ impl Desk {
         self.endings.extend(endings);
     }
 
+    pub(super) fn looked(&mut self, looks: Vec<Look>) {
+        self.looks.extend(looks);
+    }
+
     pub(super) fn post(&mut self, posting: Posting) {
         self.postings.push(posting);
     }
@@ -212,6 +218,7 @@ impl Desk {
         let (db, intents, attempts) = (tx.db(), changed(self.intents), changed(self.attempts));
         calls::announce(db, &self.announced, now).await?;
         calls::conclude(db, &self.endings).await?;
+        looks::insert(db, &self.looks, now).await?;
         attempts::save(db, &attempts, now).await?;
         intents::save(db, &intents, now).await?;
         ledger::post(db, &self.postings, now).await?;

@@ -37,6 +37,7 @@ pub(super) async fn record(
     };
     let (sends, called) = (tx.sends(), !found.endings.is_empty());
     desk.conclude(found.endings);
+    desk.looked(found.looks);
     // A lease that ran out may be another's by now.
     if intent.lease.is_some_and(|lease| lease.holder == job.id()) {
         intent.lease = None;

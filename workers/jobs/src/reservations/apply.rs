@@ -3,7 +3,10 @@
 use super::{world::World, writes::Writes};
 use boxoffice_contracts::{
     Code, Envelope, Instant, Kind, Message, MessageId, Money,
-    message::{booking::CancelReason, event, mail, payment, ticket},
+    message::{
+        booking::{CancelReason, MendAction},
+        event, mail, payment, ticket,
+    },
     topology::Exchange,
 };
 use boxoffice_runtime::{Cause, Failure, Tx};
@@ -392,6 +395,7 @@ pub(super) const fn label(input: &Input) -> &'static str {
         Input::RefundedOutside { .. } => "refunded_outside",
         Input::Disputed => "disputed",
         Input::Rendered { .. } => "rendered",
+        Input::Mend(mend) => mend.as_str(),
         Input::Tick => "tick",
     }
 }
@@ -402,6 +406,7 @@ pub(super) const fn operation_kind(input: &Input) -> &'static str {
     match input {
         Input::Submit(_) => "submit",
         Input::Pay { .. } => "pay",
+        Input::Mend(mend) if !matches!(mend.action, MendAction::Cancel) => "mend",
         _ => "cancel",
     }
 }

@@ -14,7 +14,7 @@ use boxoffice_runtime::Failure;
 use boxoffice_saga::{
     Input,
     booking::{Position, RefundPolicy},
-    input::{LateFacts, Offer, Submit},
+    input::{LateFacts, Mend, Offer, Submit},
 };
 use boxoffice_store::mysql::{
     bookings::Birth,
@@ -89,6 +89,16 @@ pub(super) fn input(
                 .cloned()
                 .unwrap_or_default(),
         },
+        Accepted::Mend(order) => Input::Mend(Mend {
+            operation: order.operation_id,
+            action: order.action,
+            deadline: order.deadline,
+            scanned: world
+                .scanned
+                .get(&order.booking_id)
+                .cloned()
+                .unwrap_or_default(),
+        }),
         Accepted::Authorized(answer) => Input::Authorized {
             attempt: answer.attempt,
             amount: answer.amount,

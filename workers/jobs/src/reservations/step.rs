@@ -3,6 +3,7 @@
 use super::{
     Accepted,
     apply::{self, Step},
+    audit,
     facts::{self, Layouts},
     world::World,
     writes::Writes,
@@ -41,6 +42,7 @@ impl<'a> What<'a> {
     fn reason(self) -> Option<&'a CancelReason> {
         match self {
             Self::Message(Accepted::Cancel(cancel)) => cancel.reason.as_ref(),
+            Self::Message(Accepted::Mend(mend)) => Some(&mend.reason),
             Self::Message(_) | Self::Tick => None,
         }
     }
@@ -82,6 +84,11 @@ fn one(
     let (input, birth) = facts::input(world, happening, now);
     let decision = decide(before.as_ref(), &input, now, policy);
     count(before.as_ref(), &input, &decision);
+    if let What::Message(Accepted::Mend(order)) = happening.what {
+        writes
+            .mended
+            .extend(audit::entry(order, &happening.cause, &decision));
+    }
     let step = Step {
         cause: &happening.cause,
         input: &input,
@@ -169,7 +176,11 @@ const fn part_of(input: &Input) -> Option<Part> {
         | Input::RefundedOutside { .. }
         | Input::Disputed => Some(Part::Call),
         Input::Rendered { .. } => Some(Part::Document),
-        Input::Submit(_) | Input::Pay { .. } | Input::Cancel { .. } | Input::Tick => None,
+        Input::Submit(_)
+        | Input::Pay { .. }
+        | Input::Cancel { .. }
+        | Input::Mend(_)
+        | Input::Tick => None,
     }
 }
 

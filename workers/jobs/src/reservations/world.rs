@@ -5,7 +5,10 @@ use super::{
     facts::Layouts,
     step::{Happening, What},
 };
-use boxoffice_contracts::{BookingId, ShowId, message::booking::PositionRequest};
+use boxoffice_contracts::{
+    BookingId, ShowId,
+    message::booking::{MendAction, PositionRequest},
+};
 use boxoffice_runtime::{Failure, Tx};
 use boxoffice_saga::Booking;
 use boxoffice_store::mysql::{
@@ -71,7 +74,7 @@ impl World {
 
         let cancelled: Vec<BookingId> = happenings
             .iter()
-            .filter(|h| matches!(h.what, What::Message(Accepted::Cancel(_))))
+            .filter(|h| may_cancel(h.what))
             .map(|h| h.booking)
             .collect();
         world.scanned = ticket_states::scanned(tx.db(), &cancelled).await?;
@@ -164,6 +167,7 @@ fn may_move_inventory(what: What<'_>) -> bool {
             | Accepted::Rendered(_)
             | Accepted::Disputed(_) => false,
             Accepted::Cancel(_)
+            | Accepted::Mend(_)
             | Accepted::Authorized(_)
             | Accepted::ActionRequired(_)
             | Accepted::Declined(_)
@@ -175,5 +179,14 @@ fn may_move_inventory(what: What<'_>) -> bool {
             | Accepted::RefundFailed(_)
             | Accepted::RefundedOutside(_) => true,
         },
+    }
+}
+
+/// Whether it asks for tickets to be void.
+const fn may_cancel(what: What<'_>) -> bool {
+    match what {
+        What::Message(Accepted::Cancel(_)) => true,
+        What::Message(Accepted::Mend(mend)) => matches!(mend.action, MendAction::Cancel),
+        What::Message(_) | What::Tick => false,
     }
 }

@@ -1,6 +1,6 @@
 //! What a batch writes, table by table with one statement each where many rows change alike.
 
-use super::world::World;
+use super::{audit, world::World};
 use boxoffice_contracts::{BookingId, Instant};
 use boxoffice_runtime::{Cause, Failure, Tx};
 use boxoffice_saga::{Booking, Policy};
@@ -31,6 +31,8 @@ pub(super) struct Writes {
     pub(super) refunds: Vec<NewRefund>,
     pub(super) tickets: Vec<NewTicket>,
     pub(super) voided: Vec<(BookingId, Vec<u16>)>,
+    /// Orders of staff.
+    pub(super) mended: Vec<audit::Entry>,
 }
 
 impl Writes {
@@ -58,6 +60,7 @@ impl Writes {
         for (booking, positions) in &self.voided {
             ticket_states::void(tx.db(), *booking, positions, now).await?;
         }
+        audit::write(tx, &self.mended, now).await?;
         Ok(())
     }
 

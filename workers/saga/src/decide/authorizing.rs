@@ -1,13 +1,14 @@
 //! Authorizing: an attempt to pay is in progress. Nothing is compensated on a guess.
 
 use super::{
-    give_back, money, release,
+    give_back, mend, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
     },
 };
 use crate::{Booking, Decision, Effect, Fact, Input, Phase, Policy, Status, Why};
+use boxoffice_contracts::message::booking::MendAction::{Acknowledge, Cancel, Nudge, Reconcile};
 use boxoffice_contracts::{Code, Instant};
 
 pub(super) fn decide(
@@ -91,6 +92,13 @@ pub(super) fn decide(
             refund_overtaken(booking, *refund)
         }
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(
+            booking,
+            order,
+            now,
+            policy,
+            &[Nudge, Reconcile, Cancel, Acknowledge],
+        ),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => tick(booking, phase, now),

@@ -1,16 +1,17 @@
 //! Cancelling: the seats are free, nothing was captured, and the intent is being closed.
 
 use super::{
-    give_back, money, release,
+    give_back, mend, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
     },
 };
-use crate::{Booking, Decision, Effect, Input, IntentState, Why};
+use crate::{Booking, Decision, Effect, Input, IntentState, Policy, Why};
+use boxoffice_contracts::message::booking::MendAction::{Acknowledge, Nudge};
 use boxoffice_contracts::{Code, Instant};
 
-pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision {
+pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
     match input {
         Input::Submit(_) => Decision::Stay(Why::AlreadyDone),
         Input::Pay { operation, .. } => reject(booking, *operation, Code::BookingEnded, now),
@@ -39,6 +40,7 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
             refund_overtaken(booking, *refund)
         }
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(booking, order, now, policy, &[Nudge, Acknowledge]),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => Step::of(booking, now)

@@ -2,7 +2,7 @@
 
 use super::{
     authorizing::of_current,
-    give_back, money, release, settled,
+    give_back, mend, money, release, settled,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -12,6 +12,7 @@ use crate::{
     Booking, Capture, Decision, Effect, Fact, Input, IntentState, Outcome, Policy, Status, Why,
     booking::Attention, wake::after,
 };
+use boxoffice_contracts::message::booking::MendAction::{Acknowledge, Cancel, Nudge, Reconcile};
 use boxoffice_contracts::{Code, Instant, message::mail::Template};
 
 /// The capture is on its way.
@@ -66,6 +67,13 @@ pub(super) fn in_flight(
             refund_overtaken(booking, *refund)
         }
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(
+            booking,
+            order,
+            now,
+            policy,
+            &[Nudge, Reconcile, Cancel, Acknowledge],
+        ),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => Step::of(booking, now)
@@ -143,6 +151,9 @@ pub(super) fn failed(
             refund_overtaken(booking, *refund)
         }
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => {
+            mend::decide(booking, order, now, policy, &[Nudge, Cancel, Acknowledge])
+        }
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick if now >= pay_again_until => give_up(booking, now),

@@ -1,24 +1,32 @@
 //! Ended: nothing happens by itself any more, except to late money.
 
 use super::{
-    give_back, money, refunding, release,
+    give_back, mend, money, refunding, release,
     step::{Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken, reject},
 };
 use crate::{
-    Booking, Decision, Effect, Input, IntentState, Why, booking::Attention, input::LateFacts,
+    Booking, Decision, Effect, Input, IntentState, Policy, Why, booking::Attention,
+    input::LateFacts,
 };
+use boxoffice_contracts::message::booking::MendAction::{Acknowledge, Nudge, Reconcile};
 use boxoffice_contracts::{
     Code, Instant, Money,
     message::{booking::LatePolicy, mail::Template},
 };
 
 /// Never had seats or money.
-pub(super) fn rejected(booking: &Booking, input: &Input, now: Instant) -> Decision {
+pub(super) fn rejected(
+    booking: &Booking,
+    input: &Input,
+    now: Instant,
+    policy: &Policy,
+) -> Decision {
     match input {
         Input::Submit(_) => Decision::Stay(Why::AlreadyDone),
         Input::Pay { operation, .. } | Input::Cancel { operation, .. } => {
             reject(booking, *operation, Code::BookingEnded, now)
         }
+        Input::Mend(order) => mend::decide(booking, order, now, policy, &[Acknowledge]),
         Input::Tick => Decision::Stay(Why::NotDue),
         Input::Authorized { .. }
         | Input::ActionRequired { .. }
@@ -36,7 +44,7 @@ pub(super) fn rejected(booking: &Booking, input: &Input, now: Instant) -> Decisi
 }
 
 /// The hold lapsed while an attempt was under way, or before one: late money is looked at, once.
-pub(super) fn expired(booking: &Booking, input: &Input, now: Instant) -> Decision {
+pub(super) fn expired(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
     let open = booking.payment.intent == IntentState::Open;
     match input {
         Input::Authorized {
@@ -58,6 +66,13 @@ pub(super) fn expired(booking: &Booking, input: &Input, now: Instant) -> Decisio
         }
         // Still not known: ticks go on asking.
         Input::Unknown { attempt } => overtaken(age_of_attempt(booking, *attempt)),
+        Input::Mend(order) => mend::decide(
+            booking,
+            order,
+            now,
+            policy,
+            &[Nudge, Reconcile, Acknowledge],
+        ),
         Input::Tick if open => Step::of(booking, now)
             .resent()
             .and(Effect::Reconcile {
@@ -75,12 +90,12 @@ pub(super) fn expired(booking: &Booking, input: &Input, now: Instant) -> Decisio
         | Input::RefundFailed { .. }
         | Input::RefundedOutside { .. }
         | Input::Disputed
-        | Input::Rendered { .. } => closed(booking, input, now),
+        | Input::Rendered { .. } => closed(booking, input, now, policy),
     }
 }
 
 /// Payment failed, cancelled, refunded: late money only goes back.
-pub(super) fn closed(booking: &Booking, input: &Input, now: Instant) -> Decision {
+pub(super) fn closed(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
     match input {
         Input::Submit(_) => Decision::Stay(Why::AlreadyDone),
         Input::Pay { operation, .. } | Input::Cancel { operation, .. } => {
@@ -107,6 +122,7 @@ pub(super) fn closed(booking: &Booking, input: &Input, now: Instant) -> Decision
         Input::Refunded { refund, amount } => refunding::refunded(booking, *refund, *amount, now),
         Input::RefundFailed { refund, .. } => refunding::failed(booking, *refund, now),
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(booking, order, now, policy, &[Nudge, Acknowledge]),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => Step::of(booking, now)

@@ -1,13 +1,14 @@
 //! Held: the seats are claimed and the price is fixed.
 
 use super::{
-    give_back, money, release,
+    give_back, mend, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
     },
 };
 use crate::{Booking, Decision, Input, IntentState, Policy, Why};
+use boxoffice_contracts::message::booking::MendAction::{Acknowledge, Cancel, Nudge};
 use boxoffice_contracts::{Code, Instant, OperationId};
 
 pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
@@ -59,6 +60,9 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
             refund_overtaken(booking, *refund)
         }
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => {
+            mend::decide(booking, order, now, policy, &[Nudge, Cancel, Acknowledge])
+        }
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         Input::Tick => release::expire(booking, now),

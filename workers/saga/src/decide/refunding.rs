@@ -1,19 +1,22 @@
 //! Refunding: money is on its way back. What is left of the booking stays valid meanwhile.
 
 use super::{
-    give_back, money, settled,
+    give_back, mend, money, settled,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
     },
 };
 use crate::{
-    Booking, Decision, Effect, Input, Status, Why,
+    Booking, Decision, Effect, Input, Policy, Status, Why,
     booking::{Attention, RefundState},
+};
+use boxoffice_contracts::message::booking::MendAction::{
+    Acknowledge, Cancel, MailTickets, Nudge, RenderTickets, RetryRefund,
 };
 use boxoffice_contracts::{Code, Instant, Money, RefundId};
 
-pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision {
+pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
     match input {
         Input::Submit(_) => Decision::Stay(Why::AlreadyDone),
         Input::Pay { operation, .. } => {
@@ -63,6 +66,20 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
         | Input::Declined { attempt, .. }
         | Input::Unknown { attempt } => overtaken(age_of_attempt(booking, *attempt)),
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(
+            booking,
+            order,
+            now,
+            policy,
+            &[
+                Nudge,
+                Cancel,
+                RetryRefund,
+                RenderTickets,
+                MailTickets,
+                Acknowledge,
+            ],
+        ),
         Input::Disputed => money::disputed(booking, now),
         Input::Tick => order_again(booking, now),
     }

@@ -2,7 +2,7 @@
 
 use super::{
     authorizing::of_current,
-    confirmed, give_back, money, release,
+    confirmed, give_back, mend, money, release,
     step::{
         Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken,
         refund_overtaken, reject,
@@ -12,6 +12,7 @@ use crate::{
     Booking, Capture, Decision, Effect, Fact, Input, IntentState, Phase, Policy, Status, Why,
     booking::Attention, wake::repaid_by,
 };
+use boxoffice_contracts::message::booking::MendAction::{Acknowledge, Cancel, Nudge, Reconcile};
 use boxoffice_contracts::{Code, Instant};
 
 pub(super) fn decide(
@@ -101,6 +102,13 @@ pub(super) fn decide(
             refund_overtaken(booking, *refund)
         }
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(
+            booking,
+            order,
+            now,
+            policy,
+            &[Nudge, Reconcile, Cancel, Acknowledge],
+        ),
         Input::Disputed => money::disputed(booking, now),
         Input::Rendered { revision } => document_overtaken(booking, *revision),
         // Money that comes after this is refused, so the intent is closed without asking first.

@@ -1,16 +1,19 @@
 //! Paid and completed: the tickets are valid. Paid waits for the document, for a while.
 
 use super::{
-    give_back, money, refunding, release,
+    give_back, mend, money, refunding, release,
     step::{Age, Step, age_of_attempt, age_of_generation, document_overtaken, overtaken, reject},
 };
-use crate::{Booking, Decision, Effect, Fact, Input, Status, Why};
+use crate::{Booking, Decision, Effect, Fact, Input, Policy, Status, Why};
+use boxoffice_contracts::message::booking::MendAction::{
+    Acknowledge, Cancel, MailTickets, Nudge, RenderTickets,
+};
 use boxoffice_contracts::{
     Code, Instant, OperationId,
     message::{booking::CancelledBy, mail::Template},
 };
 
-pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision {
+pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Policy) -> Decision {
     match input {
         Input::Submit(_) => Decision::Stay(Why::AlreadyDone),
         Input::Pay { operation, .. } => reject(booking, *operation, Code::AlreadyPaid, now),
@@ -53,6 +56,13 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant) -> Decision
         Input::Refunded { refund, amount } => refunding::refunded(booking, *refund, *amount, now),
         Input::RefundFailed { refund, .. } => refunding::failed(booking, *refund, now),
         Input::RefundedOutside { amount } => give_back::refunded_outside(booking, *amount, now),
+        Input::Mend(order) => mend::decide(
+            booking,
+            order,
+            now,
+            policy,
+            &[Nudge, Cancel, RenderTickets, MailTickets, Acknowledge],
+        ),
         Input::Disputed => money::disputed(booking, now),
     }
 }

@@ -26,6 +26,7 @@ pub(super) fn decide(input: &Input, now: Instant) -> Decision {
             deadline,
             ..
         } => wait_or_reject(*operation, *deadline, now),
+        Input::Mend(order) => wait_or_reject(order.operation, order.deadline, now),
         Input::Tick => Decision::Stay(Why::NotDue),
         Input::Authorized { .. }
         | Input::ActionRequired { .. }
@@ -129,6 +130,7 @@ fn born(submit: &Submit, offer: Option<&Offer>, now: Instant) -> Step {
         ),
         ticket_revision: 0,
         mailed_revision: 0,
+        mail_copies: 0,
         code: None,
         attention: None,
         disputed: false,

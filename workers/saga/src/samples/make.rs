@@ -4,11 +4,11 @@ use super::start;
 use crate::{
     Input,
     booking::{Position, RefundPolicy},
-    input::{LateFacts, Offer, Submit},
+    input::{LateFacts, Mend, Offer, Submit},
 };
 use boxoffice_contracts::{
     BookingId, Code, Currency, Instant, Money, OperationId, RefundId, ShowId,
-    message::booking::{CancelledBy, LatePolicy, Tender},
+    message::booking::{CancelledBy, LatePolicy, MendAction, Tender},
 };
 use chrono::TimeDelta;
 
@@ -95,6 +95,15 @@ pub(super) fn cancel(number: u128, position: Option<u16>) -> Input {
         operation: operation(number),
         positions: position.map(|no| vec![no]),
         by: CancelledBy::Customer,
+        deadline: far(),
+        scanned: vec![],
+    }
+}
+
+pub(super) fn mend(number: u128, action: MendAction) -> Mend {
+    Mend {
+        operation: operation(number),
+        action,
         deadline: far(),
         scanned: vec![],
     }
