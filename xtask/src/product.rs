@@ -46,6 +46,8 @@ const ROLES: &[(&str, &[&str])] = &[
     ("parked", &["worker", "run", "parked"]),
     ("timeline", &["worker", "run", "timeline"]),
     ("retention", &["worker", "run", "retention"]),
+    ("queue-watch", &["worker", "run", "queue-watch"]),
+    ("alerts", &["worker", "run", "alerts"]),
 ];
 
 /// The programs, built.
@@ -189,6 +191,15 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers, programs: &Programs)
             "BOXOFFICE__AMQP__MANAGEMENT_URL".to_owned(),
             management.clone(),
         );
+    }
+    // The exporter of our own broker; that of a given one is for the caller to name.
+    let exporter = "BOXOFFICE__AMQP__PROMETHEUS_URL";
+    match set_by_caller(exporter) {
+        Some(theirs) => _ = environment.insert(exporter.to_owned(), theirs),
+        None if set_by_caller("BOXOFFICE__AMQP__URL").is_none() => {
+            environment.insert(exporter.to_owned(), at("http", Port::Prometheus));
+        }
+        None => {}
     }
     // But where the API listens follows from --port-base, like all our ports.
     for (name, value) in environment

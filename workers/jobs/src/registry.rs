@@ -1,12 +1,14 @@
 //! The visible list of workers. A worker that isn't here doesn't run.
 
 use crate::{
+    alerts::{AlertsConfig, Recipients, TellAlerts},
     calendar::CalendarNames,
     gateway::Gateway,
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
     parked,
     payments::{Payments, PaymentsPolicy},
+    queue_watch::{QueueWatch, WatchConfig},
     reservations::{Layouts, Reservations, attention_from_zero},
     retention::{Retention, RetentionPolicy},
     tickets::{RenderTickets, TicketsConfig},
@@ -32,13 +34,26 @@ pub struct Context {
     pub signer: TicketSigner,
     pub tickets: TicketsConfig,
     pub mail: MailConfig,
+    pub watch: WatchConfig,
+    pub alerts: AlertsConfig,
+    /// Whom alerts are told.
+    pub recipients: Recipients,
+}
+
+/// A setting with which no worker can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    #[error(transparent)]
+    Mail(#[from] MailConfigError),
+    #[error("{0}")]
+    Alerts(String),
 }
 
 /// Every worker, sorted by the name of its role.
 ///
 /// # Errors
-/// When the mail's configuration can't be.
-pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigError> {
+/// When the configuration of mails or alerts can't be.
+pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextError> {
     let Context {
         db,
         documents,
@@ -50,6 +65,9 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         signer,
         tickets,
         mail,
+        watch,
+        alerts,
+        recipients,
     } = context;
     let calendar = CalendarNames {
         domain: mail.message_id_domain.clone(),
@@ -57,7 +75,11 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
     };
     attention_from_zero();
     let layouts = Layouts::default();
+    recipients.validate().map_err(ContextError::Alerts)?;
+    let tell = TellAlerts::new(db.clone(), alerts).map_err(ContextError::Alerts)?;
+    let watch = QueueWatch::new(watch, recipients).map_err(ContextError::Alerts)?;
     let workers = Workers::new(broker, &db)
+        .sweep(tell)
         .sweep(HoldExpiry {
             policy: saga.clone(),
             layouts: layouts.clone(),
@@ -70,6 +92,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
             gateway_timeout,
             payments,
         ))
+        .sweep(watch)
         .decide(Reservations {
             policy: saga,
             layouts,
@@ -85,11 +108,13 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 8] = [
+pub const ROLES: [&str; 10] = [
+    "alerts",
     "hold-expiry",
     "mail",
     "parked",
     "payments",
+    "queue-watch",
     "reservations",
     "retention",
     "tickets",
