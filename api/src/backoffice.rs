@@ -1,11 +1,16 @@
 //! What the back office has in common: reasons that are asked for, and the audit that they are written into.
 
+pub(crate) mod alerts;
+pub(crate) mod holds;
+pub(crate) mod queues;
+pub(crate) mod workers;
+
 use crate::{
     Problem,
     auth::Caller,
     fields::{Fields, Mistakes, text},
 };
-use boxoffice_contracts::{Code, Instant, trace::TraceParent};
+use boxoffice_contracts::{Code, Instant, principal::TENANT_HOUSE, trace::TraceParent};
 use boxoffice_store::mysql::audit::{self, Deed, REASON_CHARS_MAX};
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::Value;
@@ -42,6 +47,18 @@ impl Actor<'_> {
             trace_id: Some(format!("{:032x}", self.trace.trace_id)),
         };
         audit::append(db, &deed).await
+    }
+}
+
+/// What concerns the whole installation is for the house's own staff.
+///
+/// # Errors
+/// 403 for anybody else.
+pub(crate) fn of_the_house(caller: &Caller) -> Result<(), Problem> {
+    if caller.principal.owner.tenant == TENANT_HOUSE {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::Forbidden))
     }
 }
 

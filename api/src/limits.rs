@@ -51,6 +51,17 @@ impl Price {
     pub(crate) const fn of(action: Action) -> Self {
         match action {
             Action::SubmitBooking | Action::PayBooking | Action::CancelBooking => Self::Command,
+            Action::PauseQueue
+            | Action::ResumeQueue
+            | Action::DrainQueue
+            | Action::PauseWorker
+            | Action::ResumeWorker
+            | Action::DrainWorker
+            | Action::AckAlert => Self::Command,
+            Action::ListQueues
+            | Action::QueueHistory
+            | Action::ListWorkers
+            | Action::ListAlerts => Self::Read,
             Action::ReadTickets | Action::ReadCalendar => Self::Document,
             Action::ReadBooking
             | Action::FollowBooking

@@ -1,8 +1,9 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    AppState, Problem,
+    backoffice::{alerts, queues, workers},
+    bookings, catalogue, commands, contracts, cors, docs, documents, follow, layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -50,6 +51,17 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadShow => on(line.verb, shows::read),
         Action::ReadSeats => on(line.verb, seats::map),
         Action::ReceiveWebhook => on(line.verb, webhooks::stripe),
+        Action::ListQueues => on(line.verb, queues::list),
+        Action::QueueHistory => on(line.verb, queues::history),
+        Action::PauseQueue => on(line.verb, queues::pause),
+        Action::ResumeQueue => on(line.verb, queues::resume),
+        Action::DrainQueue => on(line.verb, queues::drain),
+        Action::ListWorkers => on(line.verb, workers::list),
+        Action::PauseWorker => on(line.verb, workers::pause),
+        Action::ResumeWorker => on(line.verb, workers::resume),
+        Action::DrainWorker => on(line.verb, workers::drain),
+        Action::ListAlerts => on(line.verb, alerts::list),
+        Action::AckAlert => on(line.verb, alerts::acknowledge),
         Action::ReadDescription => on(line.verb, openapi::read),
         Action::ReadDocs => on(line.verb, docs::page),
         Action::ReadDocsFile => on(line.verb, docs::file),

@@ -10,6 +10,7 @@ mod mongo;
 mod openapi;
 mod parked;
 mod process;
+mod queues;
 mod ticket;
 mod timeline;
 mod token;
@@ -32,6 +33,12 @@ pub(crate) enum Command {
     Migrate(migrate::Arguments),
     Topology(topology::Arguments),
     Parked(parked::Arguments),
+    Queues(queues::Queues),
+    Pause(queues::Pause),
+    Drain(queues::Drain),
+    Resume(queues::Resume),
+    Workers(queues::Workers),
+    Alerts(queues::Alerts),
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
@@ -53,6 +60,12 @@ impl Command {
             Self::Migrate(_)
             | Self::Topology(_)
             | Self::Parked(_)
+            | Self::Queues(_)
+            | Self::Pause(_)
+            | Self::Drain(_)
+            | Self::Resume(_)
+            | Self::Workers(_)
+            | Self::Alerts(_)
             | Self::Mongo(_)
             | Self::Import(_)
             | Self::Token(_)
@@ -87,6 +100,12 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Migrate(arguments) => migrate::run(arguments, settings).await,
         Command::Topology(arguments) => topology::run(arguments, settings).await,
         Command::Parked(arguments) => parked::run(arguments, settings).await,
+        Command::Queues(arguments) => queues::queues(arguments, &settings),
+        Command::Pause(arguments) => queues::pause(&arguments, &settings),
+        Command::Drain(arguments) => queues::drain(&arguments, &settings),
+        Command::Resume(arguments) => queues::resume(&arguments, &settings),
+        Command::Workers(arguments) => queues::workers(&arguments, &settings),
+        Command::Alerts(arguments) => queues::alerts(&arguments, &settings),
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,

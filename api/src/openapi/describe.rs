@@ -8,6 +8,7 @@ use super::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
     },
+    queues,
 };
 use crate::{
     bookings::Accepted, permissions::Action, seats::SeatMapView, shows::ShowsPage,
@@ -48,10 +49,14 @@ const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 4] = [
+pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
+    (
+        queues::OPERATIONS,
+        "Queues, workers and alerts, for operators.",
+    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -347,6 +352,17 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
                 Code::Unavailable,
             ],
         },
+        Action::ListQueues
+        | Action::QueueHistory
+        | Action::PauseQueue
+        | Action::ResumeQueue
+        | Action::DrainQueue
+        | Action::ListWorkers
+        | Action::PauseWorker
+        | Action::ResumeWorker
+        | Action::DrainWorker
+        | Action::ListAlerts
+        | Action::AckAlert => queues::describe(action, shapes),
         Action::ReadDescription => about::read_description(),
         Action::ReadDocs => about::read_docs(),
         Action::ReadDocsFile => about::read_docs_file(),
@@ -393,7 +409,7 @@ fn booking_body(shapes: &mut Shapes) -> Content {
     json_body(shapes.answer::<BookingView>(), examples::booking())
 }
 
-fn json_request<T: schemars::JsonSchema>(
+pub(super) fn json_request<T: schemars::JsonSchema>(
     shapes: &mut Shapes,
     example: Value,
     is_required: bool,

@@ -82,10 +82,7 @@ const KEPT_DAYS: u32 = 30;
 ///
 /// # Errors
 /// When the database can't be asked.
-pub async fn list(
-    db: &impl ConnectionTrait,
-    cleared_too: bool,
-) -> Result<Vec<row::Model>, DbErr> {
+pub async fn list(db: &impl ConnectionTrait, cleared_too: bool) -> Result<Vec<row::Model>, DbErr> {
     let mut list = row::Entity::find().order_by_asc(row::Column::AlertKey);
     list = if cleared_too {
         list.filter(row::Column::State.ne(PENDING))
@@ -117,7 +114,11 @@ pub async fn lock(db: &impl ConnectionTrait, key: &str) -> Result<Option<row::Mo
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn write(db: &impl ConnectionTrait, alert: row::Model, is_new: bool) -> Result<(), DbErr> {
+pub async fn write(
+    db: &impl ConnectionTrait,
+    alert: row::Model,
+    is_new: bool,
+) -> Result<(), DbErr> {
     let row = alert.into_active_model().reset_all();
     if is_new {
         row::Entity::insert(row).exec_without_returning(db).await?;

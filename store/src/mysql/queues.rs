@@ -124,7 +124,13 @@ pub async fn write(
     let last = OnConflict::column(N::Queue)
         .update_columns(now::Column::iter().filter(|column| !matches!(column, N::Queue)))
         .to_owned();
-    rows::insert(db, seen.into_iter().map(|row| row.into_active_model().reset_all()), Some(last)).await?;
+    rows::insert(
+        db,
+        seen.into_iter()
+            .map(|row| row.into_active_model().reset_all()),
+        Some(last),
+    )
+    .await?;
 
     use minute::Column as M;
     let counted = |column: M| {
@@ -148,7 +154,14 @@ pub async fn write(
         ])
         .values([M::DepthPeak, M::Arrived, M::Delivered, M::Settled].map(counted))
         .to_owned();
-    rows::insert(db, minutes.into_iter().map(|row| row.into_active_model().reset_all()), Some(upsert)).await
+    rows::insert(
+        db,
+        minutes
+            .into_iter()
+            .map(|row| row.into_active_model().reset_all()),
+        Some(upsert),
+    )
+    .await
 }
 
 /// Deletes minutes that are older than a day.

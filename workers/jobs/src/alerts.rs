@@ -34,6 +34,9 @@ pub struct Recipients {
 const MAIL: &str = "mail";
 const WEBHOOK: &str = "webhook";
 
+/// What every rule means, and what to do.
+const RUNBOOK: &str = "docs/OPERATIONS.md#alerts-of-queue-watch";
+
 /// A recipient hears of no more than so many alerts in a minute; what is left waits.
 const PER_MINUTE_MAX: u64 = 20;
 /// Sent at once.
@@ -114,7 +117,7 @@ fn body(event: &str, alert: &row::Model, now: Instant) -> Value {
             "raised_at": alert.raised_at.map(text),
             "cleared_at": alert.cleared_at.map(text),
             "episode": alert.episode,
-            "runbook": format!("docs/OPERATIONS.md#alert-{}", alert.rule.replace('_', "-")),
+            "runbook": RUNBOOK,
         },
     })
 }
@@ -207,7 +210,11 @@ impl TellAlerts {
                 (outcome, Attempt::Failed(error, again))
             }
         };
-        let channel = if notice.channel == MAIL { MAIL } else { WEBHOOK };
+        let channel = if notice.channel == MAIL {
+            MAIL
+        } else {
+            WEBHOOK
+        };
         metrics::counter!(metric::NOTICES_TOTAL, "channel" => channel, "outcome" => outcome)
             .increment(1);
         (notice.id, attempt)
@@ -227,7 +234,10 @@ impl TellAlerts {
         match answer {
             Ok(status) if status.is_success() => Ok(()),
             // The receiver says that it is gone for good (Standard Webhooks).
-            Ok(status) => Err((format!("answered {}", status.as_u16()), status.as_u16() == 410)),
+            Ok(status) => Err((
+                format!("answered {}", status.as_u16()),
+                status.as_u16() == 410,
+            )),
             Err(error) => Err((error, false)),
         }
     }
@@ -270,7 +280,14 @@ fn letter(body: &Value) -> (String, String) {
     } else {
         format!("{}\r\n\r\n", word("summary"))
     };
-    for name in ["key", "severity", "since", "raised_at", "cleared_at", "runbook"] {
+    for name in [
+        "key",
+        "severity",
+        "since",
+        "raised_at",
+        "cleared_at",
+        "runbook",
+    ] {
         if let Some(value) = data[name].as_str() {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
@@ -369,11 +386,20 @@ mod tests {
             episode: 3,
             ..alert()
         };
-        let mut all = [raised, ids("cleared", &alert(), now), ids("raised", &next, now)].concat();
+        let mut all = [
+            raised,
+            ids("cleared", &alert(), now),
+            ids("raised", &next, now),
+        ]
+        .concat();
         all.sort();
         all.dedup();
         assert_eq!(all.len(), 6);
-        assert!(Recipients::default().notices("raised", &alert(), now).is_empty());
+        assert!(
+            Recipients::default()
+                .notices("raised", &alert(), now)
+                .is_empty()
+        );
     }
 
     #[test]
@@ -384,7 +410,7 @@ mod tests {
         for line in [
             "nobody consumes tickets; 3 messages wait",
             "key: no_consumer:tickets",
-            "runbook: docs/OPERATIONS.md#alert-no-consumer",
+            "runbook: docs/OPERATIONS.md#alerts-of-queue-watch",
         ] {
             assert!(text.contains(line), "{text}");
         }

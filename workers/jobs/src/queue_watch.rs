@@ -121,7 +121,11 @@ impl Sweep for QueueWatch {
         let (look, blind_since, tidying) = {
             let mut memory = self.memory();
             let look = memory.look(now, &beats, &work, &backlog, before);
-            (look, memory.blind_since(now), memory.count() % LOOKS_PER_TIDYING == 0)
+            (
+                look,
+                memory.blind_since(now),
+                memory.count() % LOOKS_PER_TIDYING == 0,
+            )
         };
         let Look {
             rows,

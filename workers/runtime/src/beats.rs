@@ -197,7 +197,10 @@ impl Keeper {
             "({process},'{role}','{queue}',UTC_TIMESTAMP(6),'{state}',{service},{in_hand},{handled},{oldest},{taken})",
             process = sql::text(&self.process),
             role = station.role,
-            service = service.map_or("NULL".to_owned(), |service| format!("'{}'", service.as_str())),
+            service = service.map_or("NULL".to_owned(), |service| format!(
+                "'{}'",
+                service.as_str()
+            )),
             oldest = instant(standing.as_ref().and_then(|standing| standing.oldest_at)),
             taken = instant(standing.as_ref().and_then(|standing| standing.taken_at)),
         )

@@ -55,7 +55,9 @@ impl BrokerConfig {
     #[must_use]
     pub fn exporters(&self) -> Vec<String> {
         let urls = self.prometheus_url.split(',').map(str::trim);
-        urls.filter(|url| !url.is_empty()).map(str::to_owned).collect()
+        urls.filter(|url| !url.is_empty())
+            .map(str::to_owned)
+            .collect()
     }
 
     /// Name of the virtual host that the URL or the setting names.

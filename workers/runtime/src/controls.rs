@@ -221,10 +221,7 @@ mod tests {
         let queue = |name: &str| Target::Queue(name.to_owned());
         let submit = control(queue("reservations.submit"), Hold::Pause);
         assert_eq!(of(&[]), [None, None]);
-        assert_eq!(
-            of(std::slice::from_ref(&submit)),
-            [None, Some(Hold::Pause)]
-        );
+        assert_eq!(of(std::slice::from_ref(&submit)), [None, Some(Hold::Pause)]);
         let role = control(Target::Role("reservations".to_owned()), Hold::Drain);
         let other = control(Target::Role("mail".to_owned()), Hold::Drain);
         assert_eq!(of(&[submit, role, other.clone()]), [Some(Hold::Drain); 2]);

@@ -151,7 +151,8 @@ impl Settler {
                 .map(|(each, _)| &each.delivered.ticket)
                 .collect();
             window::ack(&tickets).await;
-            over.iter().for_each(|(each, _)| each.delivered.mark.settled());
+            over.iter()
+                .for_each(|(each, _)| each.delivered.mark.settled());
             moves = rest
                 .into_iter()
                 .map(|(each, _)| each)

@@ -136,7 +136,9 @@ impl Mark {
         if self.done.load(Ordering::Relaxed)
             && let Some(sent_at) = self.sent_at
         {
-            minute.times.add((now - sent_at).to_std().unwrap_or_default());
+            minute
+                .times
+                .add((now - sent_at).to_std().unwrap_or_default());
         }
     }
 }

@@ -61,7 +61,13 @@ mod tests {
 
     #[test]
     fn a_secret_of_another_form_is_refused_without_being_told() {
-        for secret in ["", "whsec_", "whsec_!!!", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ="] {
+        for secret in [
+            "",
+            "whsec_",
+            "whsec_!!!",
+            "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "whsec_c2hvcnQ=",
+        ] {
             let error = Signer::new(secret).unwrap_err();
             assert!(error.starts_with("alerts.webhook_secret"), "{error}");
             assert!(secret.len() < 8 || !error.contains(secret), "{error}");

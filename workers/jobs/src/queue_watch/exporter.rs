@@ -11,6 +11,15 @@ const FAMILIES: [&str; 4] = [
     "channel_queue_metrics",
 ];
 
+/// What is taken of a queue.
+const DEPTHS: [&str; 5] = [
+    "queue_messages_ready",
+    "queue_messages_unacked",
+    "queue_consumers",
+    "queue_consumer_utilisation",
+    "queue_consumer_capacity",
+];
+
 /// A queue as its leader tells it.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Depth {
@@ -65,21 +74,23 @@ pub(super) fn read(text: &str, vhost: &str, seen: &mut Seen) {
         let (Some(queue), true) = (label("queue"), label("vhost") == Some(vhost)) else {
             continue;
         };
-        let mut depth = || seen.queues.entry(queue.to_owned()).or_default();
         let whole = value.max(0.0).round() as u64;
-        match name.strip_prefix("rabbitmq_detailed_").unwrap_or(name) {
-            "queue_messages_ready" => depth().ready = whole,
-            "queue_messages_unacked" => depth().unacked = whole,
-            "queue_consumers" => depth().consumers = u32::try_from(whole).unwrap_or(u32::MAX),
+        let name = name.strip_prefix("rabbitmq_detailed_").unwrap_or(name);
+        if name == "channel_messages_delivered_ack_total" {
+            let channel = label("channel").unwrap_or_default().to_owned();
+            seen.delivered.insert((queue.to_owned(), channel), whole);
+            continue;
+        }
+        if !DEPTHS.contains(&name) {
+            continue;
+        }
+        let depth = seen.queues.entry(queue.to_owned()).or_default();
+        match name {
+            "queue_messages_ready" => depth.ready = whole,
+            "queue_messages_unacked" => depth.unacked = whole,
+            "queue_consumers" => depth.consumers = u32::try_from(whole).unwrap_or(u32::MAX),
             // The older name, and the one that took its place.
-            "queue_consumer_utilisation" | "queue_consumer_capacity" => {
-                depth().utilisation = Some(value.clamp(0.0, 1.0));
-            }
-            "channel_messages_delivered_ack_total" => {
-                let channel = label("channel").unwrap_or_default().to_owned();
-                seen.delivered.insert((queue.to_owned(), channel), whole);
-            }
-            _ => {}
+            _ => depth.utilisation = Some(value.clamp(0.0, 1.0)),
         }
     }
 }
@@ -151,7 +162,10 @@ broken{queue="x 1
         let mut seen = Seen::default();
         read(TEXT, "boxoffice", &mut seen);
         let tickets = seen.queues["tickets"];
-        assert_eq!((tickets.ready, tickets.unacked, tickets.total()), (12, 3, 15));
+        assert_eq!(
+            (tickets.ready, tickets.unacked, tickets.total()),
+            (12, 3, 15)
+        );
         assert_eq!((tickets.consumers, tickets.utilisation), (2, Some(0.25)));
         assert!(!seen.queues.contains_key("mail"), "undefined is no value");
         let of = |queue: &str, channel: &str| {

@@ -95,9 +95,7 @@ impl Memory {
             (key, beat.handled_total)
         });
         self.handled.look(&handled.collect());
-        let this_minute = now
-            .duration_trunc(TimeDelta::minutes(1))
-            .unwrap_or(now);
+        let this_minute = now.duration_trunc(TimeDelta::minutes(1)).unwrap_or(now);
         if self.minute != Some(this_minute) {
             self.minute = Some(this_minute);
             self.within.clear();
@@ -156,9 +154,8 @@ impl Memory {
         }
         let ours = topology::queue(&name);
         let rates = series.rates().filter(|_| sample.is_some());
-        let breach_secs = ours.and_then(|queue| {
-            sample.and_then(|_| series.breach_secs(&queue.alert))
-        });
+        let breach_secs =
+            ours.and_then(|queue| sample.and_then(|_| series.breach_secs(&queue.alert)));
 
         let within = self.within.entry(name.clone()).or_default();
         within.peak = within.peak.max(total.unwrap_or_default());

@@ -5,10 +5,7 @@ use boxoffice_contracts::{
     Instant,
     topology::{OUTBOX_AGE_MAX, QUEUES, Queue, UNROUTABLE},
 };
-use boxoffice_runtime::{
-    beats::Beat,
-    controls::Control,
-};
+use boxoffice_runtime::{beats::Beat, controls::Control};
 use boxoffice_store::mysql::queues::Backlog;
 use std::{collections::BTreeMap, time::Duration};
 
@@ -324,9 +321,8 @@ pub(super) fn step(
     since: Option<Instant>,
     now: Instant,
 ) -> Step {
-    let lasted = |since: Instant, patience: Duration| {
-        (now - since).to_std().unwrap_or_default() >= patience
-    };
+    let lasted =
+        |since: Instant, patience: Duration| (now - since).to_std().unwrap_or_default() >= patience;
     match (before, verdict) {
         (Some(standing), Verdict::Unknown) => Step::Keep(standing),
         (None, Verdict::Unknown | Verdict::Fine | Verdict::Between) => Step::Quiet,

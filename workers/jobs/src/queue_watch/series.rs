@@ -170,6 +170,10 @@ impl Bounds {
         if let Some(floor) = in_hand.or(taken) {
             self.floor_at = Some(floor);
         }
+        // Found with messages, and nobody to ask: they count from this look.
+        if depth > Some(0) && self.empty_at.is_none() && self.floor_at.is_none() {
+            self.floor_at = Some(now);
+        }
     }
 
     /// When the oldest message was sent: told by who has it in hand, else the latest time that it can't be older
@@ -184,7 +188,9 @@ impl Bounds {
 }
 
 fn oldest_in_hand(beats: &[&Beat]) -> Option<Instant> {
-    let holding = beats.iter().filter(|beat| beat.is_live() && beat.in_hand > 0);
+    let holding = beats
+        .iter()
+        .filter(|beat| beat.is_live() && beat.in_hand > 0);
     holding.filter_map(|beat| beat.oldest_at).min()
 }
 
@@ -223,7 +229,10 @@ mod tests {
     fn what_arrives_is_what_was_settled_and_what_the_queue_grew_by() {
         let grows = series(&[sample(0, 100, 5_000, None), sample(50, 200, 5_500, None)]);
         let rates = grows.rates().unwrap();
-        assert_eq!((rates.settled, rates.growth, rates.arrived), (10.0, 2.0, 12.0));
+        assert_eq!(
+            (rates.settled, rates.growth, rates.arrived),
+            (10.0, 2.0, 12.0)
+        );
         let shrinks = series(&[sample(0, 500, 0, None), sample(50, 0, 500, None)]);
         assert_eq!(shrinks.rates().unwrap().arrived, 0.0);
         assert_eq!(series(&[sample(0, 1, 1, None)]).rates(), None);
@@ -243,7 +252,10 @@ mod tests {
         assert_eq!(grows.breach_secs(&LIMITS), Some(80.0));
         let ages = series(&[sample(0, 5, 0, Some(40.0)), sample(10, 5, 0, Some(50.0))]);
         assert_eq!(ages.breach_secs(&LIMITS), Some(50.0));
-        let both = series(&[sample(0, 100, 0, Some(40.0)), sample(10, 900, 0, Some(50.0))]);
+        let both = series(&[
+            sample(0, 100, 0, Some(40.0)),
+            sample(10, 900, 0, Some(50.0)),
+        ]);
         assert_eq!(both.breach_secs(&LIMITS), Some(1.25));
         let beyond = series(&[sample(0, 2_000, 0, None)]);
         assert_eq!(beyond.breach_secs(&LIMITS), Some(0.0));
@@ -308,6 +320,10 @@ mod tests {
         bounds.learn(at(200), Some(0), &[]);
         bounds.learn(at(205), Some(4), &[]);
         assert_eq!(bounds.oldest_at(Some(4), &[]), Some(at(200)));
-        assert_eq!(Bounds::default().oldest_at(Some(4), &[]), None, "not known");
+        // Never seen otherwise: they count from the first look.
+        let mut found = Bounds::default();
+        found.learn(at(300), Some(4), &[]);
+        found.learn(at(305), Some(4), &[]);
+        assert_eq!(found.oldest_at(Some(4), &[]), Some(at(300)));
     }
 }

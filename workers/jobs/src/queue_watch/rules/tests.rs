@@ -141,8 +141,7 @@ fn what_the_broker_did_not_tell_is_unknown() {
     let seen = blind.observe();
     let unknown = |rule| {
         let of_rule = seen.iter().filter(|seen| seen.rule == rule);
-        of_rule.clone().count() > 0
-            && { of_rule }.all(|seen| seen.verdict == Verdict::Unknown)
+        of_rule.clone().count() > 0 && { of_rule }.all(|seen| seen.verdict == Verdict::Unknown)
     };
     for rule in [Rule::Depth, Rule::Age, Rule::NoConsumer, Rule::Unroutable] {
         assert!(unknown(rule), "{rule:?}");
@@ -170,18 +169,25 @@ fn story(rule: Rule, verdicts: &[Verdict]) -> Vec<(i64, &'static str)> {
     told
 }
 
-use Verdict::{Beyond as B, Between as M, Fine as F, Unknown as U};
+use Verdict::{Between as M, Beyond as B, Fine as F, Unknown as U};
 
 #[test]
 fn an_alert_has_patience_at_both_ends() {
-    assert_eq!(story(Rule::Depth, &[B, B, F, B, B, F]), [], "never for long");
+    assert_eq!(
+        story(Rule::Depth, &[B, B, F, B, B, F]),
+        [],
+        "never for long"
+    );
     let lasting = [B, B, B, B, F, F, M, F, F, F, F, F, F, F, F];
     assert_eq!(
         story(Rule::Depth, &lasting),
         [(10, "raised"), (65, "cleared")],
         "just below the limit is not fine"
     );
-    assert_eq!(story(Rule::Parked, &[F, B, B, F]), [(5, "raised"), (15, "cleared")]);
+    assert_eq!(
+        story(Rule::Parked, &[F, B, B, F]),
+        [(5, "raised"), (15, "cleared")]
+    );
     assert_eq!(story(Rule::NoConsumer, &[B, B, B, B, B]), [(15, "raised")]);
 }
 
