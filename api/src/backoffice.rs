@@ -8,6 +8,10 @@ pub(crate) mod partners;
 
 pub(crate) use bookings::{FoundPage, Story, StuckPage, find, read, stuck};
 pub(crate) use mend::{MendRequest, order};
+pub(crate) mod alerts;
+pub(crate) mod holds;
+pub(crate) mod queues;
+pub(crate) mod workers;
 
 use crate::{
     Problem,
@@ -61,6 +65,18 @@ pub(crate) fn house_reach(caller: &Caller) -> Reach {
         Reach::Tenant(tenant) if tenant == TENANT_HOUSE => Reach::Any,
         Reach::Venue { tenant, venue } if tenant == TENANT_HOUSE => Reach::AnyOfVenue(*venue),
         own => own.clone(),
+    }
+}
+
+/// What concerns the whole installation is for the house's own staff.
+///
+/// # Errors
+/// 403 for anybody else.
+pub(crate) fn of_the_house(caller: &Caller) -> Result<(), Problem> {
+    if caller.principal.owner.tenant == TENANT_HOUSE {
+        Ok(())
+    } else {
+        Err(Problem::new(Code::Forbidden))
     }
 }
 

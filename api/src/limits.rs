@@ -55,6 +55,17 @@ impl Price {
             | Action::CancelBooking
             | Action::SetPartnerCredit
             | Action::MendBooking => Self::Command,
+            Action::PauseQueue
+            | Action::ResumeQueue
+            | Action::DrainQueue
+            | Action::PauseWorker
+            | Action::ResumeWorker
+            | Action::DrainWorker
+            | Action::AckAlert => Self::Command,
+            Action::ListQueues
+            | Action::QueueHistory
+            | Action::ListWorkers
+            | Action::ListAlerts => Self::Read,
             Action::ReadTickets | Action::ReadCalendar => Self::Document,
             Action::ReadBooking
             | Action::FollowBooking

@@ -12,6 +12,7 @@ mod desk;
 mod examples;
 mod partners;
 mod parts;
+mod queues;
 
 use crate::{
     bookings::{none_match, put},

@@ -34,6 +34,17 @@ pub enum Action {
     ResumePartner,
     RemovePartner,
     LimitPartner,
+    ListQueues,
+    QueueHistory,
+    PauseQueue,
+    ResumeQueue,
+    DrainQueue,
+    ListWorkers,
+    PauseWorker,
+    ResumeWorker,
+    DrainWorker,
+    ListAlerts,
+    AckAlert,
     ReadDescription,
     ReadDocs,
     ReadDocsFile,
@@ -120,6 +131,11 @@ const STAFF: &[(Role, Scope)] = &[
 const ADMINS: &[(Role, Scope)] = &[(Admin, Tenant)];
 /// Those who mend bookings by hand; support only their tickets and mail.
 const MENDERS: &[(Role, Scope)] = &[(Support, Tenant), (Operator, Tenant), (Admin, Tenant)];
+/// Those who see queues, workers and alerts.
+const QUEUE_VIEWERS: &[(Role, Scope)] = &[(Viewer, Tenant), (Operator, Tenant), (Admin, Tenant)];
+
+/// Those who hold them.
+const QUEUE_OPERATORS: &[(Role, Scope)] = &[(Operator, Tenant), (Admin, Tenant)];
 
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
@@ -163,6 +179,17 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Post, "/v1/partners/{id}/resume", Action::ResumePartner, Access::Roles(PARTNER_ADMINS), false),
     route(Verb::Post, "/v1/partners/{id}/remove", Action::RemovePartner, Access::Roles(PARTNER_ADMINS), false),
     route(Verb::Post, "/v1/partners/{id}/limits", Action::LimitPartner, Access::Roles(PARTNER_ADMINS), false),
+    route(Verb::Get, "/v1/backoffice/queues", Action::ListQueues, Access::Roles(QUEUE_VIEWERS), false),
+    route(Verb::Get, "/v1/backoffice/queues/{name}/history", Action::QueueHistory, Access::Roles(QUEUE_VIEWERS), false),
+    route(Verb::Post, "/v1/backoffice/queues/{name}/pause", Action::PauseQueue, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Post, "/v1/backoffice/queues/{name}/resume", Action::ResumeQueue, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Post, "/v1/backoffice/queues/{name}/drain", Action::DrainQueue, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Get, "/v1/backoffice/workers", Action::ListWorkers, Access::Roles(QUEUE_VIEWERS), false),
+    route(Verb::Post, "/v1/backoffice/workers/{role}/pause", Action::PauseWorker, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Post, "/v1/backoffice/workers/{role}/resume", Action::ResumeWorker, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Post, "/v1/backoffice/workers/{role}/drain", Action::DrainWorker, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Get, "/v1/backoffice/alerts", Action::ListAlerts, Access::Roles(QUEUE_VIEWERS), false),
+    route(Verb::Post, "/v1/backoffice/alerts/{key}/acknowledge", Action::AckAlert, Access::Roles(QUEUE_OPERATORS), false),
     route(Verb::Get, "/openapi.json", Action::ReadDescription, Access::Public, false),
     route(Verb::Get, "/docs", Action::ReadDocs, Access::Public, false),
     route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
@@ -269,6 +296,17 @@ SuspendPartner  -         -         -         -         -         -         -   
 ResumePartner   -         -         -         -         -         -         -         -         Tenant
 RemovePartner   -         -         -         -         -         -         -         -         Tenant
 LimitPartner    -         -         -         -         -         -         -         -         Tenant
+ListQueues      -         -         -         -         -         Tenant    Tenant    -         Tenant
+QueueHistory    -         -         -         -         -         Tenant    Tenant    -         Tenant
+PauseQueue      -         -         -         -         -         -         Tenant    -         Tenant
+ResumeQueue     -         -         -         -         -         -         Tenant    -         Tenant
+DrainQueue      -         -         -         -         -         -         Tenant    -         Tenant
+ListWorkers     -         -         -         -         -         Tenant    Tenant    -         Tenant
+PauseWorker     -         -         -         -         -         -         Tenant    -         Tenant
+ResumeWorker    -         -         -         -         -         -         Tenant    -         Tenant
+DrainWorker     -         -         -         -         -         -         Tenant    -         Tenant
+ListAlerts      -         -         -         -         -         Tenant    Tenant    -         Tenant
+AckAlert        -         -         -         -         -         -         Tenant    -         Tenant
 ReadDescription yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadDocs        yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes

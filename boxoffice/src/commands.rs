@@ -13,6 +13,7 @@ mod openapi;
 mod parked;
 mod partner;
 mod process;
+mod queues;
 mod stuck;
 mod ticket;
 mod timeline;
@@ -37,6 +38,12 @@ pub(crate) enum Command {
     Topology(topology::Arguments),
     Parked(parked::Arguments),
     Partner(partner::Arguments),
+    Queues(queues::Queues),
+    Pause(queues::Pause),
+    Drain(queues::Drain),
+    Resume(queues::Resume),
+    Workers(queues::Workers),
+    Alerts(queues::Alerts),
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
@@ -62,6 +69,12 @@ impl Command {
             | Self::Topology(_)
             | Self::Parked(_)
             | Self::Partner(_)
+            | Self::Queues(_)
+            | Self::Pause(_)
+            | Self::Drain(_)
+            | Self::Resume(_)
+            | Self::Workers(_)
+            | Self::Alerts(_)
             | Self::Mongo(_)
             | Self::Import(_)
             | Self::Token(_)
@@ -100,6 +113,12 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Topology(arguments) => topology::run(arguments, settings).await,
         Command::Parked(arguments) => parked::run(arguments, settings).await,
         Command::Partner(arguments) => partner::run(&arguments, &settings),
+        Command::Queues(arguments) => queues::queues(arguments, &settings),
+        Command::Pause(arguments) => queues::pause(&arguments, &settings),
+        Command::Drain(arguments) => queues::drain(&arguments, &settings),
+        Command::Resume(arguments) => queues::resume(&arguments, &settings),
+        Command::Workers(arguments) => queues::workers(&arguments, &settings),
+        Command::Alerts(arguments) => queues::alerts(&arguments, &settings),
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,

@@ -4,6 +4,7 @@ use crate::{keys, logging::LogSettings, otlp::TraceSettings};
 use anyhow::{Context as _, Result, bail};
 use boxoffice_api::config::{ApiConfig, Secret};
 use boxoffice_jobs::{
+    alerts::{AlertsConfig, Recipients, Signer},
     gateway::GatewayConfig,
     mail::{MailConfig, SmtpConfig, SmtpTls, TicketLinks},
     partners::Door,
@@ -26,7 +27,8 @@ use url::Url;
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// Lists are separated by commas in the environment.
-const LISTS: [&str; 5] = [
+const LISTS: [&str; 6] = [
+    "alerts.mail_to",
     "amqp.retry_delays_ms",
     "api.trusted_proxies",
     "api.token.public_keys",
@@ -44,6 +46,7 @@ pub(crate) struct Settings {
     pub(crate) gateway: GatewayConfig,
     pub(crate) payments: PaymentsPolicy,
     pub(crate) smtp: SmtpSettings,
+    pub(crate) alerts: AlertSettings,
     pub(crate) tickets: TicketSettings,
     pub(crate) saga: Policy,
     pub(crate) retention: RetentionPolicy,
@@ -169,6 +172,38 @@ impl SmtpSettings {
                 links: DocumentLinks::new(secret),
                 ttl: Duration::from_secs(api.document_link_ttl_secs.into()),
             }),
+        })
+    }
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AlertSettings {
+    pub(crate) mail_to: Vec<String>,
+    pub(crate) webhook_url: String,
+    pub(crate) webhook_secret: Secret,
+}
+
+impl AlertSettings {
+    pub(crate) fn recipients(&self) -> Recipients {
+        Recipients {
+            mail_to: self.mail_to.clone(),
+            webhook_url: (!self.webhook_url.is_empty()).then(|| self.webhook_url.clone()),
+        }
+    }
+
+    /// Alerts leave by the same server as mails to customers.
+    ///
+    /// # Errors
+    /// When the secret has another form.
+    pub(crate) fn config(&self, mail: &MailConfig) -> Result<AlertsConfig> {
+        let secret = self.webhook_secret.expose();
+        let signer = (!secret.is_empty()).then(|| Signer::new(secret));
+        Ok(AlertsConfig {
+            smtp: mail.smtp.clone(),
+            from: mail.from.clone(),
+            message_id_domain: mail.message_id_domain.clone(),
+            signer: signer.transpose().map_err(anyhow::Error::msg)?,
         })
     }
 }

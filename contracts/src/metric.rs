@@ -52,6 +52,8 @@ macro_rules! metrics {
 }
 
 metrics! {
+    Gauge ALERTS_RAISED = "boxoffice_alerts_raised", "alerts", ["rule"],
+        "Alerts that are raised now, as `queue-watch` sees them.";
     Counter ATTENTION_TOTAL = "boxoffice_attention_total", "bookings", ["reason"],
         "Bookings that came to need a person. Zero for each reason from the start, so that the first one is seen.";
     Counter AUTH_REFUSED_TOTAL = "boxoffice_auth_refused_total", "requests", ["reason"],
@@ -76,6 +78,8 @@ metrics! {
         "Signed links that opened nothing.";
     Counter DOCUMENTS_READ_TOTAL = "boxoffice_documents_read_total", "documents", ["document", "by"],
         "Documents that were handed out, by token or by link.";
+    Gauge HELD = "boxoffice_held", "1", ["role", "queue"],
+        "1 while a person holds the queue, or the role (`boxoffice pause`, `drain`).";
     Counter HTTP_PANICS_TOTAL = "boxoffice_http_panics_total", "requests", [],
         "Requests whose handler panicked. Zero is the only good value.";
     Counter HTTP_RATE_LIMITED_TOTAL = "boxoffice_http_rate_limited_total", "requests", ["policy"],
@@ -94,6 +98,8 @@ metrics! {
         "Age of a message when its worker takes it the first time. Waits between attempts are not in it.";
     Counter MESSAGES_HANDLED_TOTAL = "boxoffice_messages_handled_total", "messages", ["queue", "outcome"],
         "Messages settled: done, repeated, retried, deferred, parked, undecodable.";
+    Counter NOTICES_TOTAL = "boxoffice_notices_total", "notices", ["channel", "outcome"],
+        "Notices of alerts: sent, failed (tried again), given_up.";
     Gauge OUTBOX_OLDEST_PENDING_SECONDS = "boxoffice_outbox_oldest_pending_seconds", "seconds", [],
         "Age of the oldest message that waits in the outbox; 0 when there is none.";
     Counter OUTBOX_SWEPT_TOTAL = "boxoffice_outbox_swept_total", "messages", [],
@@ -116,6 +122,8 @@ metrics! {
         "From BEGIN to the answer to COMMIT of a batch.";
     Counter UNCONFIRMED_TOTAL = "boxoffice_unconfirmed_total", "batches", ["by", "why"],
         "Publishes that were not confirmed.";
+    Counter WATCH_BLIND_TOTAL = "boxoffice_watch_blind_total", "looks", [],
+        "Looks of `queue-watch` at the broker's exporter that got no answer.";
     Counter WEBHOOKS_REFUSED_TOTAL = "boxoffice_webhooks_refused_total", "requests", ["reason"],
         "Webhooks that were not taken: signature, age, form.";
     Counter WEBHOOKS_TOTAL = "boxoffice_webhooks_total", "events", ["use"],

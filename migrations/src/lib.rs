@@ -11,6 +11,7 @@ mod m0003_areas;
 mod m0004_audit;
 mod m0005_partners;
 mod m0006_partner_credit;
+mod m0007_queues;
 mod m0009_desk;
 mod sql;
 
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0004_audit::Migration),
             Box::new(m0005_partners::Migration),
             Box::new(m0006_partner_credit::Migration),
+            Box::new(m0007_queues::Migration),
             Box::new(m0009_desk::Migration),
         ]
     }

@@ -1,5 +1,6 @@
 //! Tables, one file each or one file per group that changes together.
 
+pub mod alerts;
 pub mod attempts;
 pub mod audit;
 pub mod bookings;
@@ -20,6 +21,7 @@ pub mod partner_credit;
 pub mod partner_out;
 pub mod partners;
 pub mod positions;
+pub mod queues;
 pub mod refunds;
 pub(crate) mod rows;
 pub mod show_facts;

@@ -129,11 +129,11 @@ pub(crate) fn pretty(value: &serde_json::Value) -> Result<String> {
 fn queues() -> Result<String> {
     let mut out = format!("# Queues\n\n{GENERATED}\n");
     out.push_str("Source: `contracts/src/topology.rs`. Every queue is a durable quorum queue.\n\n");
-    out.push_str("| queue | what its worker does | batch | prefetch | calls | alert at |\n|---|---|---|---|---|---|\n");
+    out.push_str("| queue | what its worker does | batch | prefetch | calls | alert at | 99 of 100 done within |\n|---|---|---|---|---|---|---|\n");
     for queue in QUEUES {
         writeln!(
             out,
-            "| [`{name}`](#{anchor}) | {doc} | {batch} | {prefetch} | {calls} | {depth} messages or {age} s |",
+            "| [`{name}`](#{anchor}) | {doc} | {batch} | {prefetch} | {calls} | {depth} messages or {age} s | {critical} s |",
             name = queue.name,
             anchor = queue.name.replace('.', ""),
             doc = queue.doc,
@@ -142,6 +142,7 @@ fn queues() -> Result<String> {
             calls = queue.calls_max,
             depth = queue.alert.depth_max,
             age = queue.alert.age_max.as_secs(),
+            critical = queue.alert.critical_p99.as_secs(),
         )?;
     }
     out.push_str("\n## Exchanges\n\n| exchange | type | what finds no queue |\n|---|---|---|\n");

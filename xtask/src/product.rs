@@ -47,6 +47,8 @@ const ROLES: &[(&str, &[&str])] = &[
     ("partners", &["worker", "run", "partners"]),
     ("timeline", &["worker", "run", "timeline"]),
     ("retention", &["worker", "run", "retention"]),
+    ("queue-watch", &["worker", "run", "queue-watch"]),
+    ("alerts", &["worker", "run", "alerts"]),
 ];
 
 /// The programs, built.
@@ -200,6 +202,15 @@ pub(crate) fn environment(stack: &Stack, servers: &Servers, programs: &Programs)
             "BOXOFFICE__PARTNERS__AMQP_URL".to_owned(),
             format!("amqp://{gate}@{}/partners", host_of(&servers.amqp)),
         );
+    }
+    // The exporter of our own broker; that of a given one is for the caller to name.
+    let exporter = "BOXOFFICE__AMQP__PROMETHEUS_URL";
+    match set_by_caller(exporter) {
+        Some(theirs) => _ = environment.insert(exporter.to_owned(), theirs),
+        None if set_by_caller("BOXOFFICE__AMQP__URL").is_none() => {
+            environment.insert(exporter.to_owned(), at("http", Port::Prometheus));
+        }
+        None => {}
     }
     // But where the API listens follows from --port-base, like all our ports.
     for (name, value) in environment

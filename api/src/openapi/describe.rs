@@ -8,6 +8,7 @@ use super::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
     },
+    queues,
 };
 use crate::{
     bookings::Accepted, permissions::Action, seats::SeatMapView, shows::ShowsPage,
@@ -49,7 +50,7 @@ const GATEWAY: &str = "gateway";
 pub(super) const BACKOFFICE: &str = "back office";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 6] = [
+pub(super) const TAGS: [(&str, &str); 7] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (
         partners::PARTNERS,
@@ -60,6 +61,10 @@ pub(super) const TAGS: [(&str, &str); 6] = [
     (
         BACKOFFICE,
         "For staff: finding what failed, and mending it.",
+    ),
+    (
+        queues::OPERATIONS,
+        "Queues, workers and alerts, for operators.",
     ),
     (ABOUT, "This description, and what problems mean."),
 ];
@@ -367,6 +372,17 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ResumePartner => partners::resume(shapes),
         Action::RemovePartner => partners::remove(shapes),
         Action::LimitPartner => partners::limits(shapes),
+        Action::ListQueues
+        | Action::QueueHistory
+        | Action::PauseQueue
+        | Action::ResumeQueue
+        | Action::DrainQueue
+        | Action::ListWorkers
+        | Action::PauseWorker
+        | Action::ResumeWorker
+        | Action::DrainWorker
+        | Action::ListAlerts
+        | Action::AckAlert => queues::describe(action, shapes),
         Action::ReadDescription => about::read_description(),
         Action::ReadDocs => about::read_docs(),
         Action::ReadDocsFile => about::read_docs_file(),

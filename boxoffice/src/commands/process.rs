@@ -7,7 +7,7 @@ use boxoffice_api::{
     AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router,
 };
 use boxoffice_documents::TicketSigner;
-use boxoffice_jobs::{gateway, registry};
+use boxoffice_jobs::{gateway, queue_watch::WatchConfig, registry};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
 use boxoffice_store::mongo;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -70,6 +70,7 @@ impl Services {
         let gateway = gateway::build(&settings.gateway)
             .map_err(|error| anyhow::anyhow!("gateway: {error}"))?;
         let seed = keys::seed(settings.tickets.seed.expose())?;
+        let mail = settings.smtp.mail_config(&settings.api)?;
         let context = registry::Context {
             db: self.db.clone(),
             documents: self.documents.clone(),
@@ -80,9 +81,15 @@ impl Services {
             retention: settings.retention.clone(),
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
-            mail: settings.smtp.mail_config(&settings.api)?,
             partners: settings.partners.door()?,
             partners_look_every: settings.partners.check_every(),
+            watch: WatchConfig {
+                exporters: settings.amqp.exporters(),
+                vhost: settings.amqp.vhost_name(),
+            },
+            alerts: settings.alerts.config(&mail)?,
+            recipients: settings.alerts.recipients(),
+            mail,
         };
         Ok(registry::workers(&self.broker, context)?)
     }

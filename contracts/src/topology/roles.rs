@@ -45,6 +45,11 @@ const SAGA: &[Kind] = &[
 /// Every role, sorted by name.
 pub const ROLES: &[Role] = &[
     Role {
+        name: "alerts",
+        sends: &[],
+        doc: "Tells people of alerts, by mail and webhook.",
+    },
+    Role {
         name: "api",
         sends: &[
             booking::Cancel::KIND,
@@ -92,6 +97,11 @@ pub const ROLES: &[Role] = &[
             payment::Voided::KIND,
         ],
         doc: "Talks to the gateway.",
+    },
+    Role {
+        name: "queue-watch",
+        sends: &[],
+        doc: "Watches queues and raises alerts.",
     },
     Role {
         name: "reservations",

@@ -141,6 +141,10 @@ impl Books {
             let id = mail
                 .message_id
                 .unwrap_or_else(|| panic!("a mail without Message-ID: {:?}", mail.subject));
+            // To operators, not to customers.
+            if id.starts_with("alert.") {
+                continue;
+            }
             let entry = self
                 .arrived
                 .entry(id)

@@ -47,6 +47,21 @@ impl Vhost {
         found
     }
 
+    /// How many consumers a queue has now.
+    pub async fn consumers(&self, queue: &str) -> u32 {
+        let channel = self.connection.create_channel().await.unwrap();
+        let passive = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let declared = channel
+            .queue_declare(queue.into(), passive, FieldTable::default())
+            .await
+            .unwrap();
+        close(channel).await;
+        declared.consumer_count()
+    }
+
     /// Puts a message straight into a queue.
     pub async fn put(&self, queue: &str, properties: BasicProperties, body: &[u8]) {
         let channel = self.connection.create_channel().await.unwrap();

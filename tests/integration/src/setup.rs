@@ -6,7 +6,7 @@ use crate::{
     gateway::{Gateway, SECRET_KEY, WEBHOOK_SECRET},
     process::{Environment, Process, free_port},
     proxy::{Link, Proxy},
-    services::{Place, Services},
+    services::{Place, Services, set},
     world::World,
 };
 use boxoffice_api::{
@@ -228,6 +228,10 @@ impl Setup {
             (
                 "BOXOFFICE__AMQP__URL",
                 through(Link::Amqp, place.amqp_url()),
+            ),
+            (
+                "BOXOFFICE__AMQP__PROMETHEUS_URL",
+                set("BOXOFFICE_TEST_BROKER_METRICS_URL"),
             ),
             ("BOXOFFICE__PARTNERS__AMQP_URL", place.partners_amqp_url()),
             (

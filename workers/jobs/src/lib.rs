@@ -3,13 +3,16 @@
 //! A worker is a struct, its constants and one shape of the runtime. Everything around it — connections,
 //! batches, inbox, outbox, retries, parking — is the runtime's.
 
+pub mod alerts;
 pub mod calendar;
 pub mod gateway;
 pub mod hold_expiry;
+mod http;
 pub mod mail;
 pub mod parked;
 pub mod partners;
 pub mod payments;
+pub mod queue_watch;
 pub mod registry;
 pub mod reservations;
 pub mod retention;

@@ -22,9 +22,9 @@ use boxoffice_store::{
 use compose::{Order, Sender, Unsendable};
 use lettre::message::Mailbox;
 use mongodb::Database;
-use smtp::{Refusal, SmtpServer};
 use std::{fmt, sync::Arc, time::Duration};
 
+pub(crate) use smtp::{Refusal, SmtpServer};
 pub use smtp::{SmtpConfig, SmtpTls};
 pub use truth::still_true;
 

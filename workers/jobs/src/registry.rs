@@ -1,6 +1,7 @@
 //! The visible list of workers. A worker that isn't here doesn't run.
 
 use crate::{
+    alerts::{AlertsConfig, Recipients, TellAlerts},
     calendar::CalendarNames,
     gateway::Gateway,
     hold_expiry::HoldExpiry,
@@ -8,6 +9,7 @@ use crate::{
     parked,
     partners::{Door, Partners},
     payments::{Payments, PaymentsPolicy},
+    queue_watch::{QueueWatch, WatchConfig},
     reservations::{Layouts, Reservations, attention_from_zero},
     retention::{Retention, RetentionPolicy},
     tickets::{RenderTickets, TicketsConfig},
@@ -36,13 +38,26 @@ pub struct Context {
     /// The partners' vhost, and how often it is looked at; `None` while that door is closed.
     pub partners: Option<Door>,
     pub partners_look_every: Duration,
+    pub watch: WatchConfig,
+    pub alerts: AlertsConfig,
+    /// Whom alerts are told.
+    pub recipients: Recipients,
+}
+
+/// A setting with which no worker can be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ContextError {
+    #[error(transparent)]
+    Mail(#[from] MailConfigError),
+    #[error("{0}")]
+    Alerts(String),
 }
 
 /// Every worker, sorted by the name of its role.
 ///
 /// # Errors
-/// When the mail's configuration can't be.
-pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigError> {
+/// When the configuration of mails or alerts can't be.
+pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextError> {
     let Context {
         db,
         documents,
@@ -56,6 +71,9 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         mail,
         partners,
         partners_look_every,
+        watch,
+        alerts,
+        recipients,
     } = context;
     let calendar = CalendarNames {
         domain: mail.message_id_domain.clone(),
@@ -63,7 +81,11 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
     };
     attention_from_zero();
     let layouts = Layouts::default();
+    recipients.validate().map_err(ContextError::Alerts)?;
+    let tell = TellAlerts::new(db.clone(), alerts).map_err(ContextError::Alerts)?;
+    let watch = QueueWatch::new(watch, recipients).map_err(ContextError::Alerts)?;
     let workers = Workers::new(broker, &db)
+        .sweep(tell)
         .sweep(HoldExpiry {
             policy: saga.clone(),
             layouts: layouts.clone(),
@@ -77,6 +99,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
             gateway_timeout,
             payments,
         ))
+        .sweep(watch)
         .decide(Reservations {
             policy: saga,
             layouts,
@@ -92,12 +115,14 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 9] = [
+pub const ROLES: [&str; 11] = [
+    "alerts",
     "hold-expiry",
     "mail",
     "parked",
     "partners",
     "payments",
+    "queue-watch",
     "reservations",
     "retention",
     "tickets",

@@ -201,6 +201,7 @@ async fn conclude(
         match settle::fate(&delivered, verdict) {
             None => {
                 done += 1;
+                delivered.mark.done();
                 if let Some(original) = delivered.read.envelope.replay_of {
                     resolved.push((delivered.queue.name, original));
                 }

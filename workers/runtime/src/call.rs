@@ -299,6 +299,7 @@ async fn intend<W: Call>(
         spans::handled(queue, envelope, began, messages, None);
     }
     created.into_iter().for_each(spans::emit);
+    done.iter().for_each(|delivered| delivered.mark.done());
     settlement.ack.extend(done);
     Ok(Intents { settlement, calls })
 }

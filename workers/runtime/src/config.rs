@@ -14,6 +14,9 @@ pub struct BrokerConfig {
     pub vhost: Option<String>,
     /// `http://user:password@host:port`, for the pages that show queues. The runtime itself needs none.
     pub management_url: Option<String>,
+    /// `http://host:15692` of the broker's exporter (plugin `rabbitmq_prometheus`), separated by commas when there
+    /// are several nodes; empty: depths and consumers are not watched.
+    pub prometheus_url: String,
     /// Shown by the broker beside each connection.
     pub connection_name: String,
     pub connect_timeout_ms: u64,
@@ -35,6 +38,7 @@ impl Default for BrokerConfig {
             url: "amqp://guest:guest@127.0.0.1:5672/boxoffice".to_owned(),
             vhost: None,
             management_url: None,
+            prometheus_url: String::new(),
             connection_name: "boxoffice".to_owned(),
             connect_timeout_ms: 5_000,
             heartbeat_secs: 10,
@@ -47,6 +51,25 @@ impl Default for BrokerConfig {
 }
 
 impl BrokerConfig {
+    /// The exporter of each node.
+    #[must_use]
+    pub fn exporters(&self) -> Vec<String> {
+        let urls = self.prometheus_url.split(',').map(str::trim);
+        urls.filter(|url| !url.is_empty())
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// Name of the virtual host that the URL or the setting names.
+    #[must_use]
+    pub fn vhost_name(&self) -> String {
+        match (&self.vhost, self.url.parse::<lapin::uri::AMQPUri>()) {
+            (Some(vhost), _) => vhost.clone(),
+            (None, Ok(uri)) => uri.vhost,
+            (None, Err(_)) => "/".to_owned(),
+        }
+    }
+
     #[must_use]
     pub fn connect_timeout(&self) -> Duration {
         Duration::from_millis(self.connect_timeout_ms)

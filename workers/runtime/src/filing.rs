@@ -93,6 +93,7 @@ async fn attempt(role: Arc<Role>, batch: Vec<Arc<Delivered>>) -> Result<Settleme
     parked::park(&db, &parkings).await?;
     tx::commit(db).await?;
     telemetry::handled(ROLE, "done", filed.len());
+    filed.iter().for_each(|delivered| delivered.mark.done());
     settlement.ack = filed;
     Ok(settlement)
 }

@@ -1,6 +1,11 @@
 //! The messages in hand of one worker: delivered, not yet settled.
 
-use crate::{amqp::Read, clock, window::Ticket};
+use crate::{
+    amqp::Read,
+    clock,
+    tally::{Mark, Tally},
+    window::Ticket,
+};
 use boxoffice_contracts::{Instant, MessageId, topology::Queue};
 use std::{
     collections::{HashSet, VecDeque},
@@ -19,6 +24,8 @@ pub(crate) struct Delivered {
     /// It may have killed its worker before: handled with no neighbour.
     pub(crate) alone: bool,
     pub(crate) ticket: Ticket,
+    /// Counts it as in hand.
+    pub(crate) mark: Mark,
     /// When its handling began.
     pub(crate) began: OnceLock<Instant>,
 }
@@ -46,6 +53,7 @@ impl Delivered {
 #[derive(Debug)]
 pub(crate) struct Hand {
     slots: Vec<Mutex<VecDeque<Arc<Delivered>>>>,
+    tallies: Vec<Arc<Tally>>,
     arrived: Notify,
 }
 
@@ -53,8 +61,19 @@ impl Hand {
     pub(crate) fn new(queues: usize) -> Arc<Self> {
         Arc::new(Self {
             slots: (0..queues).map(|_| Mutex::default()).collect(),
+            tallies: (0..queues).map(|_| Arc::default()).collect(),
             arrived: Notify::new(),
         })
+    }
+
+    /// Counts of each slot.
+    pub(crate) fn tallies(&self) -> &[Arc<Tally>] {
+        &self.tallies
+    }
+
+    /// Counts of a slot; a role without queues has none.
+    pub(crate) fn tally(&self, slot: usize) -> Option<Arc<Tally>> {
+        self.tallies.get(slot).map(Arc::clone)
     }
 
     pub(crate) fn put(&self, delivered: Delivered) {

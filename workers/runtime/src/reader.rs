@@ -10,6 +10,7 @@ use crate::{
     broker::{Broker, BrokerError},
     hand::{Delivered, Hand},
     link::Opened,
+    tally::Tally,
     telemetry,
     window::Window,
 };
@@ -43,6 +44,7 @@ pub(crate) struct Reader {
     pub(crate) queue: &'static Queue,
     pub(crate) slot: usize,
     pub(crate) hand: Arc<Hand>,
+    pub(crate) tally: Arc<Tally>,
     pub(crate) mode: watch::Receiver<Mode>,
 }
 
@@ -205,10 +207,12 @@ impl Reader {
     }
 
     fn read(&self, window: &Arc<Window>, delivery: Delivery) -> Delivered {
+        let read = amqp::read(self.queue.name, &delivery.properties, &delivery.data);
         Delivered {
             queue: self.queue,
             slot: self.slot,
-            read: amqp::read(self.queue.name, &delivery.properties, &delivery.data),
+            mark: self.tally.take(&read.envelope, read.deferred),
+            read,
             body: delivery.data,
             alone: false,
             ticket: window.ticket(delivery.delivery_tag, delivery.acker),

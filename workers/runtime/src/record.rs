@@ -208,6 +208,7 @@ async fn attempt<W: Call>(
         );
     }
     created.into_iter().for_each(spans::emit);
+    done.iter().for_each(|delivered| delivered.mark.done());
     settlement.ack.extend(done);
     Ok(settlement)
 }

@@ -3,7 +3,9 @@
 use crate::{
     Broker, BrokerState, Cause, Failure, Service,
     backoff::full_jitter,
+    beats::{Board, Station},
     clock,
+    gate::Gate,
     hand::{Delivered, Hand},
     health::{Health, RoleState},
     outbox,
@@ -42,6 +44,7 @@ pub(crate) struct Env {
     pub(crate) purger: Purger,
     pub(crate) health: Health,
     pub(crate) tasks: TaskTracker,
+    pub(crate) board: Board,
     /// Finish what is in hand.
     pub(crate) stop: CancellationToken,
     /// Let go of it.
@@ -62,7 +65,7 @@ pub(crate) struct Role {
     pub(crate) env: Env,
     pub(crate) hand: Arc<Hand>,
     pub(crate) settler: Arc<Settler>,
-    mode: watch::Sender<Mode>,
+    gate: Arc<Gate>,
     probe: Probe,
     /// Pauses in a row without a success between them; the probes grow rarer with it.
     pauses: AtomicU32,
@@ -82,14 +85,15 @@ impl Role {
         env: Env,
     ) -> Arc<Self> {
         let hand = Hand::new(queues.len());
-        let mode = watch::Sender::new(Mode::Consume);
-        for (slot, queue) in queues.iter().enumerate() {
+        let gate = Arc::new(Gate::new(queues.len()));
+        for (slot, (queue, tally)) in queues.iter().zip(hand.tallies()).enumerate() {
             let reader = Reader {
                 broker: env.broker.clone(),
                 queue,
                 slot,
                 hand: Arc::clone(&hand),
-                mode: mode.subscribe(),
+                tally: Arc::clone(tally),
+                mode: gate.subscribe(slot),
             };
             env.tasks.spawn(reader.run());
         }
@@ -101,11 +105,17 @@ impl Role {
             env.kill.clone(),
         );
         env.health.set(name, RoleState::Running);
+        env.board.add(Station {
+            role: name,
+            queues: queues.iter().map(|queue| queue.name).collect(),
+            hand: Arc::clone(&hand),
+            gate: Arc::clone(&gate),
+        });
         let role = Arc::new(Self {
             name,
             hand,
             settler,
-            mode,
+            gate,
             probe,
             pauses: AtomicU32::new(0),
             pausing: Mutex::new(()),
@@ -116,7 +126,7 @@ impl Role {
         let stopping = Arc::clone(&role);
         role.env.tasks.spawn(async move {
             stopping.env.stop.cancelled().await;
-            stopping.mode.send_replace(Mode::Stop);
+            stopping.gate.stop();
         });
         role
     }
@@ -156,9 +166,18 @@ impl Role {
         }
     }
 
+    /// Waits while a person holds the role; for roles that take no messages. `false` when the process stops.
+    pub(crate) async fn released(&self) -> bool {
+        let mut mode = self.gate.subscribe(0);
+        match mode.wait_for(|mode| *mode != Mode::Hold).await {
+            Ok(mode) => *mode == Mode::Consume,
+            Err(_) => false,
+        }
+    }
+
     /// Settles what is being settled, lets go of the rest.
     pub(crate) async fn end(&self) {
-        self.mode.send_replace(Mode::Stop);
+        self.gate.stop();
         self.settler.idle().await;
         self.hand.clear();
         self.env.health.set(self.name, RoleState::Stopped);
@@ -186,13 +205,7 @@ impl Role {
         }
         self.paused.send_replace(true);
         let streak = self.pauses.fetch_add(1, Ordering::Relaxed);
-        self.mode.send_if_modified(|mode| {
-            let consuming = *mode == Mode::Consume;
-            if consuming {
-                *mode = Mode::Hold;
-            }
-            consuming
-        });
+        self.gate.pause(service);
         tracing::warn!(role = self.name, service = service.as_str(), code = cause.code,
             cause = %cause.detail, "paused");
         metrics::counter!(telemetry::PAUSES_TOTAL, "role" => self.name, "service" => service.as_str())
@@ -222,13 +235,7 @@ impl Role {
             }
             wait = (wait + PROBE_FIRST).min(PROBE_MAX);
         }
-        self.mode.send_if_modified(|mode| {
-            let held = *mode == Mode::Hold;
-            if held {
-                *mode = Mode::Consume;
-            }
-            held
-        });
+        self.gate.resume();
         self.resumed.fetch_add(1, Ordering::AcqRel);
         self.paused.send_replace(false);
         metrics::gauge!(telemetry::PAUSED, "role" => self.name).set(0.0);

@@ -111,6 +111,7 @@ impl Settler {
             let early = timeout(CONFIRM_PATIENCE, &mut publishing).await;
             let tickets: Vec<_> = ack.iter().map(|delivered| &delivered.ticket).collect();
             window::ack(&tickets).await;
+            ack.iter().for_each(|delivered| delivered.mark.settled());
             if early.is_err() {
                 publishing.await;
             }
@@ -150,6 +151,8 @@ impl Settler {
                 .map(|(each, _)| &each.delivered.ticket)
                 .collect();
             window::ack(&tickets).await;
+            over.iter()
+                .for_each(|(each, _)| each.delivered.mark.settled());
             moves = rest
                 .into_iter()
                 .map(|(each, _)| each)

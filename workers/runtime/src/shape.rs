@@ -125,6 +125,14 @@ pub trait Sweep: Send + Sync + 'static {
         Self::EVERY
     }
 
+    /// Asks the outside, before the transaction begins.
+    ///
+    /// # Errors
+    /// What stops the batch.
+    fn prepare(&self) -> impl Future<Output = Result<(), Failure>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Handles one batch of due rows; returns how many. As long as there are some it is called again at once.
     ///
     /// # Errors

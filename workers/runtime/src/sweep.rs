@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub(crate) async fn run<S: Sweep>(name: &'static str, sweep: Arc<S>, env: Env) {
     let role = Role::start(name, &[], role::no_probe(), env);
     let mut failures = 0;
-    loop {
+    while role.released().await {
         let attempt = attempt(Arc::clone(&role), Arc::clone(&sweep));
         let wait = match guard::guarded(role.env.tasks.spawn(attempt)).await {
             Ok((found, settlement)) => {
@@ -53,6 +53,7 @@ pub(crate) async fn run<S: Sweep>(name: &'static str, sweep: Arc<S>, env: Env) {
 }
 
 async fn attempt<S: Sweep>(role: Arc<Role>, sweep: Arc<S>) -> Result<(usize, Settlement), Failure> {
+    sweep.prepare().await?;
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
     let found = sweep.sweep(&mut tx).await?;
     let (db, outgoing) = tx.into_parts();

@@ -3,7 +3,9 @@
 use crate::{
     Broker, BrokerError, Call, Decide, Difference, Sweep,
     backoff::Backoff,
-    batch, call, declare, filing,
+    batch,
+    beats::{Board, Keeper},
+    call, declare, filing,
     health::{Health, RoleState},
     publish::Publisher,
     purge::Purger,
@@ -163,12 +165,14 @@ impl Workers {
         let (kill, closing) = (CancellationToken::new(), CancellationToken::new());
         let (tasks, engines, keepers) =
             (TaskTracker::new(), TaskTracker::new(), TaskTracker::new());
+        let board = Board::default();
         let env = Env {
             broker: self.broker.clone(),
             db: self.db.clone(),
             purger: Purger::start(&self.db, &keepers, closing.clone()),
             health: self.health.clone(),
             tasks: tasks.clone(),
+            board: board.clone(),
             stop: stop.clone(),
             kill: kill.clone(),
         };
@@ -179,6 +183,7 @@ impl Workers {
             stop: closing.clone(),
         };
         keepers.spawn(relay.run());
+        keepers.spawn(Keeper::new(&self.db, &board, closing.clone()).run());
         for role in wanted {
             engines.spawn((role.launch)(env.clone()));
         }

@@ -86,6 +86,7 @@ fn of_queue(queue: &Queue) -> [Alert; 4] {
     );
     let handled = rate(metric::MESSAGES_HANDLED_TOTAL);
     let paused = format!("max({}{{role=\"{}\"}})", metric::PAUSED, queue.role());
+    let held = format!("max({}{{queue=\"{name}\"}})", metric::HELD);
     [
         alert(
             "BoxofficeQueueDeep",
@@ -110,7 +111,7 @@ fn of_queue(queue: &Queue) -> [Alert; 4] {
         ),
         alert(
             "BoxofficeQueueUnconsumed",
-            format!("{consumers} == 0 unless on () {paused} == 1"),
+            format!("{consumers} == 0 unless on () {paused} == 1 unless on () {held} == 1"),
             MINUTE,
             "page",
             format!("nobody consumes {name}"),

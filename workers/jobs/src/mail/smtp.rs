@@ -76,7 +76,7 @@ impl fmt::Debug for SmtpConfig {
 
 /// How a mail was not handed over. Codes only: what servers write quotes addresses and subjects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// There is no server to talk to; no mail can be handed over.
     Unreachable(String),
     /// The server asks for patience: greylisting, a full mailbox.
@@ -99,7 +99,7 @@ impl Refusal {
 }
 
 /// A server.
-pub(super) struct SmtpServer {
+pub(crate) struct SmtpServer {
     config: SmtpConfig,
     idle: Mutex<Vec<AsyncSmtpConnection>>,
 }
@@ -111,7 +111,7 @@ impl fmt::Debug for SmtpServer {
 }
 
 impl SmtpServer {
-    pub(super) const fn new(config: SmtpConfig) -> Self {
+    pub(crate) const fn new(config: SmtpConfig) -> Self {
         Self {
             config,
             idle: Mutex::new(Vec::new()),
@@ -119,7 +119,7 @@ impl SmtpServer {
     }
 
     /// Hands a mail over. `Ok` means that the server has taken it.
-    pub(super) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Refusal> {
+    pub(crate) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Refusal> {
         let asking = Asking::begin("SMTP send", || {
             vec![
                 ("network.protocol.name", Value::Text("smtp".into())),
