@@ -1,12 +1,19 @@
 //! What the back office has in common: reasons that are asked for, and the audit that they are written into.
 
+pub(crate) mod audit;
+pub(crate) mod edit;
+pub(crate) mod filter;
+pub(crate) mod parked;
+pub(crate) mod proposals;
+pub(crate) mod retries;
+
 use crate::{
     Problem,
     auth::Caller,
     fields::{Fields, Mistakes, text},
 };
 use boxoffice_contracts::{Code, Instant, trace::TraceParent};
-use boxoffice_store::mysql::audit::{self, Deed, REASON_CHARS_MAX};
+use boxoffice_store::mysql::audit::{Deed, REASON_CHARS_MAX, append};
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::Value;
 
@@ -41,7 +48,7 @@ impl Actor<'_> {
             detail,
             trace_id: Some(format!("{:032x}", self.trace.trace_id)),
         };
-        audit::append(db, &deed).await
+        append(db, &deed).await
     }
 }
 

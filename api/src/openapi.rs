@@ -8,6 +8,7 @@ mod about;
 mod bodies;
 mod describe;
 mod examples;
+mod mending;
 mod parts;
 
 use crate::{

@@ -1,8 +1,9 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    AppState, Problem,
+    backoffice::{audit, edit, parked, proposals, retries},
+    bookings, catalogue, commands, contracts, cors, docs, documents, follow, layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -55,6 +56,24 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadDocsFile => on(line.verb, docs::file),
         Action::ListCodes => on(line.verb, catalogue::list),
         Action::ReadCode => on(line.verb, catalogue::read),
+        Action::ListAudit => on(line.verb, audit::list),
+        Action::ExportAudit => on(line.verb, audit::export),
+        Action::SearchParked => on(line.verb, parked::search),
+        Action::GroupParked => on(line.verb, parked::list_groups),
+        Action::ArchiveParked => on(line.verb, parked::archive),
+        Action::RestoreParked => on(line.verb, parked::restore),
+        Action::ListRetries => on(line.verb, retries::list_all),
+        Action::CreateRetry => on(line.verb, retries::create),
+        Action::ReadRetry => on(line.verb, retries::read),
+        Action::StartRetry => on(line.verb, retries::start),
+        Action::PauseRetry => on(line.verb, retries::pause),
+        Action::ResumeRetry => on(line.verb, retries::resume),
+        Action::CancelRetry => on(line.verb, retries::cancel),
+        Action::ReadParked => on(line.verb, parked::show),
+        Action::EditParked => on(line.verb, edit::edit),
+        Action::ListProposals => on(line.verb, proposals::list),
+        Action::ApproveProposal => on(line.verb, proposals::approve),
+        Action::RefuseProposal => on(line.verb, proposals::refuse),
     }
 }
 

@@ -1,6 +1,8 @@
 //! One file per command.
 
 mod api;
+mod audit;
+mod completions;
 mod config;
 mod doctor;
 mod import;
@@ -10,6 +12,7 @@ mod mongo;
 mod openapi;
 mod parked;
 mod process;
+mod proposals;
 mod ticket;
 mod timeline;
 mod token;
@@ -32,6 +35,9 @@ pub(crate) enum Command {
     Migrate(migrate::Arguments),
     Topology(topology::Arguments),
     Parked(parked::Arguments),
+    Proposals(proposals::Arguments),
+    Audit(audit::Arguments),
+    Completions(completions::Arguments),
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
@@ -53,6 +59,9 @@ impl Command {
             Self::Migrate(_)
             | Self::Topology(_)
             | Self::Parked(_)
+            | Self::Proposals(_)
+            | Self::Audit(_)
+            | Self::Completions(_)
             | Self::Mongo(_)
             | Self::Import(_)
             | Self::Token(_)
@@ -86,7 +95,10 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::All(arguments) => worker::all(arguments, settings).await,
         Command::Migrate(arguments) => migrate::run(arguments, settings).await,
         Command::Topology(arguments) => topology::run(arguments, settings).await,
-        Command::Parked(arguments) => parked::run(arguments, settings).await,
+        Command::Parked(arguments) => parked::run(&arguments, &settings),
+        Command::Proposals(arguments) => proposals::run(&arguments, &settings),
+        Command::Audit(arguments) => audit::run(&arguments, &settings),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,

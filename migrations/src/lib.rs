@@ -10,6 +10,7 @@ mod m0002_cancel_reason;
 mod m0003_areas;
 mod m0004_audit;
 mod m0005_partners;
+mod m0008_mending;
 mod sql;
 
 #[derive(Debug)]
@@ -24,6 +25,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_areas::Migration),
             Box::new(m0004_audit::Migration),
             Box::new(m0005_partners::Migration),
+            Box::new(m0008_mending::Migration),
         ]
     }
 }

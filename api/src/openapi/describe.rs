@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    examples,
+    examples, mending,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -47,11 +47,13 @@ const BOOKINGS: &str = "bookings";
 const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const ABOUT: &str = "about";
+pub(super) const MENDING: &str = "mending";
 
-pub(super) const TAGS: [(&str, &str); 4] = [
+pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
+    (MENDING, "What failed, and what staff do about it."),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -355,6 +357,24 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadKeys => about::read_keys(shapes),
         Action::ReadAsyncApi => about::read_async_api(),
         Action::ReadSchema => about::read_schema(),
+        Action::ListAudit => mending::list_audit(shapes),
+        Action::ExportAudit => mending::export_audit(),
+        Action::SearchParked => mending::search_parked(shapes),
+        Action::GroupParked => mending::group_parked(shapes),
+        Action::ArchiveParked => mending::archive_parked(shapes),
+        Action::RestoreParked => mending::restore_parked(shapes),
+        Action::ListRetries => mending::list_retries(shapes),
+        Action::CreateRetry => mending::create_retry(shapes),
+        Action::ReadRetry => mending::read_retry(shapes),
+        Action::StartRetry => mending::start_retry(shapes),
+        Action::PauseRetry => mending::pause_retry(shapes),
+        Action::ResumeRetry => mending::resume_retry(shapes),
+        Action::CancelRetry => mending::cancel_retry(shapes),
+        Action::ReadParked => mending::read_parked(shapes),
+        Action::EditParked => mending::edit_parked(shapes),
+        Action::ListProposals => mending::list_proposals(shapes),
+        Action::ApproveProposal => mending::approve_proposal(shapes),
+        Action::RefuseProposal => mending::refuse_proposal(shapes),
     }
 }
 
@@ -393,7 +413,7 @@ fn booking_body(shapes: &mut Shapes) -> Content {
     json_body(shapes.answer::<BookingView>(), examples::booking())
 }
 
-fn json_request<T: schemars::JsonSchema>(
+pub(super) fn json_request<T: schemars::JsonSchema>(
     shapes: &mut Shapes,
     example: Value,
     is_required: bool,

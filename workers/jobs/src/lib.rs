@@ -7,6 +7,7 @@ pub mod calendar;
 pub mod gateway;
 pub mod hold_expiry;
 pub mod mail;
+pub mod mender;
 pub mod parked;
 pub mod payments;
 pub mod registry;

@@ -5,6 +5,7 @@ use crate::{
     gateway::Gateway,
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
+    mender::Mender,
     parked,
     payments::{Payments, PaymentsPolicy},
     reservations::{Layouts, Reservations, attention_from_zero},
@@ -62,7 +63,8 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
             policy: saga.clone(),
             layouts: layouts.clone(),
         })
-        .call(SendMail::new(documents.clone(), mail)?);
+        .call(SendMail::new(documents.clone(), mail)?)
+        .sweep(Mender);
     Ok(parked::register(workers)
         .call(Payments::new(
             db.clone(),
@@ -85,9 +87,10 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 8] = [
+pub const ROLES: [&str; 9] = [
     "hold-expiry",
     "mail",
+    "mender",
     "parked",
     "payments",
     "reservations",
