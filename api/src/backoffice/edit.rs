@@ -237,7 +237,8 @@ fn judge(whole: &Whole, wish: &Wish) -> Result<Edited, Problem> {
     let is_sound = mend::decodes(&parked.kind, &whole.body);
     let changes = mend::changes(original.as_ref(), is_sound, &body);
     let moves_money = mend::moves_money(&kind) || mend::moves_money(&parked.kind);
-    if changes.is_empty() && kind == parked.kind && queue == parked.key.queue && !moves_money {
+    let is_same = changes.is_empty() && kind == parked.kind && queue == parked.key.queue;
+    if wrong.is_empty() && is_same && !moves_money {
         wrong.push(FieldError::new(
             "/body",
             "unchanged",
