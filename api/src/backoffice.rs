@@ -9,8 +9,14 @@ pub(crate) mod partners;
 pub(crate) use bookings::{FoundPage, Story, StuckPage, find, read, stuck};
 pub(crate) use mend::{MendRequest, order};
 pub(crate) mod alerts;
+pub(crate) mod audit;
+pub(crate) mod edit;
+pub(crate) mod filter;
 pub(crate) mod holds;
+pub(crate) mod parked;
+pub(crate) mod proposals;
 pub(crate) mod queues;
+pub(crate) mod retries;
 pub(crate) mod workers;
 
 use crate::{
@@ -19,7 +25,7 @@ use crate::{
     fields::{Fields, Mistakes, text},
 };
 use boxoffice_contracts::{Code, Instant, principal::TENANT_HOUSE, trace::TraceParent};
-use boxoffice_store::mysql::audit::{self, Deed, REASON_CHARS_MAX};
+use boxoffice_store::mysql::audit::{Deed, REASON_CHARS_MAX, append};
 use boxoffice_store::mysql::status::Reach;
 use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::Value;
@@ -55,7 +61,7 @@ impl Actor<'_> {
             detail,
             trace_id: Some(format!("{:032x}", self.trace.trace_id)),
         };
-        audit::append(db, &deed).await
+        append(db, &deed).await
     }
 }
 

@@ -66,7 +66,24 @@ impl Price {
             | Action::QueueHistory
             | Action::ListWorkers
             | Action::ListAlerts => Self::Read,
-            Action::ReadTickets | Action::ReadCalendar => Self::Document,
+            Action::ArchiveParked
+            | Action::RestoreParked
+            | Action::CreateRetry
+            | Action::StartRetry
+            | Action::PauseRetry
+            | Action::ResumeRetry
+            | Action::CancelRetry
+            | Action::EditParked
+            | Action::ApproveProposal
+            | Action::RefuseProposal => Self::Command,
+            Action::ReadTickets | Action::ReadCalendar | Action::ExportAudit => Self::Document,
+            Action::ListAudit
+            | Action::SearchParked
+            | Action::GroupParked
+            | Action::ListRetries
+            | Action::ReadRetry
+            | Action::ReadParked
+            | Action::ListProposals => Self::Read,
             Action::ReadBooking
             | Action::FollowBooking
             | Action::ListShows

@@ -10,6 +10,7 @@ mod credit;
 mod describe;
 mod desk;
 mod examples;
+mod mending;
 mod partners;
 mod parts;
 mod queues;

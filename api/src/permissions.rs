@@ -54,6 +54,24 @@ pub enum Action {
     ReadStory,
     ListStuck,
     MendBooking,
+    ListAudit,
+    ExportAudit,
+    SearchParked,
+    GroupParked,
+    ArchiveParked,
+    RestoreParked,
+    ListRetries,
+    CreateRetry,
+    ReadRetry,
+    StartRetry,
+    PauseRetry,
+    ResumeRetry,
+    CancelRetry,
+    ReadParked,
+    EditParked,
+    ListProposals,
+    ApproveProposal,
+    RefuseProposal,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -136,6 +154,11 @@ const QUEUE_VIEWERS: &[(Role, Scope)] = &[(Viewer, Tenant), (Operator, Tenant), 
 
 /// Those who hold them.
 const QUEUE_OPERATORS: &[(Role, Scope)] = &[(Operator, Tenant), (Admin, Tenant)];
+/// Those who watch over what failed, and over who did what about it.
+const SEES_PARKED: &[(Role, Scope)] = &[(Viewer, Tenant), (Operator, Tenant), (Admin, Tenant)];
+
+/// Those who mend it.
+const MENDS_PARKED: &[(Role, Scope)] = &[(Operator, Tenant), (Admin, Tenant)];
 
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
@@ -199,6 +222,24 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/v1/backoffice/bookings/{id}", Action::ReadStory, Access::Roles(STAFF), false),
     route(Verb::Get, "/v1/backoffice/stuck", Action::ListStuck, Access::Roles(STAFF), false),
     route(Verb::Post, "/v1/backoffice/bookings/{id}/actions", Action::MendBooking, Access::Roles(MENDERS), true),
+    route(Verb::Get, "/v1/backoffice/audit", Action::ListAudit, Access::Roles(SEES_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/audit/export", Action::ExportAudit, Access::Roles(SEES_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/parked", Action::SearchParked, Access::Roles(SEES_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/parked/groups", Action::GroupParked, Access::Roles(SEES_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/archive", Action::ArchiveParked, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/restore", Action::RestoreParked, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/parked/retries", Action::ListRetries, Access::Roles(SEES_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/retries", Action::CreateRetry, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/parked/retries/{id}", Action::ReadRetry, Access::Roles(SEES_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/retries/{id}/start", Action::StartRetry, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/retries/{id}/pause", Action::PauseRetry, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/retries/{id}/resume", Action::ResumeRetry, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/retries/{id}/cancel", Action::CancelRetry, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/parked/{queue}/{message_id}", Action::ReadParked, Access::Roles(SEES_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/parked/{queue}/{message_id}/edit", Action::EditParked, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Get, "/v1/backoffice/proposals", Action::ListProposals, Access::Roles(SEES_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/proposals/{id}/approve", Action::ApproveProposal, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Post, "/v1/backoffice/proposals/{id}/refuse", Action::RefuseProposal, Access::Roles(MENDS_PARKED), false),
 ];
 
 const fn route(
@@ -316,6 +357,24 @@ FindBookings    -         -         -         Venue     Tenant    Tenant    Tena
 ReadStory       -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
 ListStuck       -         -         -         Venue     Tenant    Tenant    Tenant    -         Tenant
 MendBooking     -         -         -         -         Tenant    -         Tenant    -         Tenant
+ListAudit       -         -         -         -         -         Tenant    Tenant    -         Tenant
+ExportAudit     -         -         -         -         -         Tenant    Tenant    -         Tenant
+SearchParked    -         -         -         -         -         Tenant    Tenant    -         Tenant
+GroupParked     -         -         -         -         -         Tenant    Tenant    -         Tenant
+ArchiveParked   -         -         -         -         -         -         Tenant    -         Tenant
+RestoreParked   -         -         -         -         -         -         Tenant    -         Tenant
+ListRetries     -         -         -         -         -         Tenant    Tenant    -         Tenant
+CreateRetry     -         -         -         -         -         -         Tenant    -         Tenant
+ReadRetry       -         -         -         -         -         Tenant    Tenant    -         Tenant
+StartRetry      -         -         -         -         -         -         Tenant    -         Tenant
+PauseRetry      -         -         -         -         -         -         Tenant    -         Tenant
+ResumeRetry     -         -         -         -         -         -         Tenant    -         Tenant
+CancelRetry     -         -         -         -         -         -         Tenant    -         Tenant
+ReadParked      -         -         -         -         -         Tenant    Tenant    -         Tenant
+EditParked      -         -         -         -         -         -         Tenant    -         Tenant
+ListProposals   -         -         -         -         -         Tenant    Tenant    -         Tenant
+ApproveProposal -         -         -         -         -         -         Tenant    -         Tenant
+RefuseProposal  -         -         -         -         -         -         Tenant    -         Tenant
 ";
 
     #[test]

@@ -1,7 +1,9 @@
 //! One file per command.
 
 mod api;
+mod audit;
 mod booking;
+mod completions;
 mod config;
 mod credit;
 mod doctor;
@@ -13,6 +15,7 @@ mod openapi;
 mod parked;
 mod partner;
 mod process;
+mod proposals;
 mod queues;
 mod stuck;
 mod ticket;
@@ -44,6 +47,9 @@ pub(crate) enum Command {
     Resume(queues::Resume),
     Workers(queues::Workers),
     Alerts(queues::Alerts),
+    Proposals(proposals::Arguments),
+    Audit(audit::Arguments),
+    Completions(completions::Arguments),
     Mongo(mongo::Arguments),
     Ticket(ticket::Arguments),
     Timeline(timeline::Arguments),
@@ -75,6 +81,9 @@ impl Command {
             | Self::Resume(_)
             | Self::Workers(_)
             | Self::Alerts(_)
+            | Self::Proposals(_)
+            | Self::Audit(_)
+            | Self::Completions(_)
             | Self::Mongo(_)
             | Self::Import(_)
             | Self::Token(_)
@@ -111,7 +120,6 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::All(arguments) => worker::all(arguments, settings).await,
         Command::Migrate(arguments) => migrate::run(arguments, settings).await,
         Command::Topology(arguments) => topology::run(arguments, settings).await,
-        Command::Parked(arguments) => parked::run(arguments, settings).await,
         Command::Partner(arguments) => partner::run(&arguments, &settings),
         Command::Queues(arguments) => queues::queues(arguments, &settings),
         Command::Pause(arguments) => queues::pause(&arguments, &settings),
@@ -119,6 +127,10 @@ async fn obey(command: Command, settings: Settings) -> Result<ExitCode> {
         Command::Resume(arguments) => queues::resume(&arguments, &settings),
         Command::Workers(arguments) => queues::workers(&arguments, &settings),
         Command::Alerts(arguments) => queues::alerts(&arguments, &settings),
+        Command::Parked(arguments) => parked::run(&arguments, &settings),
+        Command::Proposals(arguments) => proposals::run(&arguments, &settings),
+        Command::Audit(arguments) => audit::run(&arguments, &settings),
+        Command::Completions(arguments) => completions::run(&arguments),
         Command::Mongo(arguments) => mongo::run(arguments, settings).await,
         Command::Ticket(arguments) => ticket::run(arguments, settings).await,
         Command::Timeline(arguments) => timeline::run(arguments, settings).await,

@@ -143,6 +143,10 @@ codes! {
     Timeout = "timeout", 504, true;
     /// The signature of a webhook is not valid.
     SignatureInvalid = "signature_invalid", 400, false;
+    /// What is to be changed is not in a state that allows it.
+    StateConflict = "state_conflict", 409, false;
+    /// Whoever proposed something can't approve it.
+    OwnProposal = "own_proposal", 403, false;
     /// An error of ours; it is recorded under the trace id.
     InternalError = "internal_error", 500, true;
 }

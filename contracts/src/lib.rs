@@ -8,6 +8,7 @@
 pub mod code;
 pub mod envelope;
 pub mod id;
+pub mod mend;
 pub mod message;
 pub mod metric;
 pub mod money;

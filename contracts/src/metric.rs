@@ -105,13 +105,15 @@ metrics! {
     Counter OUTBOX_SWEPT_TOTAL = "boxoffice_outbox_swept_total", "messages", [],
         "Messages that the sweeper had to send because their own process did not.";
     Gauge PARKED_OPEN_MESSAGES = "boxoffice_parked_open_messages", "messages", ["queue"],
-        "Parked messages that nobody has replayed or discarded yet. Every worker process tells the same number.";
+        "Parked messages that nobody has retried or archived yet. Every worker process tells the same number.";
     Gauge PAUSED = "boxoffice_paused", "1", ["role"],
         "1 while a consumer is paused because a service is away.";
     Counter PAUSES_TOTAL = "boxoffice_pauses_total", "pauses", ["role", "service"],
         "Pauses of a consumer, by the service that was away.";
     Counter RETENTION_ROWS_TOTAL = "boxoffice_retention_rows_total", "rows", ["table"],
         "Rows that were old enough to be forgotten.";
+    Counter RETRIED_MESSAGES_TOTAL = "boxoffice_retried_messages_total", "messages", ["outcome"],
+        "Parked messages that retries sent, and what became of them: sent, done, failed, skipped.";
     Counter SPANS_DROPPED_TOTAL = "boxoffice_spans_dropped_total", "spans", [],
         "Spans that nobody took in time: the collector is slow or away.";
     Counter STALE_ACKS_TOTAL = "boxoffice_stale_acks_total", "acks", ["queue"],

@@ -12,6 +12,7 @@ mod m0004_audit;
 mod m0005_partners;
 mod m0006_partner_credit;
 mod m0007_queues;
+mod m0008_mending;
 mod m0009_desk;
 mod sql;
 
@@ -29,6 +30,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_partners::Migration),
             Box::new(m0006_partner_credit::Migration),
             Box::new(m0007_queues::Migration),
+            Box::new(m0008_mending::Migration),
             Box::new(m0009_desk::Migration),
         ]
     }

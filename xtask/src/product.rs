@@ -43,6 +43,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("hold-expiry", &["worker", "run", "hold-expiry"]),
     ("tickets", &["worker", "run", "tickets"]),
     ("mail", &["worker", "run", "mail"]),
+    ("mender", &["worker", "run", "mender"]),
     ("parked", &["worker", "run", "parked"]),
     ("partners", &["worker", "run", "partners"]),
     ("timeline", &["worker", "run", "timeline"]),

@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    credit, desk, examples, partners,
+    credit, desk, examples, mending, partners,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -49,8 +49,9 @@ const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const BACKOFFICE: &str = "back office";
 pub(super) const ABOUT: &str = "about";
+pub(super) const MENDING: &str = "mending";
 
-pub(super) const TAGS: [(&str, &str); 7] = [
+pub(super) const TAGS: [(&str, &str); 8] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (
         partners::PARTNERS,
@@ -66,6 +67,7 @@ pub(super) const TAGS: [(&str, &str); 7] = [
         queues::OPERATIONS,
         "Queues, workers and alerts, for operators.",
     ),
+    (MENDING, "What failed, and what staff do about it."),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -395,6 +397,24 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadStory => desk::read_story(shapes),
         Action::ListStuck => desk::list_stuck(shapes),
         Action::MendBooking => desk::mend_booking(shapes),
+        Action::ListAudit => mending::list_audit(shapes),
+        Action::ExportAudit => mending::export_audit(),
+        Action::SearchParked => mending::search_parked(shapes),
+        Action::GroupParked => mending::group_parked(shapes),
+        Action::ArchiveParked => mending::archive_parked(shapes),
+        Action::RestoreParked => mending::restore_parked(shapes),
+        Action::ListRetries => mending::list_retries(shapes),
+        Action::CreateRetry => mending::create_retry(shapes),
+        Action::ReadRetry => mending::read_retry(shapes),
+        Action::StartRetry => mending::start_retry(shapes),
+        Action::PauseRetry => mending::pause_retry(shapes),
+        Action::ResumeRetry => mending::resume_retry(shapes),
+        Action::CancelRetry => mending::cancel_retry(shapes),
+        Action::ReadParked => mending::read_parked(shapes),
+        Action::EditParked => mending::edit_parked(shapes),
+        Action::ListProposals => mending::list_proposals(shapes),
+        Action::ApproveProposal => mending::approve_proposal(shapes),
+        Action::RefuseProposal => mending::refuse_proposal(shapes),
     }
 }
 

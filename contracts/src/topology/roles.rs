@@ -71,6 +71,12 @@ pub const ROLES: &[Role] = &[
         doc: "Sends mails.",
     },
     Role {
+        name: "mender",
+        // What it sends back is said by those who sent it first.
+        sends: &[],
+        doc: "Sends parked messages back, when a person says so.",
+    },
+    Role {
         name: "parked",
         sends: &[],
         doc: "Files what failed.",

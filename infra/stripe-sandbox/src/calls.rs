@@ -80,6 +80,9 @@ async fn answer(app: &Arc<App>, operation: &Operation, call: &Call) -> Reply {
         Some((Kind::Error429, _)) => {
             return Reply::Answer(Answer::refused(&ApiError::rate_limited()));
         }
+        Some((Kind::Error400, _)) => {
+            return Reply::Answer(Answer::refused(&ApiError::not_allowed()));
+        }
         Some((Kind::Error500Before, sticky)) => {
             let answer = Answer::refused(&ApiError::broken(sticky));
             let stored = stored_answer(call, &print, &answer);

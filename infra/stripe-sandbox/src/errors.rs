@@ -163,6 +163,15 @@ impl ApiError {
         .code("rate_limit")
     }
 
+    pub(crate) fn not_allowed() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "invalid_request_error",
+            "Your account cannot currently make this request.",
+        )
+        .code("account_invalid")
+    }
+
     /// A 500: the caller cannot know whether anything happened.
     pub(crate) fn broken(kept: bool) -> Self {
         let mut error = Self::new(

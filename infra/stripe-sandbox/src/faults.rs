@@ -64,6 +64,9 @@ pub enum Kind {
     ResetAfter,
     #[serde(rename = "error_429")]
     Error429,
+    /// Nothing is done: such a request can never succeed, for a reason of the account.
+    #[serde(rename = "error_400")]
+    Error400,
     /// Webhooks from here on.
     Early,
     Duplicate,

@@ -1,7 +1,10 @@
 //! Who of the staff did what, and why. Rows are added in the transaction of what they tell, and never changed.
 
 use boxoffice_contracts::{Instant, Owner, Role};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
 use serde_json::Value;
 
 pub mod row {
@@ -67,4 +70,57 @@ pub async fn append(db: &impl ConnectionTrait, deed: &Deed<'_>) -> Result<u64, D
         ..Default::default()
     };
     Ok(row.insert(db).await?.id)
+}
+
+/// What is looked for in the audit. Everything that is given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditFilter {
+    pub subject: Option<String>,
+    /// `parked.retry`, or `parked.` for everything of the kind.
+    pub action: Option<String>,
+    pub target: Option<String>,
+}
+
+/// Which way a page goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// The latest first, before this number.
+    Before(u64),
+    /// The oldest first, after this number.
+    After(u64),
+}
+
+/// A page of deeds.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn page(
+    db: &impl ConnectionTrait,
+    filter: &AuditFilter,
+    from: From,
+    limit: u64,
+) -> Result<Vec<row::Model>, DbErr> {
+    let mut query = row::Entity::find();
+    if let Some(subject) = &filter.subject {
+        query = query.filter(row::Column::Subject.eq(subject.as_str()));
+    }
+    if let Some(action) = &filter.action {
+        query = if action.ends_with('.') {
+            query.filter(row::Column::Action.starts_with(action.as_str()))
+        } else {
+            query.filter(row::Column::Action.eq(action.as_str()))
+        };
+    }
+    if let Some(target) = &filter.target {
+        query = query.filter(row::Column::Target.eq(target.as_str()));
+    }
+    query = match from {
+        From::Before(id) => query
+            .filter(row::Column::Id.lt(id))
+            .order_by_desc(row::Column::Id),
+        From::After(id) => query
+            .filter(row::Column::Id.gt(id))
+            .order_by_asc(row::Column::Id),
+    };
+    query.limit(limit).all(db).await
 }

@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod hold_expiry;
 mod http;
 pub mod mail;
+pub mod mender;
 pub mod parked;
 pub mod partners;
 pub mod payments;

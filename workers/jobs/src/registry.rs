@@ -6,6 +6,7 @@ use crate::{
     gateway::Gateway,
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
+    mender::Mender,
     parked,
     partners::{Door, Partners},
     payments::{Payments, PaymentsPolicy},
@@ -90,7 +91,8 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
             policy: saga.clone(),
             layouts: layouts.clone(),
         })
-        .call(SendMail::new(documents.clone(), mail)?);
+        .call(SendMail::new(documents.clone(), mail)?)
+        .sweep(Mender);
     Ok(parked::register(workers)
         .sweep(Partners::new(partners, partners_look_every))
         .call(Payments::new(
@@ -115,10 +117,11 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 11] = [
+pub const ROLES: [&str; 12] = [
     "alerts",
     "hold-expiry",
     "mail",
+    "mender",
     "parked",
     "partners",
     "payments",

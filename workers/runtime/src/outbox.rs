@@ -1,8 +1,10 @@
 //! Messages that are to leave: written in the transaction that decides them, published after its commit,
 //! deleted when confirmed. Whoever dies in between leaves a row, and [`crate::relay`] sends it.
 
-use crate::{Failure, Outgoing, publish::Wire, relay::SWEEP_AFTER_SECS, sql, stored};
-use boxoffice_contracts::MessageId;
+use crate::{
+    Failure, Outgoing, publish::Wire, relay::SWEEP_AFTER_SECS, sql, stored, tx::Returning,
+};
+use boxoffice_contracts::{Envelope, MessageId};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult, Statement};
 
 /// Bytes of one statement: well below the smallest usual `max_allowed_packet`, 16 MiB.
@@ -26,13 +28,45 @@ pub(crate) struct Sent {
     pub(crate) wire: Wire,
 }
 
+/// A row before it is written. `kind`, the column, is the routing key.
+struct New {
+    cause: Option<MessageId>,
+    routing_key: String,
+    wire: Wire,
+    envelope: Envelope,
+}
+
 /// Writes the rows of a transaction, in order.
 pub(crate) async fn insert(
     tx: &DatabaseTransaction,
     outgoing: Vec<Outgoing>,
 ) -> Result<Vec<Sent>, Failure> {
-    let mut sent = Vec::with_capacity(outgoing.len());
-    let mut pending = outgoing.into_iter().peekable();
+    let rows = outgoing.into_iter().map(|message| New {
+        cause: message.cause,
+        routing_key: message.envelope.kind.clone(),
+        wire: Wire::new(message.exchange, &message.envelope, message.body),
+        envelope: message.envelope,
+    });
+    write(tx, rows.collect()).await
+}
+
+/// The same for messages that go straight back to a queue.
+pub(crate) async fn insert_returning(
+    tx: &DatabaseTransaction,
+    returning: Vec<Returning>,
+) -> Result<Vec<Sent>, Failure> {
+    let rows = returning.into_iter().map(|message| New {
+        cause: None,
+        wire: Wire::to_queue(&message.queue, &message.envelope, message.body),
+        routing_key: message.queue,
+        envelope: message.envelope,
+    });
+    write(tx, rows.collect()).await
+}
+
+async fn write(tx: &DatabaseTransaction, new: Vec<New>) -> Result<Vec<Sent>, Failure> {
+    let mut sent = Vec::with_capacity(new.len());
+    let mut pending = new.into_iter().peekable();
     while pending.peek().is_some() {
         let (mut rows, mut messages) = (String::new(), Vec::new());
         while rows.len() < STATEMENT_BYTES_MAX
@@ -53,21 +87,21 @@ pub(crate) async fn insert(
                 id,
                 message_id: message.envelope.message_id,
             },
-            wire: Wire::new(message.exchange, &message.envelope, message.body),
+            wire: message.wire,
         }));
     }
     Ok(sent)
 }
 
-fn values(message: &Outgoing) -> String {
+fn values(message: &New) -> String {
     let cause = message.cause.map_or("NULL".to_owned(), sql::id);
     format!(
         "({},{cause},'{}',{},{},{},UTC_TIMESTAMP(6))",
         sql::id(message.envelope.message_id),
-        message.exchange.name(),
-        sql::text(&message.envelope.kind),
+        message.wire.exchange,
+        sql::text(&message.routing_key),
         sql::text(&stored::envelope_to_json(&message.envelope)),
-        sql::bytes(&message.body),
+        sql::bytes(&message.wire.body),
     )
 }
 

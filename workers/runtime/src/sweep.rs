@@ -56,9 +56,11 @@ async fn attempt<S: Sweep>(role: Arc<Role>, sweep: Arc<S>) -> Result<(usize, Set
     sweep.prepare().await?;
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
     let found = sweep.sweep(&mut tx).await?;
+    let returning = tx.take_returning();
     let (db, outgoing) = tx.into_parts();
     let created = spans::created(&[], &outgoing);
-    let sent = outbox::insert(&db, outgoing).await?;
+    let mut sent = outbox::insert(&db, outgoing).await?;
+    sent.extend(outbox::insert_returning(&db, returning).await?);
     tx::commit(db).await?;
     created.into_iter().for_each(spans::emit);
     Ok((

@@ -3,7 +3,7 @@
 use crate::{Cause, Failure, Service};
 use boxoffice_contracts::{BookingId, Envelope, Instant, Message, MessageId, topology::Exchange};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement,
     TransactionTrait,
 };
 use std::sync::OnceLock;
@@ -20,11 +20,20 @@ pub struct Outgoing {
     pub cause: Option<MessageId>,
 }
 
+/// A message that goes back to the queue of this name.
+#[derive(Debug, Clone)]
+pub(crate) struct Returning {
+    pub(crate) queue: String,
+    pub(crate) envelope: Envelope,
+    pub(crate) body: Vec<u8>,
+}
+
 /// An open transaction and what is to be published after its commit.
 #[derive(Debug)]
 pub struct Tx {
     inner: DatabaseTransaction,
     outbox: Vec<Outgoing>,
+    returning: Vec<Returning>,
     now: OnceLock<Instant>,
 }
 
@@ -33,6 +42,7 @@ impl Tx {
         Self {
             inner,
             outbox: Vec::new(),
+            returning: Vec::new(),
             now: OnceLock::new(),
         }
     }
@@ -96,6 +106,23 @@ impl Tx {
         self.outbox.push(outgoing);
     }
 
+    /// Sends a parked message back to its queue, under its id and with no attempt counted: its inbox row was never
+    /// committed, so it will be handled, and the transaction that handles it closes the parked row. Only a
+    /// [`crate::Sweep`] may: nobody else looks after parked messages.
+    pub fn send_back(&mut self, queue: &str, mut envelope: Envelope, body: Vec<u8>) {
+        envelope.attempt = 0;
+        envelope.replay_of = Some(envelope.message_id);
+        self.returning.push(Returning {
+            queue: queue.to_owned(),
+            envelope,
+            body,
+        });
+    }
+
+    pub(crate) fn take_returning(&mut self) -> Vec<Returning> {
+        std::mem::take(&mut self.returning)
+    }
+
     pub(crate) fn into_parts(self) -> (DatabaseTransaction, Vec<Outgoing>) {
         (self.inner, self.outbox)
     }
@@ -133,15 +160,4 @@ pub(crate) async fn commit(tx: DatabaseTransaction) -> Result<(), Failure> {
 
 fn down(code: &'static str, detail: String) -> Failure {
     Failure::Down(Service::Database, Cause::new(code, detail))
-}
-
-/// A small transaction of the runtime's own.
-pub(crate) async fn run<T>(
-    db: &DatabaseConnection,
-    work: impl AsyncFnOnce(&DatabaseTransaction) -> Result<T, DbErr>,
-) -> Result<T, Failure> {
-    let tx = db.begin().await?;
-    let value = work(&tx).await?;
-    tx.commit().await?;
-    Ok(value)
 }
