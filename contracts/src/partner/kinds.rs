@@ -63,6 +63,18 @@ impl fmt::Debug for PartnerEntry {
     }
 }
 
+/// The JSON Schema of the envelope that every kind stands in.
+#[must_use]
+pub fn envelope_document() -> Value {
+    let mut schema = schemars::schema_for!(CloudEvent);
+    schema.insert("$id".to_owned(), schema_urn(ENVELOPE).into());
+    schema.insert("title".to_owned(), ENVELOPE.into());
+    schema.to_value()
+}
+
+/// Name of the envelope's schema, beside the kinds'.
+pub const ENVELOPE: &str = "cloudevent";
+
 /// Name of the schema of a kind, as `dataschema` says it.
 #[must_use]
 pub fn schema_urn(kind: &str) -> String {
