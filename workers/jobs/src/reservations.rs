@@ -3,6 +3,7 @@
 mod apply;
 mod facts;
 mod step;
+mod told;
 mod world;
 mod writes;
 

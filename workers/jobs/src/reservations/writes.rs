@@ -1,6 +1,9 @@
 //! What a batch writes, table by table with one statement each where many rows change alike.
 
-use super::world::World;
+use super::{
+    told::{self, Told},
+    world::World,
+};
 use boxoffice_contracts::{BookingId, Instant};
 use boxoffice_runtime::{Cause, Failure, Tx};
 use boxoffice_saga::{Booking, Policy};
@@ -31,6 +34,8 @@ pub(super) struct Writes {
     pub(super) refunds: Vec<NewRefund>,
     pub(super) tickets: Vec<NewTicket>,
     pub(super) voided: Vec<(BookingId, Vec<u16>)>,
+    /// What partners hear of their bookings.
+    pub(super) told: Vec<Told>,
 }
 
 impl Writes {
@@ -58,7 +63,7 @@ impl Writes {
         for (booking, positions) in &self.voided {
             ticket_states::void(tx.db(), *booking, positions, now).await?;
         }
-        Ok(())
+        told::write(tx, &self.told, now).await
     }
 
     async fn bookings(
