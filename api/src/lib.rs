@@ -35,6 +35,7 @@ mod layers;
 mod limits;
 mod look;
 mod params;
+mod partner;
 mod prefer;
 mod proof;
 mod router;

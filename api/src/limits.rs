@@ -50,7 +50,10 @@ impl Price {
     /// The gateway calls as it must: whoever can't sign is refused before anything is done for them.
     pub(crate) const fn of(action: Action) -> Self {
         match action {
-            Action::SubmitBooking | Action::PayBooking | Action::CancelBooking => Self::Command,
+            Action::SubmitBooking
+            | Action::PayBooking
+            | Action::CancelBooking
+            | Action::AskSnapshot => Self::Command,
             Action::ReadTickets | Action::ReadCalendar => Self::Document,
             Action::ReadBooking
             | Action::FollowBooking
@@ -65,7 +68,9 @@ impl Price {
             | Action::ReadCode
             | Action::ReadKeys
             | Action::ReadAsyncApi
-            | Action::ReadSchema => Self::Read,
+            | Action::ReadSchema
+            | Action::ReadPartnerKind
+            | Action::RecoverEvents => Self::Read,
             Action::ReceiveWebhook => Self::Nothing,
         }
     }

@@ -8,6 +8,7 @@ mod about;
 mod bodies;
 mod describe;
 mod examples;
+mod partner;
 mod parts;
 
 use crate::{

@@ -28,6 +28,9 @@ pub enum Action {
     ReadDocsFile,
     ListCodes,
     ReadCode,
+    ReadPartnerKind,
+    RecoverEvents,
+    AskSnapshot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -101,6 +104,9 @@ const STAFF: &[(Role, Scope)] = &[
     (Admin, Tenant),
 ];
 
+/// A partner's own things.
+const PARTNERS: &[(Role, Scope)] = &[(Partner, Own)];
+
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
     (Customer, Own),
@@ -133,6 +139,9 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
     route(Verb::Get, "/problems", Action::ListCodes, Access::Public, false),
     route(Verb::Get, "/problems/{code}", Action::ReadCode, Access::Public, false),
+    route(Verb::Get, "/schemas/partner/{file}", Action::ReadPartnerKind, Access::Public, false),
+    route(Verb::Get, "/v1/partner/events", Action::RecoverEvents, Access::Roles(PARTNERS), false),
+    route(Verb::Post, "/v1/partner/snapshot", Action::AskSnapshot, Access::Roles(PARTNERS), false),
 ];
 
 const fn route(
@@ -220,6 +229,9 @@ ReadDocs        yes       yes       yes       yes       yes       yes       yes 
 ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes
 ListCodes       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadCode        yes       yes       yes       yes       yes       yes       yes       yes       yes
+ReadPartnerKind yes       yes       yes       yes       yes       yes       yes       yes       yes
+RecoverEvents   -         -         -         -         -         -         -         Own       -
+AskSnapshot     -         -         -         -         -         -         -         Own       -
 ";
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    layers, openapi, partner,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -55,6 +55,9 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadDocsFile => on(line.verb, docs::file),
         Action::ListCodes => on(line.verb, catalogue::list),
         Action::ReadCode => on(line.verb, catalogue::read),
+        Action::ReadPartnerKind => on(line.verb, contracts::partner_schema),
+        Action::RecoverEvents => on(line.verb, partner::events),
+        Action::AskSnapshot => on(line.verb, partner::snapshot),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    examples,
+    examples, partner,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -48,9 +48,12 @@ const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 4] = [
+pub(super) const PARTNER: &str = "partner";
+
+pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (SHOWS, "What is on sale."),
+    (PARTNER, "For partners, beside their exchanges."),
     (GATEWAY, "For the payment gateway only."),
     (ABOUT, "This description, and what problems mean."),
 ];
@@ -68,7 +71,7 @@ const OF_ORDERS: &[Code] = &[
     Code::Unavailable,
 ];
 /// Refusals of everything that reads options and a store.
-const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
+pub(super) const OF_READS: &[Code] = &[Code::ValidationFailed, Code::Unavailable];
 
 const OF_DOCUMENTS: &[Code] = &[
     Code::ValidationFailed,
@@ -355,6 +358,9 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadKeys => about::read_keys(shapes),
         Action::ReadAsyncApi => about::read_async_api(),
         Action::ReadSchema => about::read_schema(),
+        Action::ReadPartnerKind => partner::read_kind(),
+        Action::RecoverEvents => partner::recover_events(shapes),
+        Action::AskSnapshot => partner::ask_snapshot(shapes),
     }
 }
 
@@ -393,7 +399,7 @@ fn booking_body(shapes: &mut Shapes) -> Content {
     json_body(shapes.answer::<BookingView>(), examples::booking())
 }
 
-fn json_request<T: schemars::JsonSchema>(
+pub(super) fn json_request<T: schemars::JsonSchema>(
     shapes: &mut Shapes,
     example: Value,
     is_required: bool,

@@ -38,7 +38,7 @@ const LINK_TTL: Duration = Duration::from_secs(7 * 24 * 3_600);
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 /// When the example's booking is made: 2026-11-21T18:30:00Z.
-fn now() -> Instant {
+pub(super) fn now() -> Instant {
     DateTime::UNIX_EPOCH + TimeDelta::seconds(1_795_285_800)
 }
 

@@ -22,6 +22,7 @@ pub mod customer;
 pub mod desk;
 pub mod fixture;
 pub mod gateway;
+pub mod partner;
 pub mod private_broker;
 pub mod process;
 pub mod proxy;

@@ -78,8 +78,18 @@ impl World {
 
     #[must_use]
     pub fn someone(&self, subject: &str, role: Role) -> Customer {
+        self.someone_of(TENANT_HOUSE, subject, role)
+    }
+
+    /// A system of a partner. Its bookings are the partner's, whether the partner is known or not.
+    #[must_use]
+    pub fn system_of(&self, partner: &str) -> Customer {
+        self.someone_of(partner, "sales", Role::Partner)
+    }
+
+    fn someone_of(&self, tenant: &str, subject: &str, role: Role) -> Customer {
         let owner = Owner {
-            tenant: TENANT_HOUSE.to_owned(),
+            tenant: tenant.to_owned(),
             subject: subject.to_owned(),
         };
         let grant = Grant {
