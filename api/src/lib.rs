@@ -36,6 +36,7 @@ mod layers;
 mod limits;
 mod look;
 mod params;
+mod partner;
 mod prefer;
 mod proof;
 mod router;

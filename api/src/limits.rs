@@ -54,7 +54,8 @@ impl Price {
             | Action::PayBooking
             | Action::CancelBooking
             | Action::SetPartnerCredit
-            | Action::MendBooking => Self::Command,
+            | Action::MendBooking
+            | Action::AskSnapshot => Self::Command,
             Action::PauseQueue
             | Action::ResumeQueue
             | Action::DrainQueue
@@ -101,7 +102,9 @@ impl Price {
             | Action::ReadSchema
             | Action::FindBookings
             | Action::ReadStory
-            | Action::ListStuck => Self::Read,
+            | Action::ListStuck
+            | Action::ReadPartnerKind
+            | Action::RecoverEvents => Self::Read,
             Action::ListPartners | Action::ReadPartner => Self::Read,
             Action::AddPartner
             | Action::RotatePartner

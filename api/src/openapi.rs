@@ -11,6 +11,7 @@ mod describe;
 mod desk;
 mod examples;
 mod mending;
+mod partner;
 mod partners;
 mod parts;
 mod queues;

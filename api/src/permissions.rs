@@ -72,6 +72,9 @@ pub enum Action {
     ListProposals,
     ApproveProposal,
     RefuseProposal,
+    ReadPartnerKind,
+    RecoverEvents,
+    AskSnapshot,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -159,6 +162,8 @@ const SEES_PARKED: &[(Role, Scope)] = &[(Viewer, Tenant), (Operator, Tenant), (A
 
 /// Those who mend it.
 const MENDS_PARKED: &[(Role, Scope)] = &[(Operator, Tenant), (Admin, Tenant)];
+/// A partner's own things.
+const PARTNERS: &[(Role, Scope)] = &[(Partner, Own)];
 
 /// Support and admins cancel on behalf of the house: everything goes back.
 const CANCELLERS: &[(Role, Scope)] = &[
@@ -240,6 +245,9 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/v1/backoffice/proposals", Action::ListProposals, Access::Roles(SEES_PARKED), false),
     route(Verb::Post, "/v1/backoffice/proposals/{id}/approve", Action::ApproveProposal, Access::Roles(MENDS_PARKED), false),
     route(Verb::Post, "/v1/backoffice/proposals/{id}/refuse", Action::RefuseProposal, Access::Roles(MENDS_PARKED), false),
+    route(Verb::Get, "/schemas/partner/{file}", Action::ReadPartnerKind, Access::Public, false),
+    route(Verb::Get, "/v1/partner/events", Action::RecoverEvents, Access::Roles(PARTNERS), false),
+    route(Verb::Post, "/v1/partner/snapshot", Action::AskSnapshot, Access::Roles(PARTNERS), false),
 ];
 
 const fn route(
@@ -375,6 +383,9 @@ EditParked      -         -         -         -         -         -         Tena
 ListProposals   -         -         -         -         -         Tenant    Tenant    -         Tenant
 ApproveProposal -         -         -         -         -         -         Tenant    -         Tenant
 RefuseProposal  -         -         -         -         -         -         Tenant    -         Tenant
+ReadPartnerKind yes       yes       yes       yes       yes       yes       yes       yes       yes
+RecoverEvents   -         -         -         -         -         -         -         Own       -
+AskSnapshot     -         -         -         -         -         -         -         Own       -
 ";
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::{
     AppState, Problem, backoffice, bookings, catalogue, commands, contracts, cors, docs, documents,
-    follow, layers, openapi,
+    follow, layers, openapi, partner,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -99,6 +99,9 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ListProposals => on(line.verb, backoffice::proposals::list),
         Action::ApproveProposal => on(line.verb, backoffice::proposals::approve),
         Action::RefuseProposal => on(line.verb, backoffice::proposals::refuse),
+        Action::ReadPartnerKind => on(line.verb, contracts::partner_schema),
+        Action::RecoverEvents => on(line.verb, partner::events),
+        Action::AskSnapshot => on(line.verb, partner::snapshot),
     }
 }
 

@@ -125,6 +125,18 @@ codes! {
     NotFound = "not_found", 404, false;
     /// The method is not allowed here.
     MethodNotAllowed = "method_not_allowed", 405, false;
+    /// A message of this number or a later one was taken already.
+    SequenceOutdated = "sequence_outdated", 409, false;
+    /// Messages from there on are no longer kept; ask for a snapshot.
+    SequenceGone = "sequence_gone", 410, false;
+    /// The hall does not exist.
+    HallUnknown = "hall_unknown", 422, false;
+    /// The currency is not the venue's.
+    CurrencyMismatch = "currency_mismatch", 422, false;
+    /// The show has bookings: hall, start and film stay.
+    ShowInUse = "show_in_use", 409, false;
+    /// More places are taken than that.
+    CapacityBelowTaken = "capacity_below_taken", 409, true;
     /// The document is not ready yet.
     DocumentNotReady = "document_not_ready", 409, true;
     /// The id belongs to a partner already.

@@ -211,6 +211,20 @@ macro_rules! slug_id {
 }
 slug_id!(FilmId => "film", HallId => "hall", ShowId => "show", VenueId => "venue");
 
+/// Derives the id of a thing that a partner publishes from the partner's own.
+macro_rules! partner_own_id {
+    ($($name:ident => $label:literal),+) => {$(
+        impl $name {
+            /// The id of what `partner` calls `own_id`.
+            #[must_use]
+            pub fn of_partner(partner: &str, own_id: &str) -> Self {
+                Self(derive($label, &[partner.as_bytes(), own_id.as_bytes()]))
+            }
+        }
+    )+};
+}
+partner_own_id!(FilmId => "partner.film", ShowId => "partner.show");
+
 /// Identity of a seat within its hall: the `seat_guid` of the seating plan.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, Serialize, JsonSchema)]
 #[serde(transparent)]

@@ -2,8 +2,14 @@
 //!
 //! Partner and sender are proved by the broker (exchange and `user-id`), never by the body.
 
+pub mod booking;
 pub mod broker;
+pub mod check;
 pub mod event;
+pub mod feed;
+pub mod kinds;
+pub mod reply;
+pub mod snapshot;
 
 use std::{fmt, str::FromStr};
 

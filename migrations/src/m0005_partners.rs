@@ -78,13 +78,15 @@ const TABLES: &[(&str, &str)] = &[
          created_at DATETIME(6) NOT NULL,
          KEY partner_bookings_partner (partner_id, created_at)",
     ),
-    // Shows, inventories and prices by the partner's own ids, and the last sequence that was taken of each.
+    // Shows, inventories and prices by the partner's own ids, and the last sequence that was taken of each, with the
+    // hash of what it said: a repetition is told from another state of the same number.
     (
         "partner_entities",
         "partner_id VARCHAR(32) NOT NULL,
          kind VARCHAR(16) NOT NULL,
          own_id VARCHAR(64) NOT NULL,
          sequence BIGINT UNSIGNED NOT NULL,
+         content_sha256 BINARY(32) NOT NULL,
          entity_id BINARY(16) NULL,
          updated_at DATETIME(6) NOT NULL,
          PRIMARY KEY (partner_id, kind, own_id)",

@@ -9,7 +9,7 @@ mod snapshot;
 use std::{fs, path::Path, process::ExitCode};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use boxoffice_contracts::message;
+use boxoffice_contracts::{message, partner::kinds};
 
 use self::snapshot::Snapshot;
 use crate::{r#gen, ui};
@@ -28,6 +28,8 @@ enum Action {
     /// Write today's contracts to contracts/released/ under the version in Cargo.toml.
     Release,
 }
+
+const PARTNER_SAMPLES: &str = "samples/partner";
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -88,11 +90,15 @@ fn release(root: &Path) -> Result<()> {
         stale.join(", ")
     );
     Snapshot::today()?.write(&folder)?;
-    let samples = folder.join("samples");
-    fs::create_dir_all(&samples)?;
-    for file in fs::read_dir(root.join("contracts/samples"))? {
-        let file = file?;
-        fs::copy(file.path(), samples.join(file.file_name()))?;
+    for samples in ["samples", PARTNER_SAMPLES] {
+        let copies = folder.join(samples);
+        fs::create_dir_all(&copies)?;
+        for file in fs::read_dir(root.join("contracts").join(samples))? {
+            let file = file?;
+            if file.path().is_file() {
+                fs::copy(file.path(), copies.join(file.file_name()))?;
+            }
+        }
     }
     Ok(())
 }
@@ -128,29 +134,56 @@ fn number(version: &str) -> Option<[u64; 3]> {
 
 /// A sample that was published decodes for ever, and nothing of it is lost.
 fn samples_decode(release: &Path, findings: &mut Vec<String>) -> Result<()> {
-    for file in fs::read_dir(release.join("samples"))? {
+    let ours = |kind: &str, body: &[u8]| Some((message::entry(kind)?.roundtrip)(body));
+    decode_folder(&release.join("samples"), ours, findings)?;
+    let partner = release.join(PARTNER_SAMPLES);
+    if partner.exists() {
+        let theirs = |kind: &str, body: &[u8]| Some(kinds::entry(kind)?.roundtrip(body));
+        decode_folder(&partner, theirs, findings)?;
+    }
+    Ok(())
+}
+
+/// `roundtrip` decodes a body of a kind and encodes it again; nothing for a kind that nobody knows.
+fn decode_folder(
+    folder: &Path,
+    roundtrip: impl Fn(&str, &[u8]) -> Option<serde_json::Result<Vec<u8>>>,
+    findings: &mut Vec<String>,
+) -> Result<()> {
+    for file in fs::read_dir(folder)? {
         let path = file?.path();
+        if path.is_dir() {
+            continue;
+        }
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let kind = name.split('.').take(3).collect::<Vec<_>>().join(".");
         let body = fs::read(&path)?;
-        let Some(entry) = message::entry(&kind) else {
-            findings.push(format!("{}: nobody decodes it", path.display()));
-            continue;
-        };
-        match (entry.roundtrip)(&body) {
-            Err(error) => findings.push(format!("{}: {error}", path.display())),
-            Ok(again) => {
+        match roundtrip(&kind, &body) {
+            None => findings.push(format!("{}: nobody decodes it", path.display())),
+            Some(Err(error)) => findings.push(format!("{}: {error}", path.display())),
+            Some(Ok(again)) => {
                 let sample: serde_json::Value = serde_json::from_slice(&body)?;
                 let again: serde_json::Value = serde_json::from_slice(&again)?;
-                for (field, value) in sample.as_object().into_iter().flatten() {
-                    if again.get(field) != Some(value) {
-                        findings.push(format!("{}: {field} is lost", path.display()));
-                    }
+                for lost in lost(&sample, &again) {
+                    findings.push(format!("{}: {lost} is lost", path.display()));
                 }
             }
         }
     }
     Ok(())
+}
+
+/// Fields that did not come back as they were. The `data` of a partner's message may have gained defaults.
+fn lost(sample: &serde_json::Value, again: &serde_json::Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (field, value) in sample.as_object().into_iter().flatten() {
+        match again.get(field) {
+            Some(same) if same == value => {}
+            Some(data) if field == "data" && data.is_object() => found.extend(lost(value, data)),
+            Some(_) | None => found.push(field.clone()),
+        }
+    }
+    found
 }
 
 #[cfg(test)]
@@ -177,5 +210,32 @@ mod tests {
         samples_decode(&folder, &mut found).unwrap();
         fs::remove_dir_all(&folder).unwrap();
         assert_eq!(found.len(), 2, "{found:?}");
+    }
+
+    #[test]
+    fn a_partners_sample_that_no_longer_decodes_is_found() {
+        let folder = std::env::temp_dir().join(format!("xtask-partner-{}", std::process::id()));
+        fs::create_dir_all(folder.join(PARTNER_SAMPLES)).unwrap();
+        let root = r#gen::root().join("contracts").join(PARTNER_SAMPLES);
+        let good = fs::read_to_string(root.join("show.upsert.v1.json")).unwrap();
+        let write = |name: &str, body: &str| {
+            fs::write(folder.join(PARTNER_SAMPLES).join(name), body).unwrap();
+        };
+        write("show.upsert.v1.json", &good);
+        let mut found = Vec::new();
+        samples_decode(&folder, &mut found).unwrap();
+        assert_eq!(found, Vec::<String>::new());
+        write(
+            "show.upsert.v1.typo.json",
+            &good.replace("runtime_min", "runtime"),
+        );
+        write(
+            "show.upsert.v1.other.json",
+            &good.replace("show.upsert.v1", "price.upsert.v1"),
+        );
+        write("show.burn.v1.json", &good);
+        samples_decode(&folder, &mut found).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(found.len(), 3, "{found:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 mod asyncapi;
+mod asyncapi_partners;
 pub(crate) mod definitions;
 mod metrics;
 mod schemas;
@@ -17,6 +18,7 @@ use anyhow::{Context as _, Result, bail};
 use boxoffice_contracts::{
     Code,
     message::CATALOGUE,
+    partner::kinds::{self, PARTNER_CATALOGUE},
     topology::{DELIVERY_LIMIT, Exchange, QUEUES, Queue, RetryTier},
 };
 
@@ -79,24 +81,38 @@ pub(crate) fn stale(root: &Path, files: &[(String, String)]) -> Result<Vec<Strin
 }
 
 fn left_over_schemas(root: &Path, files: &[(String, String)]) -> Result<Vec<String>> {
-    let folder = "contracts/schemas";
     let mut left_over = Vec::new();
-    for entry in std::fs::read_dir(root.join(folder)).into_iter().flatten() {
-        let name = format!("{folder}/{}", entry?.file_name().to_string_lossy());
-        if !files.iter().any(|(path, _)| *path == name) {
-            left_over.push(name);
+    for folder in [SCHEMAS, PARTNER_SCHEMAS] {
+        for entry in std::fs::read_dir(root.join(folder)).into_iter().flatten() {
+            let entry = entry?;
+            let name = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.path().is_file() && !files.iter().any(|(path, _)| *path == name) {
+                left_over.push(name);
+            }
         }
     }
     Ok(left_over)
 }
+
+const SCHEMAS: &str = "contracts/schemas";
+const PARTNER_SCHEMAS: &str = "contracts/schemas/partner";
 
 /// Every generated file with its content, but for the description of the API: a test of its own compares that.
 pub(crate) fn files() -> Result<Vec<(String, String)>> {
     let mut files = Vec::new();
     for entry in CATALOGUE {
         let text = pretty(&entry.document())?;
-        files.push((format!("contracts/schemas/{}.json", entry.kind), text));
+        files.push((format!("{SCHEMAS}/{}.json", entry.kind), text));
     }
+    for entry in PARTNER_CATALOGUE {
+        let text = pretty(&entry.document())?;
+        files.push((format!("{PARTNER_SCHEMAS}/{}.json", entry.kind), text));
+    }
+    let envelope = pretty(&kinds::envelope_document())?;
+    files.push((
+        format!("{PARTNER_SCHEMAS}/{}.json", kinds::ENVELOPE),
+        envelope,
+    ));
     let mut add = |path: &str, content| files.push((path.to_owned(), content));
     let generated = |value| format!("{GENERATED_YAML}{}", yaml::document(&value));
     add(

@@ -3,7 +3,7 @@
 use super::{
     Shapes, about,
     bodies::{BookingRequest, CancelRequest, GatewayEvent, PaymentRequest},
-    credit, desk, examples, mending, partners,
+    credit, desk, examples, mending, partner, partners,
     parts::{
         answer, id, idempotency_key, if_none_match, instant, json_body, link, parameter, prefer,
         proof, query, string, whole,
@@ -51,13 +51,16 @@ pub(super) const BACKOFFICE: &str = "back office";
 pub(super) const ABOUT: &str = "about";
 pub(super) const MENDING: &str = "mending";
 
-pub(super) const TAGS: [(&str, &str); 8] = [
+pub(super) const PARTNER: &str = "partner";
+
+pub(super) const TAGS: [(&str, &str); 9] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (
         partners::PARTNERS,
         "Who publishes and consumes over AMQP, for admins.",
     ),
     (SHOWS, "What is on sale."),
+    (PARTNER, "For partners, beside their exchanges."),
     (GATEWAY, "For the payment gateway only."),
     (
         BACKOFFICE,
@@ -415,6 +418,9 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ListProposals => mending::list_proposals(shapes),
         Action::ApproveProposal => mending::approve_proposal(shapes),
         Action::RefuseProposal => mending::refuse_proposal(shapes),
+        Action::ReadPartnerKind => partner::read_kind(),
+        Action::RecoverEvents => partner::recover_events(shapes),
+        Action::AskSnapshot => partner::ask_snapshot(shapes),
     }
 }
 

@@ -91,20 +91,20 @@ impl std::fmt::Debug for Birth {
     }
 }
 
-/// Locks the bookings in the order of their ids and returns those that exist.
+/// Locks the bookings in the order of their ids and returns those that exist, each with its tenant.
 ///
 /// # Errors
 /// When the database refuses, or a saga cannot be read.
 pub async fn lock(
     db: &impl ConnectionTrait,
     ids: &[BookingId],
-) -> Result<HashMap<BookingId, Booking>, DbErr> {
+) -> Result<HashMap<BookingId, (Booking, String)>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<(Uuid, Json)> = row::Entity::find()
+    let rows: Vec<(Uuid, Json, String)> = row::Entity::find()
         .select_only()
-        .columns([row::Column::Id, row::Column::Saga])
+        .columns([row::Column::Id, row::Column::Saga, row::Column::Tenant])
         .filter(row::Column::Id.is_in(rows::padded(ids.iter().map(|id| id.0))))
         .order_by_asc(row::Column::Id)
         .lock_exclusive()
@@ -112,7 +112,7 @@ pub async fn lock(
         .all(db)
         .await?;
     rows.into_iter()
-        .map(|(id, saga)| Ok((BookingId(id), decode(saga)?)))
+        .map(|(id, saga, tenant)| Ok((BookingId(id), (decode(saga)?, tenant))))
         .collect()
 }
 

@@ -8,10 +8,10 @@ mod films;
 mod halls;
 mod local_time;
 mod report;
-mod shows;
+pub(super) mod shows;
 mod slug;
 mod store;
-mod upsert;
+pub(super) mod upsert;
 mod venues;
 
 pub use local_time::to_utc;

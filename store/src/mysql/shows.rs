@@ -1,5 +1,6 @@
 //! What a show offers: the facts that a reservation is decided on.
 
+use super::partner_feed;
 use boxoffice_contracts::{Currency, Instant, SeatId, ShowId};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value, entity::prelude::Uuid};
 use std::collections::HashMap;
@@ -8,6 +9,8 @@ use std::collections::HashMap;
 #[derive(Debug, Clone)]
 pub struct Show {
     pub id: ShowId,
+    /// Published by a partner: it may change hall, start and film until the first booking.
+    pub is_fed: bool,
     pub layout_id: Uuid,
     pub currency: Currency,
     pub sales_from: Instant,
@@ -30,6 +33,25 @@ pub async fn find(
     db: &impl ConnectionTrait,
     ids: &[ShowId],
 ) -> Result<HashMap<ShowId, Show>, DbErr> {
+    select(db, ids, "").await
+}
+
+/// The same, kept as they are until the transaction ends.
+///
+/// # Errors
+/// When the database refuses or a currency is broken.
+pub async fn find_kept(
+    db: &impl ConnectionTrait,
+    ids: &[ShowId],
+) -> Result<HashMap<ShowId, Show>, DbErr> {
+    select(db, ids, "LOCK IN SHARE MODE").await
+}
+
+async fn select(
+    db: &impl ConnectionTrait,
+    ids: &[ShowId],
+    lock: &str,
+) -> Result<HashMap<ShowId, Show>, DbErr> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -38,10 +60,10 @@ pub async fn find(
     let ask = Statement::from_sql_and_values(
         DbBackend::MySql,
         format!(
-            "SELECT s.id, s.layout_id, s.currency, s.sales_from, s.sales_until, s.cancelled, s.cancel_until,
+            "SELECT s.id, s.slug, s.layout_id, s.currency, s.sales_from, s.sales_until, s.cancelled, s.cancel_until,
                     s.cancel_fee_minor, s.hold_shown_secs, s.hold_grace_secs, s.hold_cap_secs,
                     p.category, p.amount_minor
-             FROM shows s LEFT JOIN prices p ON p.show_id = s.id WHERE s.id IN ({marks})"
+             FROM shows s LEFT JOIN prices p ON p.show_id = s.id WHERE s.id IN ({marks}) {lock}"
         ),
         values(),
     );
@@ -64,6 +86,7 @@ fn show(id: ShowId, row: &sea_orm::QueryResult) -> Result<Show, DbErr> {
     let currency: String = row.try_get("", "currency")?;
     Ok(Show {
         id,
+        is_fed: partner_feed::is_fed(&row.try_get::<String>("", "slug")?),
         layout_id: row.try_get("", "layout_id")?,
         currency: Currency::new(&currency).map_err(|error| DbErr::Type(error.to_string()))?,
         sales_from: row.try_get("", "sales_from")?,

@@ -20,6 +20,7 @@ pub mod checks;
 pub mod collector;
 pub mod customer;
 pub mod desk;
+pub mod feeder;
 pub mod fixture;
 pub mod gateway;
 pub mod partner;

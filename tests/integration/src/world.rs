@@ -81,6 +81,12 @@ impl World {
         self.somebody(TENANT_HOUSE, subject, role)
     }
 
+    /// A system of a partner. Its bookings are the partner's, whether the partner is known or not.
+    #[must_use]
+    pub fn system_of(&self, partner: &str) -> Customer {
+        self.somebody(partner, "sales", Role::Partner)
+    }
+
     pub(crate) fn somebody(&self, tenant: &str, subject: &str, role: Role) -> Customer {
         let owner = Owner {
             tenant: tenant.to_owned(),

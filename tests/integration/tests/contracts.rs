@@ -8,6 +8,7 @@
 use boxoffice_contracts::{
     message::CATALOGUE,
     metric::{METRICS, Type},
+    partner::kinds::PARTNER_CATALOGUE,
     topology::{QUEUES, VHOST},
 };
 use boxoffice_integration::{
@@ -52,10 +53,16 @@ fn the_public_parser_finds_no_error_in_asyncapi() {
     let answer = parsed(&repository("docs/asyncapi.yaml"));
     assert_eq!(errors(&answer), Vec::<&Value>::new());
     assert_eq!(answer["understood"], true);
-    assert_eq!(answer["messages"], CATALOGUE.len());
-    let samples = fs::read_dir(repository("contracts/samples")).unwrap();
+    let kinds = CATALOGUE.len() + PARTNER_CATALOGUE.len();
+    assert_eq!(answer["messages"], kinds);
+    let samples = ["contracts/samples", "contracts/samples/partner"]
+        .map(|folder| fs::read_dir(repository(folder)).unwrap())
+        .into_iter()
+        .flatten()
+        .filter(|file| file.as_ref().unwrap().path().is_file());
     assert_eq!(answer["examples"], samples.count());
-    assert_eq!(answer["channels"], CATALOGUE.len() + QUEUES.len() + 1);
+    // All events of the house, and all that a partner gets, have one more each.
+    assert_eq!(answer["channels"], kinds + QUEUES.len() + 2);
 }
 
 /// The same with one thing broken each: else the test above would prove nothing.
@@ -71,6 +78,7 @@ fn the_public_parser_finds_what_is_broken() {
         ("action: receive", "action: obtain"),
         ("is: routingKey", "is: topic"),
         ("template: confirmation", "template: 7"),
+        ("runtime_min: 97", "runtime_min: long"),
     ];
     let folder = std::env::temp_dir().join(format!("boxoffice-asyncapi-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();

@@ -11,6 +11,7 @@ mod http;
 pub mod mail;
 pub mod mender;
 pub mod parked;
+pub mod partner_feed;
 pub mod partners;
 pub mod payments;
 pub mod queue_watch;

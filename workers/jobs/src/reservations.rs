@@ -4,6 +4,7 @@ mod apply;
 mod audit;
 mod facts;
 mod step;
+mod told;
 mod world;
 mod writes;
 

@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::metric;
 use boxoffice_runtime::{Failure, Sweep, Tx, forget_handled};
-use boxoffice_store::mysql::webhooks;
+use boxoffice_store::mysql::{partner_events, webhooks};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -15,6 +15,8 @@ pub struct RetentionPolicy {
     pub inbox_days: u32,
     /// Events of the gateway as they came. Longer than the gateway itself lists them.
     pub webhooks_days: u32,
+    /// What was sent to partners, which they recover from. What was not sent stays.
+    pub partner_out_days: u32,
     /// Rows of each table that one transaction forgets.
     pub rows_max: u32,
     /// Pause when everything old is gone.
@@ -31,6 +33,7 @@ impl Default for RetentionPolicy {
         Self {
             inbox_days: 35,
             webhooks_days: 35,
+            partner_out_days: 14,
             rows_max: 1_000,
             every_secs: 60,
         }
@@ -44,6 +47,7 @@ impl RetentionPolicy {
         for (name, days) in [
             ("inbox_days", self.inbox_days),
             ("webhooks_days", self.webhooks_days),
+            ("partner_out_days", self.partner_out_days),
         ] {
             if days < DAYS_MIN {
                 return Err(format!("retention.{name}: at least {DAYS_MIN}"));
@@ -59,7 +63,7 @@ impl RetentionPolicy {
     }
 }
 
-/// Deletes old inbox rows and old webhooks, a portion per transaction, until none is left; then waits.
+/// Deletes old inbox rows, old webhooks and what partners were sent long ago, a portion per transaction, until none is left; then waits.
 ///
 /// Safe to run twice: a row that is gone is not found again, and a portion never holds more than its rows.
 #[derive(Debug, Clone)]
@@ -79,19 +83,28 @@ impl Sweep for Retention {
         let RetentionPolicy {
             inbox_days,
             webhooks_days,
+            partner_out_days,
             rows_max,
             ..
         } = self.policy;
         let messages = forget_handled(tx, inbox_days, rows_max).await?;
         let before = tx.now().await? - TimeDelta::days(i64::from(webhooks_days));
         let events = webhooks::forget_before(tx.db(), before, u64::from(rows_max)).await?;
+        let sent = tx.now().await? - TimeDelta::days(i64::from(partner_out_days));
+        let told = partner_events::forget_before(tx.db(), sent, u64::from(rows_max)).await?;
         metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "inbox").increment(messages);
+        metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "partner_out").increment(told);
         metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "webhook_events")
             .increment(events);
-        if messages + events > 0 {
-            tracing::debug!(inbox = messages, webhook_events = events, "forgotten");
+        if messages + events + told > 0 {
+            tracing::debug!(
+                inbox = messages,
+                webhook_events = events,
+                partner_out = told,
+                "forgotten"
+            );
         }
-        Ok(left_over(messages.max(events), rows_max))
+        Ok(left_over(messages.max(events).max(told), rows_max))
     }
 }
 
@@ -125,6 +138,7 @@ mod tests {
         };
         assert!(change(|p| p.inbox_days = 0).contains("inbox_days"));
         assert!(change(|p| p.webhooks_days = 3).contains("webhooks_days"));
+        assert!(change(|p| p.partner_out_days = 3).contains("partner_out_days"));
         assert!(change(|p| p.rows_max = 0).contains("rows_max"));
         assert!(change(|p| p.rows_max = 1_000_000).contains("rows_max"));
         assert!(change(|p| p.every_secs = 0).contains("every_secs"));

@@ -18,6 +18,13 @@ pub(super) fn breakages(old: &Snapshot, new: &Snapshot) -> Vec<String> {
             Some(today) => found.extend(schema::breakages(kind, schema, today)),
         }
     }
+    for (kind, schema) in &old.partner {
+        let name = format!("partner {kind}");
+        match new.partner.get(kind) {
+            None => found.push(format!("{name} is gone")),
+            Some(today) => found.extend(schema::breakages(&name, schema, today)),
+        }
+    }
     topology(&old.topology, &new.topology, &mut found);
     found
 }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::{Context as _, Result};
 use boxoffice_contracts::{
     message::CATALOGUE,
+    partner::kinds::PARTNER_CATALOGUE,
     topology::{QUEUES, RetryTier, declared, roles},
 };
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,8 @@ use crate::r#gen::{definitions::arguments, pretty};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Snapshot {
     pub(super) schemas: BTreeMap<String, Value>,
+    /// Of what partners send and get.
+    pub(super) partner: BTreeMap<String, Value>,
     pub(super) topology: Topology,
 }
 
@@ -49,6 +52,7 @@ pub(super) struct Binding {
 
 const TOPOLOGY: &str = "topology.json";
 const SCHEMAS: &str = "schemas";
+const PARTNER: &str = "schemas/partner";
 
 impl Snapshot {
     /// What the code says now.
@@ -56,40 +60,58 @@ impl Snapshot {
         let schemas = CATALOGUE
             .iter()
             .map(|entry| (entry.kind.to_string(), entry.document()));
+        let partner = PARTNER_CATALOGUE
+            .iter()
+            .map(|entry| (entry.kind.to_string(), entry.document()));
         Ok(Self {
             schemas: schemas.collect(),
+            partner: partner.collect(),
             topology: topology(),
         })
     }
 
     pub(super) fn read(folder: &Path) -> Result<Self> {
-        let mut schemas = BTreeMap::new();
-        for file in fs::read_dir(folder.join(SCHEMAS))? {
-            let path = file?.path();
-            let kind = path.file_stem().context("a schema has a name")?;
-            let schema = serde_json::from_str(&fs::read_to_string(&path)?)
-                .with_context(|| path.display().to_string())?;
-            schemas.insert(kind.to_string_lossy().into_owned(), schema);
-        }
         let text = fs::read_to_string(folder.join(TOPOLOGY)).context(TOPOLOGY)?;
+        let partner = folder.join(PARTNER);
         Ok(Self {
-            schemas,
+            schemas: read_schemas(&folder.join(SCHEMAS))?,
+            // The first release had none.
+            partner: if partner.exists() {
+                read_schemas(&partner)?
+            } else {
+                BTreeMap::new()
+            },
             topology: serde_json::from_str(&text).context(TOPOLOGY)?,
         })
     }
 
     pub(super) fn write(&self, folder: &Path) -> Result<()> {
-        fs::create_dir_all(folder.join(SCHEMAS))?;
-        for (kind, schema) in &self.schemas {
-            fs::write(
-                folder.join(SCHEMAS).join(format!("{kind}.json")),
-                pretty(schema)?,
-            )?;
+        for (name, schemas) in [(SCHEMAS, &self.schemas), (PARTNER, &self.partner)] {
+            let folder = folder.join(name);
+            fs::create_dir_all(&folder)?;
+            for (kind, schema) in schemas {
+                fs::write(folder.join(format!("{kind}.json")), pretty(schema)?)?;
+            }
         }
         let topology = serde_json::to_value(&self.topology)?;
         fs::write(folder.join(TOPOLOGY), pretty(&topology)?)?;
         Ok(())
     }
+}
+
+fn read_schemas(folder: &Path) -> Result<BTreeMap<String, Value>> {
+    let mut schemas = BTreeMap::new();
+    for file in fs::read_dir(folder)? {
+        let path = file?.path();
+        if path.is_dir() {
+            continue;
+        }
+        let kind = path.file_stem().context("a schema has a name")?;
+        let schema = serde_json::from_str(&fs::read_to_string(&path)?)
+            .with_context(|| path.display().to_string())?;
+        schemas.insert(kind.to_string_lossy().into_owned(), schema);
+    }
+    Ok(schemas)
 }
 
 fn topology() -> Topology {

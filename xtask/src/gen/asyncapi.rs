@@ -1,9 +1,10 @@
 //! `docs/asyncapi.yaml`: every message, channel and operation as AsyncAPI 3.0 with AMQP 0-9-1 bindings.
 //!
 //! A channel is a routing key at its exchange, or a queue; besides, one for all events together. Schemas stand
-//! under components, each definition once: `#/$defs` would be looked for in the whole document.
+//! under components, each definition once: `#/$defs` would be looked for in the whole document. What partners send
+//! and get is of [`partners`].
 
-use super::schemas;
+use super::{asyncapi_partners as partners, schemas};
 use anyhow::{Context as _, Result};
 use boxoffice_contracts::{
     Kind,
@@ -15,7 +16,7 @@ use serde_json::{Map, Value, json};
 use std::{fs, path::Path};
 
 /// Of every AMQP binding object.
-const BINDING: &str = "0.3.0";
+pub(super) const BINDING: &str = "0.3.0";
 /// The channel of all events.
 const EVENTS: &str = "events";
 
@@ -28,14 +29,18 @@ pub(super) fn document(root: &Path) -> Result<Value> {
         let samples = samples(root, entry.kind)?;
         messages.insert(entry.kind.to_string(), message(entry, samples));
     }
+    partners::messages(root, &mut messages)?;
+    let (mut channels, mut operations) = (channels(), operations());
+    partners::channels(&mut channels);
+    partners::operations(&mut operations);
     Ok(json!({
         "asyncapi": "3.0.0",
         "id": "urn:boxoffice",
         "info": info(),
         "defaultContentType": "application/json",
-        "servers": {"broker": server()},
-        "channels": channels(),
-        "operations": operations(),
+        "servers": {"broker": server(), "partners": partners::server()},
+        "channels": channels,
+        "operations": operations,
         "components": {
             "messages": messages,
             "schemas": components,
@@ -54,7 +59,8 @@ fn info() -> Value {
          envelope are headers.\n\n\
          A published kind is engraved. It may gain an optional field; a consumer is upgraded before the sender that \
          uses it. Lists that say `x-open` may gain values; a consumer must take one that it doesn't know. Everything \
-         else is a `.v2` beside it."
+         else is a `.v2` beside it.\n\n{}",
+        partners::ABOUT
     );
     json!({
         "title": "Boxoffice messages",
@@ -66,6 +72,9 @@ fn info() -> Value {
             {"name": "command", "description": "An order with exactly one consumer."},
             {"name": "answer", "description": "What became of a command, told to the saga."},
             {"name": "event", "description": "A fact, for any number of consumers."},
+            {"name": "feed", "description": "The whole state of something that a partner publishes."},
+            {"name": "reply", "description": "What the gate says to one message of a partner."},
+            {"name": "notice", "description": "What a partner is told about its door."},
         ],
     })
 }
@@ -85,7 +94,7 @@ fn server() -> Value {
     })
 }
 
-fn channels() -> Value {
+fn channels() -> Map<String, Value> {
     let mut channels = Map::new();
     for entry in CATALOGUE {
         let exchange = roles::exchange_of(entry.kind);
@@ -111,7 +120,7 @@ fn channels() -> Value {
         "bindings": {"amqp": at_exchange(Exchange::Events)},
     });
     channels.insert(EVENTS.to_owned(), events);
-    Value::Object(channels)
+    channels
 }
 
 fn queue_channel(queue: &Queue) -> Value {
@@ -171,7 +180,7 @@ fn message_refs(kinds: impl IntoIterator<Item = Kind>) -> Value {
     Value::Object(refs.collect())
 }
 
-fn operations() -> Value {
+fn operations() -> Map<String, Value> {
     let mut operations = Map::new();
     for role in roles::ROLES {
         for kind in role.sends {
@@ -208,7 +217,7 @@ fn operations() -> Value {
         "api.receives.events".to_owned(),
         receive("api", EVENTS, doc, false, event_kinds()),
     );
-    Value::Object(operations)
+    operations
 }
 
 fn receive(role: &str, channel: &str, doc: &str, ack: bool, kinds: Vec<Kind>) -> Value {
@@ -275,11 +284,22 @@ fn headers() -> Value {
     })
 }
 
-/// `contracts/samples/<kind>*.json` as examples, by file name.
+/// The samples of a kind as examples.
 fn samples(root: &Path, kind: Kind) -> Result<Vec<Value>> {
-    let folder = root.join("contracts/samples");
+    let headers = json!({
+        "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "x-tenant": "house",
+        "x-sent-at": "2026-11-21T18:30:00.123456Z",
+    });
+    let found = payloads(&root.join("contracts/samples"), kind)?.into_iter();
+    let example = |(name, payload)| json!({"name": name, "headers": headers, "payload": payload});
+    Ok(found.map(example).collect())
+}
+
+/// `<kind>*.json` of a folder, by file name.
+pub(super) fn payloads(folder: &Path, kind: Kind) -> Result<Vec<(String, Value)>> {
     let mut found = Vec::new();
-    for file in fs::read_dir(&folder)? {
+    for file in fs::read_dir(folder)? {
         let path = file?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let rest = name.strip_prefix(kind.as_str());
@@ -287,18 +307,9 @@ fn samples(root: &Path, kind: Kind) -> Result<Vec<Value>> {
             continue;
         }
         let text = fs::read_to_string(&path)?;
-        let payload: Value =
-            serde_json::from_str(&text).with_context(|| path.display().to_string())?;
-        found.push(json!({
-            "name": name,
-            "headers": {
-                "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-                "x-tenant": "house",
-                "x-sent-at": "2026-11-21T18:30:00.123456Z",
-            },
-            "payload": payload,
-        }));
+        let payload = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
+        found.push((name.into_owned(), payload));
     }
-    found.sort_by_key(|example| example["name"].to_string());
+    found.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(found)
 }

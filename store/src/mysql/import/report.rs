@@ -14,7 +14,7 @@ pub struct Report {
 
 /// How one row ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Change {
+pub(in crate::mysql) enum Change {
     Created,
     Updated,
     Unchanged,

@@ -1,6 +1,6 @@
 //! Shows, given relative to the day of the import.
 
-mod rows;
+pub(in crate::mysql) mod rows;
 
 use super::{Change, ENTRIES_MAX, ImportError, Refusal, Report, local_time::to_utc, slug};
 use crate::reading::{Node, Problems};

@@ -8,14 +8,14 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, Value};
 use uuid::Uuid;
 
 /// A column and what it should hold.
-pub(super) struct Cell {
+pub(in crate::mysql) struct Cell {
     column: &'static str,
     value: Value,
     /// How the server writes JSON is its own affair: lists are compared when they are read again.
     list: Option<serde_json::Value>,
 }
 
-pub(super) fn cell(column: &'static str, value: impl Into<Value>) -> Cell {
+pub(in crate::mysql) fn cell(column: &'static str, value: impl Into<Value>) -> Cell {
     Cell {
         column,
         value: value.into(),
@@ -23,7 +23,7 @@ pub(super) fn cell(column: &'static str, value: impl Into<Value>) -> Cell {
     }
 }
 
-pub(super) fn json_list(column: &'static str, list: &[String]) -> Cell {
+pub(in crate::mysql) fn json_list(column: &'static str, list: &[String]) -> Cell {
     let list = serde_json::json!(list);
     Cell {
         column,
@@ -33,7 +33,7 @@ pub(super) fn json_list(column: &'static str, list: &[String]) -> Cell {
 }
 
 /// Inserts the row, or changes it where it differs. It is locked until the transaction ends.
-pub(super) async fn upsert(
+pub(in crate::mysql) async fn upsert(
     db: &impl ConnectionTrait,
     table: &str,
     id: Uuid,

@@ -1,6 +1,6 @@
 //! From effects to rows and messages: the one `match` between the saga's vocabulary and the outside.
 
-use super::{world::World, writes::Writes};
+use super::{told::Told, world::World, writes::Writes};
 use boxoffice_contracts::{
     Code, Envelope, Instant, Kind, Message, MessageId, Money,
     message::{
@@ -220,7 +220,7 @@ fn one(
                 at: now,
             });
         }
-        Effect::Announce(fact) => announce(out, *fact, code)?,
+        Effect::Announce(fact) => announce(out, world, writes, *fact, code)?,
     }
     Ok(())
 }
@@ -318,7 +318,17 @@ fn mirror_positions(world: &mut World, writes: &mut Writes, next: &Booking) {
     }
 }
 
-fn announce(out: &mut Out<'_>, fact: Fact, code: Option<Code>) -> Result<(), Failure> {
+fn announce(
+    out: &mut Out<'_>,
+    world: &World,
+    writes: &mut Writes,
+    fact: Fact,
+    code: Option<Code>,
+) -> Result<(), Failure> {
+    let code = match (fact, out.step.input) {
+        (Fact::Declined, Input::Declined { code, .. }) => Some(*code),
+        _ => code,
+    };
     let body = event::BookingFact {
         booking_id: out.next.id,
         show_id: out.next.show_id,
@@ -327,21 +337,21 @@ fn announce(out: &mut Out<'_>, fact: Fact, code: Option<Code>) -> Result<(), Fai
         at: out.step.now,
         code,
     };
+    if let Some(partner) = world.partners.get(&out.next.id) {
+        writes.told.push(Told {
+            partner: partner.clone(),
+            // Of the event itself.
+            message_id: MessageId::of_effect(out.next.id, out.next.version, out.index),
+            kind: announced_kind(fact),
+            fact: body.clone(),
+        });
+    }
     let events = Exchange::Events;
     match fact {
         Fact::Held => out.send(events, &event::Held(body)),
         Fact::PaymentStarted => out.send(events, &event::PaymentStarted(body)),
         Fact::ActionRequired => out.send(events, &event::ActionRequired(body)),
-        Fact::Declined => {
-            let code = match out.step.input {
-                Input::Declined { code, .. } => Some(*code),
-                _ => body.code,
-            };
-            out.send(
-                events,
-                &event::Declined(event::BookingFact { code, ..body }),
-            )
-        }
+        Fact::Declined => out.send(events, &event::Declined(body)),
         Fact::Confirmed => out.send(events, &event::Confirmed(body)),
         Fact::Paid => out.send(events, &event::Paid(body)),
         Fact::Completed => out.send(events, &event::Completed(body)),

@@ -50,8 +50,8 @@ impl<'a> What<'a> {
 
 /// Takes bookings one step per happening, in one transaction. One verdict per happening.
 ///
-/// Lock order, everywhere: bookings, admission counters, claims, each by key. The clock is the database's,
-/// read after the locks are taken.
+/// Lock order, everywhere: bookings, shows of partners (shared), admission counters, claims, each by key. The clock
+/// is the database's, read after the locks are taken.
 ///
 /// # Errors
 /// What stops the whole batch: the database, or a write that found other rows than were loaded.

@@ -8,6 +8,7 @@ use super::{
 use boxoffice_contracts::{
     BookingId, ShowId,
     message::booking::{MendAction, PositionRequest},
+    partner::PartnerId,
 };
 use boxoffice_runtime::{Failure, Tx};
 use boxoffice_saga::Booking;
@@ -30,6 +31,8 @@ pub(super) type Categories = Arc<HashMap<boxoffice_contracts::SeatId, String>>;
 #[derive(Debug, Default)]
 pub(super) struct World {
     pub(super) bookings: HashMap<BookingId, Booking>,
+    /// Whose bookings of partners are; the house's own are not here.
+    pub(super) partners: HashMap<BookingId, PartnerId>,
     /// Bookings that were there before this batch.
     pub(super) known: HashSet<BookingId>,
     pub(super) births: HashMap<BookingId, Birth>,
@@ -46,7 +49,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Locks and loads what the happenings touch: bookings, then counters, then claims, each by key.
+    /// Locks and loads what the happenings touch: bookings, then partners' shows, then counters, then claims, each
+    /// by key.
     pub(super) async fn load(
         tx: &Tx,
         layouts: &Layouts,
@@ -54,10 +58,11 @@ impl World {
     ) -> Result<Self, Failure> {
         let ids: BTreeSet<BookingId> = happenings.iter().map(|h| h.booking).collect();
         let ids: Vec<BookingId> = ids.into_iter().collect();
-        let mut world = Self {
-            bookings: bookings::lock(tx.db(), &ids).await?,
-            ..Self::default()
-        };
+        let mut world = Self::default();
+        for (id, (booking, tenant)) in bookings::lock(tx.db(), &ids).await? {
+            world.belongs(id, &tenant);
+            world.bookings.insert(id, booking);
+        }
         world.known = world.bookings.keys().copied().collect();
 
         let known: Vec<BookingId> = world.known.iter().copied().collect();
@@ -102,6 +107,14 @@ impl World {
             .collect();
         let wanted: Vec<ShowId> = wanted.into_iter().collect();
         self.shows = shows::find(tx.db(), &wanted).await?;
+        // A partner may move its show until the first booking: what is decided on must still be so at the commit.
+        let fed: Vec<ShowId> = self
+            .shows
+            .values()
+            .filter(|show| show.is_fed)
+            .map(|show| show.id)
+            .collect();
+        self.shows.extend(shows::find_kept(tx.db(), &fed).await?);
         for show in self.shows.values() {
             let categories = layouts.get(tx.db(), show.layout_id).await?;
             self.layouts.insert(show.layout_id, categories);
@@ -152,8 +165,18 @@ impl World {
 
     /// A booking that this batch creates.
     pub(super) fn born(&mut self, id: BookingId, (birth, places): (Birth, Vec<Place>)) {
+        self.belongs(id, &birth.owner.tenant);
         self.births.insert(id, birth);
         self.places.insert(id, places);
+    }
+}
+
+impl World {
+    /// Neither the house nor what can't be a partner's id is one.
+    fn belongs(&mut self, id: BookingId, tenant: &str) {
+        if let Ok(partner) = tenant.parse() {
+            self.partners.insert(id, partner);
+        }
     }
 }
 

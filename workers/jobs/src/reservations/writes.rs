@@ -1,6 +1,10 @@
 //! What a batch writes, table by table with one statement each where many rows change alike.
 
-use super::{audit, world::World};
+use super::{
+    audit,
+    told::{self, Told},
+    world::World,
+};
 use boxoffice_contracts::{BookingId, Instant};
 use boxoffice_runtime::{Cause, Failure, Tx};
 use boxoffice_saga::{Booking, Policy};
@@ -33,6 +37,8 @@ pub(super) struct Writes {
     pub(super) voided: Vec<(BookingId, Vec<u16>)>,
     /// Orders of staff.
     pub(super) mended: Vec<audit::Entry>,
+    /// What partners hear of their bookings.
+    pub(super) told: Vec<Told>,
 }
 
 impl Writes {
@@ -61,7 +67,7 @@ impl Writes {
             ticket_states::void(tx.db(), *booking, positions, now).await?;
         }
         audit::write(tx, &self.mended, now).await?;
-        Ok(())
+        told::write(tx, &self.told, now).await
     }
 
     async fn bookings(

@@ -115,7 +115,7 @@ pub(super) async fn pinned_layout(
 }
 
 /// Categories of seats and of areas.
-pub(super) async fn layout_categories(
+pub(in crate::mysql) async fn layout_categories(
     db: &impl ConnectionTrait,
     layout: Uuid,
 ) -> Result<BTreeSet<String>, DbErr> {
@@ -130,7 +130,7 @@ pub(super) async fn layout_categories(
 }
 
 /// Writes the prices of a show and returns whether any differed.
-pub(super) async fn write_prices(
+pub(in crate::mysql) async fn write_prices(
     db: &impl ConnectionTrait,
     show: ShowId,
     prices: &BTreeMap<String, i64>,
@@ -163,7 +163,7 @@ pub(super) async fn write_prices(
 
 /// Gives the show a counter for each area of its layout, once, and returns whether one was missing. A layout
 /// never changes and a show keeps its own, so a counter that is there is right.
-pub(super) async fn open_areas(
+pub(in crate::mysql) async fn open_areas(
     db: &impl ConnectionTrait,
     show: ShowId,
     layout: Uuid,
