@@ -83,7 +83,14 @@ fn who_bought_from_a_partner_is_promised_no_money() {
             let parts = render(template, language, &facts).unwrap();
             let name = format!("{}.{}", template.name(), language.tag());
             for text in [&parts.subject, &parts.text, &parts.html] {
-                for promise in ["26.00", "bank", "Bank", "charged", "berechnet", "another card"] {
+                for promise in [
+                    "26.00",
+                    "bank",
+                    "Bank",
+                    "charged",
+                    "berechnet",
+                    "another card",
+                ] {
                     assert!(!text.contains(promise), "{name} says {promise}: {text}");
                 }
                 assert!(text.contains("The Quiet Cartographer"), "{name}");
