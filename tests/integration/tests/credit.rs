@@ -205,7 +205,7 @@ async fn two_rushes_never_spend_more_than_the_limit() {
     });
     let rush = join_all(orders.map(|order| async { acme.book(order).await }));
     let bookings = rush.await;
-    let follow = join_all(bookings.iter().map(|booking| ended(booking)));
+    let follow = join_all(bookings.iter().map(ended));
     tokio::pin!(follow);
     let ends = loop {
         tokio::select! {
