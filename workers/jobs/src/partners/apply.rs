@@ -60,22 +60,24 @@ pub(super) async fn partner(door: &Door, wish: &Wish<'_>) -> Result<Done, Manage
         take_away(door, &wish.partner.id, wish.removal, &mut done).await?;
         return Ok(done);
     }
+    // Rights first: a queue that can't be made must not keep a stolen password alive.
+    drop_users(door, wish, &mut done).await?;
+    for credential in &wish.live {
+        let user = credential.user(&wish.partner.id);
+        let things = things::user(door, wish.partner, credential);
+        // Wider rights than before interrupt nobody.
+        if !(wish.is_news && wish.partner.state == PartnerState::Active) {
+            disconnect_if_other_rights(door, &user, &things, &mut done).await?;
+        }
+        for thing in &things {
+            ensure(door, thing, &mut done).await?;
+        }
+        drop_foreign_rights(door, &user, &mut done).await?;
+    }
     for thing in things::places(door, wish.partner) {
         ensure(door, &thing, &mut done).await?;
     }
     bind(door, &wish.partner.id, &mut done).await?;
-    for credential in &wish.live {
-        for thing in things::user(door, wish.partner, credential) {
-            ensure(door, &thing, &mut done).await?;
-        }
-        drop_foreign_rights(door, &credential.user(&wish.partner.id), &mut done).await?;
-    }
-    drop_users(door, wish, &mut done).await?;
-    if wish.is_news && wish.partner.state == PartnerState::Suspended {
-        // Rights are remembered by channels that are open.
-        let is_its = |user: &str| is_user_of(user, &wish.partner.id);
-        close_connections(door, is_its, &mut done).await?;
-    }
     Ok(done)
 }
 
@@ -158,49 +160,44 @@ async fn drop_foreign_rights(
     Ok(())
 }
 
-/// Deletes the users of credentials that don't live, and closes their connections.
+/// Open channels remember rights that they used. The broker closes what a deleted user has open, at once; its list of
+/// connections is seconds old, so closing them one by one would miss some. The user is made again after this.
+async fn disconnect_if_other_rights(
+    door: &Door,
+    user: &str,
+    things: &[Thing],
+    done: &mut Done,
+) -> Result<(), ManagementError> {
+    let Some(rights) = things.last() else {
+        return Ok(());
+    };
+    let seen = door.management.get(&rights.path).await?;
+    if seen.is_some_and(|seen| !is_seen(&rights.shows, &seen)) {
+        let path = format!("/api/users/{}", part(user));
+        door.management.delete(&path).await?;
+        done.push(format!("no connections of {user}"));
+    }
+    Ok(())
+}
+
+/// Deletes the users of credentials that don't live; the broker closes their connections.
 async fn drop_users(door: &Door, wish: &Wish<'_>, done: &mut Done) -> Result<(), ManagementError> {
     let id = &wish.partner.id;
     let live: Vec<String> = wish.live.iter().map(|one| one.user(id)).collect();
     let is_over = |user: &str| is_user_of(user, id) && !live.iter().any(|one| one == user);
     let users = door.management.get("/api/users?columns=name").await?;
     let users = texts(&users.unwrap_or_default(), "name");
-    let over: Vec<&String> = users.iter().filter(|user| is_over(user)).collect();
-    for user in &over {
+    for user in users.iter().filter(|user| is_over(user)) {
         let path = format!("/api/users/{}", part(user));
         if door.management.delete(&path).await? {
             done.push(format!("no user {user}"));
         }
-    }
-    if wish.is_news || !over.is_empty() {
-        close_connections(door, is_over, done).await?;
     }
     Ok(())
 }
 
 fn is_user_of(user: &str, id: &PartnerId) -> bool {
     broker::of_user(user).is_some_and(|(owner, _)| owner == *id)
-}
-
-async fn close_connections(
-    door: &Door,
-    mut concerns: impl FnMut(&str) -> bool,
-    done: &mut Done,
-) -> Result<(), ManagementError> {
-    let path = format!(
-        "/api/vhosts/{}/connections?columns=name,user",
-        part(&door.vhost)
-    );
-    let seen = door.management.get(&path).await?.unwrap_or_default();
-    for connection in seen.as_array().into_iter().flatten() {
-        let text = |name: &str| connection[name].as_str().unwrap_or_default();
-        if concerns(text("user")) {
-            let path = format!("/api/connections/{}", part(text("name")));
-            door.management.delete(&path).await?;
-            done.push(format!("no connection of {}", text("user")));
-        }
-    }
-    Ok(())
 }
 
 /// What a removed partner leaves: its way in at once, queues when they may go, and then the rest.
