@@ -13,6 +13,7 @@ pub mod metric;
 pub mod money;
 pub mod partner;
 pub mod principal;
+pub mod request;
 pub mod topology;
 pub mod trace;
 

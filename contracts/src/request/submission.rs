@@ -1,12 +1,9 @@
 //! What a client may ask for: the body of `POST /v1/bookings` and of the commands, checked field by field.
 //!
-//! Only the shape is judged here. Whether the seats exist, are free, and what they cost is the worker's word.
+//! The same code reads what partners publish. Only the shape is judged here. Whether the seats exist, are free, and what they cost is the worker's word.
 
+use super::fields::{Fields, Mistakes, Wrong, list, pointer, text, whole};
 use crate::{
-    Problem,
-    fields::{Fields, Mistakes, Wrong, list, text, whole},
-};
-use boxoffice_contracts::{
     Code, Instant, SeatId, ShowId,
     message::booking::{
         AdmissionRequest, CancelReason, Customer, LatePolicy, POSITIONS_MAX, PaymentMethod,
@@ -18,7 +15,7 @@ use std::collections::HashSet;
 
 /// A booking as it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Submission {
+pub struct Submission {
     pub show_id: ShowId,
     pub positions: Vec<PositionRequest>,
     pub customer: Customer,
@@ -33,36 +30,35 @@ const EMAIL_BYTES_MAX: usize = 254;
 
 impl Submission {
     /// # Errors
-    /// 422 with everything that is wrong.
-    pub(crate) fn read(body: Value) -> Result<Self, Problem> {
+    /// Everything that is wrong.
+    pub fn read(body: Value) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
-        let found = Self::fields(body, &mut mistakes);
+        let found = Fields::of(body, String::new(), &mut mistakes).and_then(|mut fields| {
+            let payment = fields.optional("payment", &mut mistakes, payment);
+            let found = Self::take(&mut fields, &mut mistakes);
+            fields.finish(&mut mistakes);
+            found.map(|found| Self { payment, ..found })
+        });
         mistakes.refuse()?;
-        found.ok_or_else(|| Problem::new(Code::ValidationFailed))
+        found.ok_or_else(Mistakes::default)
     }
 
-    fn fields(body: Value, mistakes: &mut Mistakes) -> Option<Self> {
-        let mut fields = Fields::of(body, String::new(), mistakes)?;
+    /// Takes what every door asks for out of an object; how it is paid is the door's own matter.
+    pub fn take(fields: &mut Fields, mistakes: &mut Mistakes) -> Option<Self> {
         let show_id = fields.required("show_id", mistakes, text(uuid));
         let positions = fields.required("positions", mistakes, list(POSITIONS_MAX, position));
         let customer = fields.required("customer", mistakes, customer);
-        let payment = fields.optional("payment", mistakes, |value, at, mistakes| {
-            let mut fields = Fields::of(value, at.to_owned(), mistakes)?;
-            let method = fields.required("method", mistakes, text(method));
-            fields.finish(mistakes);
-            method
-        });
         let late_policy = fields.optional("late_policy", mistakes, text(late_policy));
         let deadline = fields.optional("deadline", mistakes, text(instant));
-        fields.finish(mistakes);
         if let Some(positions) = &positions {
-            check_together(positions, mistakes);
+            let at = pointer(fields.place(), "positions");
+            check_together(positions, &at, mistakes);
         }
         Some(Self {
             show_id: ShowId(show_id?),
             positions: positions?,
             customer: customer?,
-            payment,
+            payment: None,
             late_policy: late_policy.unwrap_or_default(),
             deadline,
         })
@@ -71,8 +67,8 @@ impl Submission {
     /// Only for a request that is new: a repetition is answered whatever the time is.
     ///
     /// # Errors
-    /// 422 when the deadline has passed or is too far.
-    pub(crate) fn check_deadline(&self, now: Instant, secs_max: u32) -> Result<(), Problem> {
+    /// When the deadline has passed or is too far.
+    pub fn check_deadline(&self, now: Instant, secs_max: u32) -> Result<(), Mistakes> {
         let Some(deadline) = self.deadline else {
             return Ok(());
         };
@@ -89,8 +85,8 @@ impl Submission {
 /// Body of `POST …/payment`: `{method}`, or `{}` to finish with the gateway itself.
 ///
 /// # Errors
-/// 422 with everything that is wrong.
-pub(crate) fn read_payment(body: Value) -> Result<Option<PaymentMethod>, Problem> {
+/// Everything that is wrong.
+pub fn read_payment(body: Value) -> Result<Option<PaymentMethod>, Mistakes> {
     let mut mistakes = Mistakes::default();
     let mut found = None;
     if let Some(mut fields) = Fields::of(body, String::new(), &mut mistakes) {
@@ -102,7 +98,7 @@ pub(crate) fn read_payment(body: Value) -> Result<Option<PaymentMethod>, Problem
 
 /// What is to be cancelled, and why.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Cancellation {
+pub struct Cancellation {
     /// All when absent.
     pub positions: Option<Vec<u16>>,
     pub reason: Option<CancelReason>,
@@ -111,31 +107,44 @@ pub(crate) struct Cancellation {
 /// Body of `POST …/cancel`: `{positions?, reason?}`.
 ///
 /// # Errors
-/// 422 with everything that is wrong.
-pub(crate) fn read_cancellation(body: Value) -> Result<Cancellation, Problem> {
+/// Everything that is wrong.
+pub fn read_cancellation(body: Value) -> Result<Cancellation, Mistakes> {
     let mut mistakes = Mistakes::default();
-    let (mut positions, mut why) = (None, None);
+    let mut found = Cancellation::default();
     if let Some(mut fields) = Fields::of(body, String::new(), &mut mistakes) {
+        found = Cancellation::take(&mut fields, &mut mistakes);
+        fields.finish(&mut mistakes);
+    }
+    mistakes.refuse().map(|()| found)
+}
+
+impl Cancellation {
+    /// Takes it out of an object that may hold more.
+    pub fn take(fields: &mut Fields, mistakes: &mut Mistakes) -> Self {
         let no = |value, at: &str, mistakes: &mut Mistakes| {
             whole(1..=u64::from(u16::MAX))(value, at, mistakes)
                 .and_then(|no| u16::try_from(no).ok())
         };
-        positions = fields.optional("positions", &mut mistakes, list(POSITIONS_MAX, no));
+        let mut positions = fields.optional("positions", mistakes, list(POSITIONS_MAX, no));
         let reason = |text| short(text, CancelReason::CHARS_MAX).map(CancelReason::from);
-        why = fields.optional("reason", &mut mistakes, text(reason));
-        fields.finish(&mut mistakes);
-    }
-    if let Some(positions) = &mut positions {
-        positions.sort_unstable();
-        if positions.windows(2).any(|pair| pair[0] == pair[1]) {
-            mistakes.add("/positions", ("repeated", "names a position twice"));
+        let reason = fields.optional("reason", mistakes, text(reason));
+        if let Some(positions) = &mut positions {
+            positions.sort_unstable();
+            if positions.windows(2).any(|pair| pair[0] == pair[1]) {
+                let at = pointer(fields.place(), "positions");
+                mistakes.add(at, ("repeated", "names a position twice"));
+            }
         }
+        Self { positions, reason }
     }
-    mistakes.refuse()?;
-    Ok(Cancellation {
-        positions,
-        reason: why,
-    })
+}
+
+/// How to pay at once: `{method}`.
+fn payment(value: Value, at: &str, mistakes: &mut Mistakes) -> Option<PaymentMethod> {
+    let mut fields = Fields::of(value, at.to_owned(), mistakes)?;
+    let method = fields.required("method", mistakes, text(method));
+    fields.finish(mistakes);
+    method
 }
 
 /// A seat by name, or places of a category by number.
@@ -177,7 +186,7 @@ fn customer(value: Value, at: &str, mistakes: &mut Mistakes) -> Option<Customer>
 }
 
 /// What no position shows alone: seats asked for twice, and how many there are in all.
-fn check_together(positions: &[PositionRequest], mistakes: &mut Mistakes) {
+fn check_together(positions: &[PositionRequest], at: &str, mistakes: &mut Mistakes) {
     let mut seen = HashSet::new();
     let mut count = 0;
     for (i, position) in positions.iter().enumerate() {
@@ -186,21 +195,18 @@ fn check_together(positions: &[PositionRequest], mistakes: &mut Mistakes) {
                 count += 1;
                 if !seen.insert(seat_id.as_str()) {
                     let wrong = (Code::SeatRepeated.as_str(), "is asked for twice");
-                    mistakes.add(format!("/positions/{i}/seat_id"), wrong);
+                    mistakes.add(format!("{at}/{i}/seat_id"), wrong);
                 }
             }
             PositionRequest::Admission(admission) => count += usize::from(admission.count),
         }
     }
     if count > POSITIONS_MAX {
-        mistakes.add(
-            "/positions",
-            ("out_of_range", "ask for more than 10 places"),
-        );
+        mistakes.add(at, ("out_of_range", "ask for more than 10 places"));
     }
 }
 
-fn uuid(text: String) -> Result<uuid::Uuid, Wrong> {
+pub fn uuid(text: String) -> Result<uuid::Uuid, Wrong> {
     uuid::Uuid::try_parse(&text).map_err(|_error| ("malformed", "must be a UUID"))
 }
 
@@ -233,7 +239,7 @@ fn late_policy(text: String) -> Result<LatePolicy, Wrong> {
     }
 }
 
-fn instant(text: String) -> Result<Instant, Wrong> {
+pub fn instant(text: String) -> Result<Instant, Wrong> {
     chrono::DateTime::parse_from_rfc3339(&text)
         .map(|at| at.to_utc())
         .map_err(|_error| {
@@ -245,7 +251,7 @@ fn instant(text: String) -> Result<Instant, Wrong> {
 }
 
 /// Text for people: not empty, not long, no control characters that could break a mail or a log line.
-fn short(text: String, chars_max: usize) -> Result<String, Wrong> {
+pub fn short(text: String, chars_max: usize) -> Result<String, Wrong> {
     if text.trim().is_empty() {
         Err(("required", "is empty"))
     } else if text.chars().count() > chars_max {
@@ -264,7 +270,7 @@ fn is_unprintable(c: char) -> bool {
 }
 
 /// The shape that mail servers agree on; whether it exists only a mail can tell.
-fn email(text: String) -> Result<String, Wrong> {
+pub fn email(text: String) -> Result<String, Wrong> {
     const WRONG: Wrong = ("malformed", "must be an email address");
     if text.len() > EMAIL_BYTES_MAX {
         return Err(("out_of_range", "is too long"));
@@ -293,7 +299,7 @@ fn email(text: String) -> Result<String, Wrong> {
 }
 
 /// A BCP 47 tag by its shape, such as `de` or `de-AT`.
-fn locale(text: String) -> Result<String, Wrong> {
+pub fn locale(text: String) -> Result<String, Wrong> {
     let mut subtags = text.split('-');
     let language = subtags.next().unwrap_or_default();
     let fits = (2..=35).contains(&text.len())
