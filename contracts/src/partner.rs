@@ -4,6 +4,7 @@
 
 pub mod broker;
 pub mod event;
+pub mod reply;
 
 use std::{fmt, str::FromStr};
 

@@ -11,6 +11,8 @@ pub mod intents;
 pub mod ledger;
 pub mod mails;
 pub mod operations;
+pub mod partner_inbox;
+pub mod partner_orders;
 pub mod partner_out;
 pub mod partners;
 pub mod positions;

@@ -7,7 +7,7 @@ use boxoffice_api::{
     AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router,
 };
 use boxoffice_documents::TicketSigner;
-use boxoffice_jobs::{gateway, registry};
+use boxoffice_jobs::{gateway, partner_gate::GateConfig, registry};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
 use boxoffice_store::mongo;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -81,6 +81,13 @@ impl Services {
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
             mail: settings.smtp.mail_config(&settings.api)?,
+            gate: GateConfig {
+                broker: settings.partners.broker(self.broker.config()),
+                public_url: settings.api.public_url.to_string(),
+                status_link_secret: settings.api.status_link_secret.expose().to_owned(),
+                deadline_secs: settings.api.submit_deadline_secs,
+                deadline_secs_max: settings.api.submit_deadline_secs_max,
+            },
         };
         Ok(registry::workers(&self.broker, context)?)
     }

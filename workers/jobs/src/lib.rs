@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod hold_expiry;
 pub mod mail;
 pub mod parked;
+pub mod partner_gate;
 pub mod payments;
 pub mod registry;
 pub mod reservations;

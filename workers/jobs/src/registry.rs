@@ -6,6 +6,7 @@ use crate::{
     hold_expiry::HoldExpiry,
     mail::{MailConfig, MailConfigError, SendMail},
     parked,
+    partner_gate::{GateConfig, PartnerGate},
     payments::{Payments, PaymentsPolicy},
     reservations::{Layouts, Reservations, attention_from_zero},
     retention::{Retention, RetentionPolicy},
@@ -32,6 +33,7 @@ pub struct Context {
     pub signer: TicketSigner,
     pub tickets: TicketsConfig,
     pub mail: MailConfig,
+    pub gate: GateConfig,
 }
 
 /// Every worker, sorted by the name of its role.
@@ -50,6 +52,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
         signer,
         tickets,
         mail,
+        gate,
     } = context;
     let calendar = CalendarNames {
         domain: mail.message_id_domain.clone(),
@@ -63,7 +66,10 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
             layouts: layouts.clone(),
         })
         .call(SendMail::new(documents.clone(), mail)?);
+    let gate = PartnerGate::new(gate, documents.clone(), layouts.clone());
+    let door = gate.door();
     Ok(parked::register(workers)
+        .decide_beside(gate, door)
         .call(Payments::new(
             db.clone(),
             gateway,
@@ -85,10 +91,11 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, MailConfigE
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 8] = [
+pub const ROLES: [&str; 9] = [
     "hold-expiry",
     "mail",
     "parked",
+    "partner-gate",
     "payments",
     "reservations",
     "retention",

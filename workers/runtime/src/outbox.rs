@@ -116,6 +116,7 @@ impl Pending {
                 routing_key: self.kind,
                 properties,
                 body: self.body,
+                mandatory: true,
             },
         })
     }
