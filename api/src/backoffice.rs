@@ -1,5 +1,7 @@
 //! What the back office has in common: reasons that are asked for, and the audit that they are written into.
 
+pub(crate) mod quarantine;
+
 use crate::{
     Problem,
     auth::Caller,

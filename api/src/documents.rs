@@ -53,6 +53,11 @@ pub trait Documents: Send + Sync {
         after: Option<Cursor>,
         limit: u16,
     ) -> Result<Vec<Line>, DocumentsDown>;
+
+    /// The store itself, for what only the product's can answer.
+    fn database(&self) -> Option<&mongodb::Database> {
+        None
+    }
 }
 
 /// The product's store.
@@ -79,6 +84,10 @@ impl Documents for MongoDocuments {
         limit: u16,
     ) -> Result<Vec<Line>, DocumentsDown> {
         within(timelines::find(&self.0, booking, after.as_ref(), limit)).await
+    }
+
+    fn database(&self) -> Option<&mongodb::Database> {
+        Some(&self.0)
     }
 }
 

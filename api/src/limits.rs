@@ -67,6 +67,10 @@ impl Price {
             | Action::ReadAsyncApi
             | Action::ReadSchema => Self::Read,
             Action::ReceiveWebhook => Self::Nothing,
+            Action::ListOwnQuarantine | Action::ListQuarantine | Action::ReadQuarantine => {
+                Self::Read
+            }
+            Action::ReleaseQuarantined | Action::RejectQuarantined => Self::Command,
         }
     }
 }

@@ -9,6 +9,7 @@ mod bodies;
 mod describe;
 mod examples;
 mod parts;
+mod quarantine;
 
 use crate::{
     bookings::{none_match, put},

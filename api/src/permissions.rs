@@ -28,6 +28,11 @@ pub enum Action {
     ReadDocsFile,
     ListCodes,
     ReadCode,
+    ListOwnQuarantine,
+    ListQuarantine,
+    ReadQuarantine,
+    ReleaseQuarantined,
+    RejectQuarantined,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -111,6 +116,12 @@ const CANCELLERS: &[(Role, Scope)] = &[
     (Admin, Tenant),
 ];
 
+/// Quarantine: the partner sees its own, staff see all, and some of them end it.
+const PARTNER_ITSELF: &[(Role, Scope)] = &[(Partner, Own)];
+const QUARANTINE_VIEWERS: &[(Role, Scope)] =
+    &[(Viewer, Tenant), (Operator, Tenant), (Admin, Tenant)];
+const QUARANTINE_MENDERS: &[(Role, Scope)] = &[(Operator, Tenant), (Admin, Tenant)];
+
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/asyncapi.yaml", Action::ReadAsyncApi, Access::Public, false),
@@ -133,6 +144,11 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/docs/{file}", Action::ReadDocsFile, Access::Public, false),
     route(Verb::Get, "/problems", Action::ListCodes, Access::Public, false),
     route(Verb::Get, "/problems/{code}", Action::ReadCode, Access::Public, false),
+    route(Verb::Get, "/v1/partner/quarantine", Action::ListOwnQuarantine, Access::Roles(PARTNER_ITSELF), false),
+    route(Verb::Get, "/v1/backoffice/quarantine", Action::ListQuarantine, Access::Roles(QUARANTINE_VIEWERS), false),
+    route(Verb::Get, "/v1/backoffice/quarantine/{id}", Action::ReadQuarantine, Access::Roles(QUARANTINE_VIEWERS), false),
+    route(Verb::Post, "/v1/backoffice/quarantine/{id}/release", Action::ReleaseQuarantined, Access::Roles(QUARANTINE_MENDERS), false),
+    route(Verb::Post, "/v1/backoffice/quarantine/{id}/reject", Action::RejectQuarantined, Access::Roles(QUARANTINE_MENDERS), false),
 ];
 
 const fn route(
@@ -220,6 +236,11 @@ ReadDocs        yes       yes       yes       yes       yes       yes       yes 
 ReadDocsFile    yes       yes       yes       yes       yes       yes       yes       yes       yes
 ListCodes       yes       yes       yes       yes       yes       yes       yes       yes       yes
 ReadCode        yes       yes       yes       yes       yes       yes       yes       yes       yes
+ListOwnQuarantine-         -         -         -         -         -         -         Own       -
+ListQuarantine  -         -         -         -         -         Tenant    Tenant    -         Tenant
+ReadQuarantine  -         -         -         -         -         Tenant    Tenant    -         Tenant
+ReleaseQuarantined-         -         -         -         -         -         Tenant    -         Tenant
+RejectQuarantined-         -         -         -         -         -         Tenant    -         Tenant
 ";
 
     #[test]

@@ -1,8 +1,9 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, bookings, catalogue, commands, contracts, cors, docs, documents, follow,
-    layers, openapi,
+    AppState, Problem,
+    backoffice::quarantine,
+    bookings, catalogue, commands, contracts, cors, docs, documents, follow, layers, openapi,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -55,6 +56,11 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadDocsFile => on(line.verb, docs::file),
         Action::ListCodes => on(line.verb, catalogue::list),
         Action::ReadCode => on(line.verb, catalogue::read),
+        Action::ListOwnQuarantine => on(line.verb, quarantine::own),
+        Action::ListQuarantine => on(line.verb, quarantine::list),
+        Action::ReadQuarantine => on(line.verb, quarantine::read),
+        Action::ReleaseQuarantined => on(line.verb, quarantine::release),
+        Action::RejectQuarantined => on(line.verb, quarantine::reject),
     }
 }
 

@@ -48,10 +48,14 @@ const SHOWS: &str = "shows";
 const GATEWAY: &str = "gateway";
 pub(super) const ABOUT: &str = "about";
 
-pub(super) const TAGS: [(&str, &str); 4] = [
+pub(super) const TAGS: [(&str, &str); 5] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (SHOWS, "What is on sale."),
     (GATEWAY, "For the payment gateway only."),
+    (
+        super::quarantine::TAG,
+        "Messages of partners that the gate could not take, and their repair.",
+    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -355,6 +359,11 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadKeys => about::read_keys(shapes),
         Action::ReadAsyncApi => about::read_async_api(),
         Action::ReadSchema => about::read_schema(),
+        Action::ListOwnQuarantine
+        | Action::ListQuarantine
+        | Action::ReadQuarantine
+        | Action::ReleaseQuarantined
+        | Action::RejectQuarantined => super::quarantine::describe(action, shapes),
     }
 }
 
@@ -393,7 +402,7 @@ fn booking_body(shapes: &mut Shapes) -> Content {
     json_body(shapes.answer::<BookingView>(), examples::booking())
 }
 
-fn json_request<T: schemars::JsonSchema>(
+pub(super) fn json_request<T: schemars::JsonSchema>(
     shapes: &mut Shapes,
     example: Value,
     is_required: bool,
