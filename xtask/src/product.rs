@@ -44,6 +44,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("tickets", &["worker", "run", "tickets"]),
     ("mail", &["worker", "run", "mail"]),
     ("parked", &["worker", "run", "parked"]),
+    ("partner-gate", &["worker", "run", "partner-gate"]),
     ("timeline", &["worker", "run", "timeline"]),
     ("retention", &["worker", "run", "retention"]),
 ];

@@ -240,10 +240,6 @@ impl Reader {
             };
             let Some(batch) = batch else { return };
             let since = Instant::now();
-            let door = Arc::clone(&self.door);
-            let Ok(_turn) = door.turns.acquire().await else {
-                return;
-            };
             let candidates: Vec<Candidate> = batch
                 .iter()
                 .map(|incoming| self.examine(partner, incoming))
@@ -368,6 +364,8 @@ impl Reader {
         partner: &PartnerId,
         part: Vec<Arc<Candidate>>,
     ) -> Result<Judgement, Failure> {
+        // Only while something is done: who waits for a service that is away takes nobody's turn. Never closed.
+        let _turn = self.door.turns.acquire().await.ok();
         let (gate, partner) = (Arc::clone(&self.door.gate), partner.clone());
         self.door
             .beside
