@@ -15,6 +15,7 @@ pub(crate) mod filter;
 pub(crate) mod holds;
 pub(crate) mod parked;
 pub(crate) mod proposals;
+pub(crate) mod quarantine;
 pub(crate) mod queues;
 pub(crate) mod retries;
 pub(crate) mod workers;

@@ -1,12 +1,12 @@
-//! Reads a JSON body: its type, its size, its syntax. What it says is for [`crate::fields`].
+//! Reads a JSON body: its type, its size, its syntax. What it says is for [`boxoffice_contracts::request`].
 
-use crate::{AppState, Problem, card, fields::pointer, problem::FieldError};
+use crate::{AppState, Problem};
 use axum::{
     body::{Body, Bytes},
     extract::{FromRequest, Request},
     http::{HeaderMap, header},
 };
-use boxoffice_contracts::Code;
+use boxoffice_contracts::{Code, request::card::refuse_cards};
 use serde_json::Value;
 
 /// A body of JSON. An empty one is `{}`.
@@ -86,70 +86,4 @@ fn is_json(headers: &HeaderMap) -> bool {
         .trim()
         .to_ascii_lowercase();
     plain && essence == "application/json"
-}
-
-/// Card numbers are refused wherever they stand, known field or not.
-fn refuse_cards(value: &Value, at: String, errors: &mut Vec<FieldError>) {
-    let found = match value {
-        Value::String(text) => card::holds_card_number(text),
-        Value::Number(number) => card::holds_card_number(&number.to_string()),
-        Value::Array(items) => {
-            for (i, item) in items.iter().enumerate() {
-                refuse_cards(item, format!("{at}/{i}"), errors);
-            }
-            false
-        }
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                if card::holds_card_number(name) {
-                    // The name itself is the secret: point at what holds it.
-                    errors.push(card_refused(at.clone()));
-                } else {
-                    refuse_cards(field, pointer(&at, name), errors);
-                }
-            }
-            false
-        }
-        Value::Null | Value::Bool(_) => false,
-    };
-    if found {
-        errors.push(card_refused(at));
-    }
-}
-
-fn card_refused(at: String) -> FieldError {
-    FieldError::new(
-        at,
-        Code::CardNumberRefused.as_str(),
-        "Give the card to the gateway and send its payment method here.",
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_card_number_is_found_anywhere_and_never_repeated() {
-        let find = |value: Value| {
-            let mut errors = Vec::new();
-            refuse_cards(&value, String::new(), &mut errors);
-            assert!(!format!("{errors:?}").contains("4242"));
-            errors
-                .into_iter()
-                .map(|error| error.pointer)
-                .collect::<Vec<_>>()
-        };
-        assert_eq!(
-            find(json!({"customer": {"name": "4242 4242 4242 4242"}})),
-            ["/customer/name"]
-        );
-        assert_eq!(
-            find(json!({"x": [{"a/b": 4242424242424242_u64}]})),
-            ["/x/0/a~1b"]
-        );
-        assert_eq!(find(json!({"4242424242424242": 1})), [""]);
-        assert!(find(json!({"customer": {"name": "Ada"}, "n": 4242})).is_empty());
-    }
 }

@@ -59,6 +59,11 @@ pub trait Documents: Send + Sync {
     /// # Errors
     /// When the store can't be asked.
     async fn keep(&self, lines: &[Line]) -> Result<(), DocumentsDown>;
+
+    /// The store itself, for what only the product's can answer.
+    fn database(&self) -> Option<&mongodb::Database> {
+        None
+    }
 }
 
 /// The product's store.
@@ -93,6 +98,10 @@ impl Documents for MongoDocuments {
             tracing::error!(booking.id = %refused.booking, code = refused.code, "a line was refused");
         }
         Ok(())
+    }
+
+    fn database(&self) -> Option<&mongodb::Database> {
+        Some(&self.0)
     }
 }
 

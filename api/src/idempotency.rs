@@ -2,10 +2,9 @@
 
 use crate::Problem;
 use axum::http::HeaderMap;
+pub(crate) use boxoffice_contracts::request::{RequestHash, request_hash};
 use boxoffice_contracts::{Code, Instant};
 use moka::{ops::compute::Op, sync::Cache};
-use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -18,9 +17,6 @@ const RECENT_TTL: Duration = Duration::from_secs(3600);
 
 /// Repetitions within this time share the first one's deadline, so that parallel ones get one answer.
 const DEADLINE_KEPT: chrono::TimeDelta = chrono::TimeDelta::seconds(30);
-
-/// SHA-256 of a canonical request.
-pub(crate) type RequestHash = [u8; 32];
 
 /// The one header `Idempotency-Key`.
 ///
@@ -41,41 +37,6 @@ pub(crate) fn key(headers: &HeaderMap) -> Result<&str, Problem> {
         .ok()
         .filter(|text| fits(text.as_bytes()))
         .ok_or_else(|| refuse("An Idempotency-Key has 1 to 255 visible ASCII characters."))
-}
-
-/// Hash of a request by its meaning: order of fields and white space do not count.
-pub(crate) fn request_hash(request: &Value) -> RequestHash {
-    let mut bytes = Vec::new();
-    canonical(request, &mut bytes);
-    Sha256::digest(&bytes).into()
-}
-
-fn canonical(value: &Value, out: &mut Vec<u8>) {
-    match value {
-        Value::Object(fields) => {
-            let mut names: Vec<_> = fields.iter().collect();
-            names.sort_by_key(|(name, _)| *name);
-            out.push(b'{');
-            for (name, field) in names {
-                canonical(&Value::String(name.clone()), out);
-                out.push(b':');
-                canonical(field, out);
-                out.push(b',');
-            }
-            out.push(b'}');
-        }
-        Value::Array(items) => {
-            out.push(b'[');
-            for item in items {
-                canonical(item, out);
-                out.push(b',');
-            }
-            out.push(b']');
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            out.extend_from_slice(value.to_string().as_bytes());
-        }
-    }
 }
 
 /// Keys that this process has seen lately.
@@ -187,27 +148,6 @@ pub(crate) fn reused<T>() -> Result<T, Problem> {
 mod tests {
     use super::*;
     use crate::testing::clock_at;
-    use serde_json::json;
-
-    #[test]
-    fn order_and_white_space_do_not_make_another_request_and_anything_else_does() {
-        let parse = |text: &str| request_hash(&serde_json::from_str(text).unwrap());
-        let one = parse(r#"{"a":1,"b":{"c":[1,2],"d":null}}"#);
-        assert_eq!(one, parse(r#" {"b": {"d": null, "c": [1, 2]}, "a": 1} "#));
-        for other in [
-            r#"{"a":1,"b":{"c":[2,1],"d":null}}"#,
-            r#"{"a":1,"b":{"c":[1,2]}}"#,
-            r#"{"a":"1","b":{"c":[1,2],"d":null}}"#,
-            r#"{"a":1,"b":{"c":[12],"d":null}}"#,
-        ] {
-            assert_ne!(one, parse(other), "{other}");
-        }
-        // A text that looks like structure stays a text.
-        assert_ne!(
-            request_hash(&json!({"a": "1,\"b\":2"})),
-            request_hash(&json!({"a": "1", "b": 2}))
-        );
-    }
 
     #[test]
     fn a_key_is_one_header_of_visible_ascii() {

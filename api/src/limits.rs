@@ -114,6 +114,10 @@ impl Price {
             | Action::RemovePartner
             | Action::LimitPartner => Self::Command,
             Action::ReceiveWebhook => Self::Nothing,
+            Action::ListOwnQuarantine | Action::ListQuarantine | Action::ReadQuarantine => {
+                Self::Read
+            }
+            Action::ReleaseQuarantined | Action::RejectQuarantined => Self::Command,
         }
     }
 }

@@ -14,6 +14,7 @@ mod mending;
 mod partner;
 mod partners;
 mod parts;
+mod quarantine;
 mod queues;
 
 use crate::{

@@ -75,6 +75,11 @@ pub enum Action {
     ReadPartnerKind,
     RecoverEvents,
     AskSnapshot,
+    ListOwnQuarantine,
+    ListQuarantine,
+    ReadQuarantine,
+    ReleaseQuarantined,
+    RejectQuarantined,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -178,6 +183,11 @@ const CANCELLERS: &[(Role, Scope)] = &[
 /// Who sees what partners are and may; and who decides it.
 const PARTNER_VIEWERS: &[(Role, Scope)] = &[(Viewer, Tenant), (Operator, Tenant), (Admin, Tenant)];
 const PARTNER_ADMINS: &[(Role, Scope)] = &[(Admin, Tenant)];
+/// Quarantine: the partner sees its own, staff see all, and some of them end it.
+const PARTNER_ITSELF: &[(Role, Scope)] = &[(Partner, Own)];
+const QUARANTINE_VIEWERS: &[(Role, Scope)] =
+    &[(Viewer, Tenant), (Operator, Tenant), (Admin, Tenant)];
+const QUARANTINE_MENDERS: &[(Role, Scope)] = &[(Operator, Tenant), (Admin, Tenant)];
 
 #[rustfmt::skip]
 pub const ROUTES: &[Route] = &[
@@ -248,6 +258,11 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Get, "/schemas/partner/{file}", Action::ReadPartnerKind, Access::Public, false),
     route(Verb::Get, "/v1/partner/events", Action::RecoverEvents, Access::Roles(PARTNERS), false),
     route(Verb::Post, "/v1/partner/snapshot", Action::AskSnapshot, Access::Roles(PARTNERS), false),
+    route(Verb::Get, "/v1/partner/quarantine", Action::ListOwnQuarantine, Access::Roles(PARTNER_ITSELF), false),
+    route(Verb::Get, "/v1/backoffice/quarantine", Action::ListQuarantine, Access::Roles(QUARANTINE_VIEWERS), false),
+    route(Verb::Get, "/v1/backoffice/quarantine/{id}", Action::ReadQuarantine, Access::Roles(QUARANTINE_VIEWERS), false),
+    route(Verb::Post, "/v1/backoffice/quarantine/{id}/release", Action::ReleaseQuarantined, Access::Roles(QUARANTINE_MENDERS), false),
+    route(Verb::Post, "/v1/backoffice/quarantine/{id}/reject", Action::RejectQuarantined, Access::Roles(QUARANTINE_MENDERS), false),
 ];
 
 const fn route(
@@ -386,6 +401,11 @@ RefuseProposal  -         -         -         -         -         -         Tena
 ReadPartnerKind yes       yes       yes       yes       yes       yes       yes       yes       yes
 RecoverEvents   -         -         -         -         -         -         -         Own       -
 AskSnapshot     -         -         -         -         -         -         -         Own       -
+ListOwnQuarantine-         -         -         -         -         -         -         Own       -
+ListQuarantine  -         -         -         -         -         Tenant    Tenant    -         Tenant
+ReadQuarantine  -         -         -         -         -         Tenant    Tenant    -         Tenant
+ReleaseQuarantined-         -         -         -         -         -         Tenant    -         Tenant
+RejectQuarantined-         -         -         -         -         -         Tenant    -         Tenant
 ";
 
     #[test]

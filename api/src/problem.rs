@@ -7,7 +7,11 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use boxoffice_contracts::Code;
+pub use boxoffice_contracts::request::fields::FieldError;
+use boxoffice_contracts::{
+    Code,
+    request::fields::{Mistakes, code_of},
+};
 use boxoffice_runtime::Failure;
 use schemars::JsonSchema;
 use sea_orm::DbErr;
@@ -22,17 +26,6 @@ pub struct Problem {
     pub detail: Option<Cow<'static, str>>,
     pub errors: Vec<FieldError>,
     pub retry_after_secs: Option<u32>,
-}
-
-/// What is wrong with one field. Never holds the value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct FieldError {
-    /// RFC 6901 pointer into the body.
-    pub pointer: String,
-    /// A word for programs, such as `required` or `malformed`.
-    pub code: &'static str,
-    /// The same for people.
-    pub detail: Cow<'static, str>,
 }
 
 /// Why a request is refused (RFC 9457).
@@ -106,18 +99,11 @@ impl Problem {
     /// Fields that are wrong. One cause that has a code of its own gives it to the whole.
     #[must_use]
     pub fn of_fields(errors: Vec<FieldError>) -> Self {
-        let special = |code: Code| errors.iter().any(|error| error.code == code.as_str());
-        let all = |code: Code| errors.iter().all(|error| error.code == code.as_str());
-        let code = if special(Code::CardNumberRefused) {
-            Code::CardNumberRefused
-        } else if !errors.is_empty() && all(Code::SeatRepeated) {
-            Code::SeatRepeated
-        } else {
-            Code::ValidationFailed
-        };
         Self {
+            code: code_of(&errors),
+            detail: None,
             errors,
-            ..Self::new(code)
+            retry_after_secs: None,
         }
     }
 
@@ -190,18 +176,10 @@ pub(crate) fn type_of(public_url: &Url, code: Code) -> String {
     format!("{base}/problems/{code}")
 }
 
-impl FieldError {
-    #[must_use]
-    pub fn new(
-        pointer: impl Into<String>,
-        code: &'static str,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code,
-            detail: detail.into(),
-        }
+/// Fields that are wrong.
+impl From<Mistakes> for Problem {
+    fn from(mistakes: Mistakes) -> Self {
+        Self::of_fields(mistakes.0)
     }
 }
 

@@ -102,6 +102,11 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ReadPartnerKind => on(line.verb, contracts::partner_schema),
         Action::RecoverEvents => on(line.verb, partner::events),
         Action::AskSnapshot => on(line.verb, partner::snapshot),
+        Action::ListOwnQuarantine => on(line.verb, backoffice::quarantine::own),
+        Action::ListQuarantine => on(line.verb, backoffice::quarantine::list),
+        Action::ReadQuarantine => on(line.verb, backoffice::quarantine::read),
+        Action::ReleaseQuarantined => on(line.verb, backoffice::quarantine::release),
+        Action::RejectQuarantined => on(line.verb, backoffice::quarantine::reject),
     }
 }
 

@@ -68,7 +68,7 @@ impl AppState {
         config.validate()?;
         Ok(Self(Arc::new(Inner {
             verifier: Verifier::new(&config.token)?,
-            proofs: Proofs::new(&config.status_link_secret),
+            proofs: Proofs::new(config.status_link_secret.expose()),
             recent: RecentKeys::new(),
             seat_maps: SeatMaps::new(),
             slots: Arc::new(Semaphore::new(config.concurrency_max)),

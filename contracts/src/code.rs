@@ -159,6 +159,14 @@ codes! {
     StateConflict = "state_conflict", 409, false;
     /// Whoever proposed something can't approve it.
     OwnProposal = "own_proposal", 403, false;
+    /// The sender could not be proved: the message has no user id of this partner.
+    SenderUnproved = "sender_unproved", 403, false;
+    /// There is no such kind of message, or not in this version.
+    KindUnknown = "kind_unknown", 422, false;
+    /// The partner sends more than its quota.
+    QuotaExceeded = "quota_exceeded", 429, true;
+    /// The quarantined message was released or rejected already.
+    QuarantineClosed = "quarantine_closed", 409, false;
     /// An error of ours; it is recorded under the trace id.
     InternalError = "internal_error", 500, true;
 }

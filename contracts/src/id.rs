@@ -164,6 +164,16 @@ impl MessageId {
         ))
     }
 
+    /// A message of a partner: what it calls it, and what is in it. Another content under the same id is another
+    /// message.
+    #[must_use]
+    pub fn of_partner_content(partner: &str, id: &str, content: &[u8; 32]) -> Self {
+        Self(derive(
+            "message.partner.content",
+            &[partner.as_bytes(), id.as_bytes(), content],
+        ))
+    }
+
     /// The identity of a delivery whose own id is missing or broken: the same bytes give the same id.
     #[must_use]
     pub fn of_content(queue: &str, body: &[u8]) -> Self {

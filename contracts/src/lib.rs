@@ -14,6 +14,7 @@ pub mod metric;
 pub mod money;
 pub mod partner;
 pub mod principal;
+pub mod request;
 pub mod rules;
 pub mod topology;
 pub mod trace;

@@ -6,6 +6,7 @@
 pub mod booking;
 pub mod event;
 pub mod mail;
+pub mod partner;
 pub mod payment;
 pub mod ticket;
 
@@ -127,6 +128,7 @@ catalogue! {
     "booking.rejected.v1" event::Rejected, "Event: the booking was refused; the code says why.";
     "booking.submit.v1" booking::Submit, "Command: book seats of a show.";
     "mail.send.v1" mail::Send, "Command: send a mail about a booking, unless it is no longer true.";
+    "partner.release.v1" partner::Release, "Command: let a quarantined message of a partner pass the gate again.";
     "payment.action_required.v1" payment::ActionRequired, "Answer: the customer must authenticate the attempt.";
     "payment.authorize.v1" payment::Authorize, "Command: begin an attempt to authorise the booking's total.";
     "payment.authorized.v1" payment::Authorized, "Answer: funds are reserved.";

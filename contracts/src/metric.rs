@@ -106,6 +106,12 @@ metrics! {
         "Messages that the sweeper had to send because their own process did not.";
     Gauge PARKED_OPEN_MESSAGES = "boxoffice_parked_open_messages", "messages", ["queue"],
         "Parked messages that nobody has retried or archived yet. Every worker process tells the same number.";
+    Histogram PARTNER_JUDGED_SECONDS = "boxoffice_partner_judged_seconds", "seconds", [],
+        "From taking a batch of a partner's messages to the commit of their replies; the wait for a turn is in it.";
+    Counter PARTNER_MESSAGES_TOTAL = "boxoffice_partner_messages_total", "messages", ["kind", "outcome"],
+        "Messages of partners by how they were judged: accepted, rejected, quarantined. Repetitions are not in it.";
+    Histogram PARTNER_SENT_SECONDS = "boxoffice_partner_sent_seconds", "seconds", [],
+        "From publishing a portion of messages to a partner to their confirms.";
     Gauge PAUSED = "boxoffice_paused", "1", ["role"],
         "1 while a consumer is paused because a service is away.";
     Counter PAUSES_TOTAL = "boxoffice_pauses_total", "pauses", ["role", "service"],

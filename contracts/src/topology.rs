@@ -8,7 +8,7 @@ pub mod roles;
 
 use crate::{
     Message,
-    message::{Kind, booking, event, mail, payment, ticket},
+    message::{Kind, booking, event, mail, partner, payment, ticket},
 };
 use std::time::Duration;
 
@@ -251,6 +251,22 @@ pub const PARKED: Queue = Queue {
     doc: "Files in the database what could not be decoded or was dead-lettered by the broker.",
 };
 
+pub const PARTNER_GATE: Queue = Queue {
+    name: "partner-gate",
+    bindings: &[from(Exchange::Intake, partner::Release::KIND)],
+    accepts: &[partner::Release::KIND],
+    batch_max: 16,
+    prefetch: 64,
+    calls_max: 1,
+    retry: RETRY_USUAL,
+    length_max: None,
+    alert: Alert {
+        depth_max: 100,
+        age_max: secs(60),
+    },
+    doc: "Lets quarantined messages of partners pass the gate again. What partners send comes by queues of their own.",
+};
+
 pub const PAYMENTS: Queue = Queue {
     name: "payments",
     bindings: &[
@@ -411,6 +427,7 @@ pub const UNROUTABLE: &str = "unroutable";
 pub const QUEUES: &[Queue] = &[
     MAIL,
     PARKED,
+    PARTNER_GATE,
     PAYMENTS,
     RESERVATIONS,
     RESERVATIONS_SUBMIT,

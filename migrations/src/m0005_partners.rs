@@ -57,16 +57,29 @@ const TABLES: &[(&str, &str)] = &[
          venue_id BINARY(16) NOT NULL,
          PRIMARY KEY (partner_id, venue_id)",
     ),
-    // What the gate has decided: a repetition is answered with the same reply.
+    // What the gate has decided: a repetition is answered with the same reply, the row of `partner_out` with the
+    // id `reply_id`.
     (
         "partner_inbox",
         "partner_id VARCHAR(32) NOT NULL,
          message_id BINARY(16) NOT NULL,
          outcome VARCHAR(16) NOT NULL,
          code VARCHAR(64) NULL,
+         reply_id BINARY(16) NOT NULL,
          at DATETIME(6) NOT NULL,
          PRIMARY KEY (partner_id, message_id),
+         KEY partner_inbox_outcome (partner_id, outcome, at),
          KEY partner_inbox_age (at)",
+    ),
+    // What a partner ordered under which key, by the operation's id: tells a repetition from a reused key.
+    (
+        "partner_operations",
+        "operation_id BINARY(16) NOT NULL PRIMARY KEY,
+         partner_id VARCHAR(32) NOT NULL,
+         booking_id BINARY(16) NOT NULL,
+         request_hash BINARY(32) NOT NULL,
+         deadline DATETIME(6) NOT NULL,
+         created_at DATETIME(6) NOT NULL",
     ),
     // What a partner calls a booking of its own.
     (

@@ -10,4 +10,5 @@ pub mod mysql;
 pub mod reading;
 pub mod reference;
 pub mod seating_plan;
+pub mod status_link;
 pub mod timeline;

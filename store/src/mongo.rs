@@ -4,6 +4,7 @@
 
 pub mod documents;
 pub mod layouts;
+pub mod quarantine;
 pub mod timelines;
 
 use mongodb::{
@@ -47,6 +48,7 @@ pub async fn connect(url: &str, database: &str, app_name: &str) -> Result<Databa
 pub async fn ensure_indexes(database: &Database) -> Result<(), Error> {
     documents::ensure_indexes(database).await?;
     layouts::ensure_indexes(database).await?;
+    quarantine::ensure_indexes(database).await?;
     timelines::ensure_indexes(database).await
 }
 

@@ -21,6 +21,8 @@ pub mod partner_credentials;
 pub mod partner_credit;
 pub mod partner_events;
 pub mod partner_feed;
+pub mod partner_inbox;
+pub mod partner_orders;
 pub mod partner_out;
 pub mod partner_snapshot;
 pub mod partners;

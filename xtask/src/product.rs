@@ -45,6 +45,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("mail", &["worker", "run", "mail"]),
     ("mender", &["worker", "run", "mender"]),
     ("parked", &["worker", "run", "parked"]),
+    ("partner-gate", &["worker", "run", "partner-gate"]),
     ("partners", &["worker", "run", "partners"]),
     ("timeline", &["worker", "run", "timeline"]),
     ("retention", &["worker", "run", "retention"]),

@@ -53,7 +53,7 @@ pub(super) const MENDING: &str = "mending";
 
 pub(super) const PARTNER: &str = "partner";
 
-pub(super) const TAGS: [(&str, &str); 9] = [
+pub(super) const TAGS: [(&str, &str); 10] = [
     (BOOKINGS, "Seats, from the first click to the tickets."),
     (
         partners::PARTNERS,
@@ -71,6 +71,10 @@ pub(super) const TAGS: [(&str, &str); 9] = [
         "Queues, workers and alerts, for operators.",
     ),
     (MENDING, "What failed, and what staff do about it."),
+    (
+        super::quarantine::TAG,
+        "Messages of partners that the gate could not take, and their repair.",
+    ),
     (ABOUT, "This description, and what problems mean."),
 ];
 
@@ -421,6 +425,11 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::ReadPartnerKind => partner::read_kind(),
         Action::RecoverEvents => partner::recover_events(shapes),
         Action::AskSnapshot => partner::ask_snapshot(shapes),
+        Action::ListOwnQuarantine
+        | Action::ListQuarantine
+        | Action::ReadQuarantine
+        | Action::ReleaseQuarantined
+        | Action::RejectQuarantined => super::quarantine::describe(action, shapes),
     }
 }
 

@@ -163,7 +163,7 @@ fn what_the_document_says_of_bodies_is_what_is_read() {
         serde_json::from_value(schema("BookingRequest")["required"].clone()).unwrap();
     required.sort();
     let problem = Submission::read(json!({})).unwrap_err();
-    assert_eq!(missed(problem, "required"), required);
+    assert_eq!(missed(problem.into(), "required"), required);
     for (name, part) in [
         ("BookingRequest", &full),
         ("CustomerRequest", &full["customer"]),
@@ -186,7 +186,7 @@ fn what_the_document_says_of_bodies_is_what_is_read() {
         serde_json::from_value(schema("CustomerRequest")["required"].clone()).unwrap();
     required.sort();
     let problem = Submission::read(customer).unwrap_err();
-    assert_eq!(missed(problem, "required"), required);
+    assert_eq!(missed(problem.into(), "required"), required);
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use boxoffice_api::{
     AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router,
 };
 use boxoffice_documents::TicketSigner;
-use boxoffice_jobs::{gateway, queue_watch::WatchConfig, registry};
+use boxoffice_jobs::{gateway, partner_gate::GateConfig, queue_watch::WatchConfig, registry};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
 use boxoffice_store::mongo;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -90,6 +90,13 @@ impl Services {
             alerts: settings.alerts.config(&mail)?,
             recipients: settings.alerts.recipients(),
             mail,
+            gate: GateConfig {
+                broker: settings.partners.broker(self.broker.config()),
+                public_url: settings.api.public_url.to_string(),
+                status_link_secret: settings.api.status_link_secret.expose().to_owned(),
+                deadline_secs: settings.api.submit_deadline_secs,
+                deadline_secs_max: settings.api.submit_deadline_secs_max,
+            },
         };
         Ok(registry::workers(&self.broker, context)?)
     }

@@ -1,18 +1,29 @@
 //! What the gate answers to every message of a partner, and what it tells unasked.
 
-use crate::{BookingId, Code, Instant, ShowId};
+use crate::{BookingId, Code, Instant, ShowId, request::fields::FieldError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+/// Stands for the kind in the routing key of a reply to a message whose kind is not known.
+pub const UNKNOWN: &str = "unknown";
+
+/// Routing key of a reply: `reply.<kind>.<outcome>`.
+#[must_use]
+pub fn routing_key(kind: Option<&str>, outcome: Outcome) -> String {
+    format!("reply.{}.{}", kind.unwrap_or(UNKNOWN), outcome.as_str())
+}
 
 /// The answer to one message. The same message is answered the same again.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reply {
-    pub outcome: ReplyOutcome,
-    /// Of the message that is answered, as it said.
-    pub kind: String,
-    /// Its id, as it said; made from its content where it had none.
-    pub message_id: String,
+    pub outcome: Outcome,
+    /// Of the message that is answered, where it is a known one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// Its `id`, where one could be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_id: Option<String>,
     /// The booking that was ordered or cancelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub booking_id: Option<BookingId>,
@@ -34,11 +45,14 @@ pub struct Reply {
     /// Until when it can be mended and released.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept_until: Option<Instant>,
+    /// Who repaired the message, when it was released from quarantine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repaired_by: Option<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum ReplyOutcome {
+pub enum Outcome {
     /// It is kept for certain and carried out; what becomes of a booking is told by its events.
     Accepted,
     /// Understood and refused; a repetition is refused too.
@@ -47,7 +61,7 @@ pub enum ReplyOutcome {
     Quarantined,
 }
 
-impl ReplyOutcome {
+impl Outcome {
     pub const ALL: [Self; 3] = [Self::Accepted, Self::Rejected, Self::Quarantined];
 
     #[must_use]
@@ -58,19 +72,35 @@ impl ReplyOutcome {
             Self::Quarantined => "quarantined",
         }
     }
+
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|outcome| outcome.as_str() == text)
+    }
 }
 
-/// Why a message was not accepted; the codes are those of the HTTP door.
+/// Why a message was not accepted: the problem object of HTTP (RFC 9457), without what only a request has.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerProblem {
-    pub code: Code,
+    /// Where the code is explained.
+    #[serde(rename = "type")]
+    #[schemars(extend("format" = "uri"))]
+    pub kind: String,
     /// The same for every problem of this code.
     pub title: String,
+    /// The status that the same request has over HTTP.
+    pub status: u16,
+    pub code: Code,
     /// Whether the same message may succeed later.
     pub retryable: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
+    /// Seconds after which it is worth to come again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u32>,
     /// What is wrong, field by field.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<PartnerFieldError>,
@@ -88,15 +118,12 @@ pub struct PartnerFieldError {
     pub detail: String,
 }
 
-impl PartnerProblem {
-    #[must_use]
-    pub fn new(code: Code, errors: Vec<PartnerFieldError>) -> Self {
+impl From<FieldError> for PartnerFieldError {
+    fn from(error: FieldError) -> Self {
         Self {
-            code,
-            title: code.title().to_owned(),
-            retryable: code.retryable(),
-            detail: None,
-            errors,
+            pointer: error.pointer,
+            code: error.code.to_owned(),
+            detail: error.detail.to_string(),
         }
     }
 }

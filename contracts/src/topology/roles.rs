@@ -3,7 +3,7 @@
 use super::{Exchange, QUEUES};
 use crate::{
     Kind, Message,
-    message::{booking, event, mail, payment, ticket},
+    message::{booking, event, mail, partner, payment, ticket},
 };
 
 /// A role as the broker sees it.
@@ -56,6 +56,7 @@ pub const ROLES: &[Role] = &[
             booking::Mend::KIND,
             booking::Pay::KIND,
             booking::Submit::KIND,
+            partner::Release::KIND,
             payment::Webhook::KIND,
         ],
         doc: "Turns requests and the gateway's webhooks into commands; follows the events of watched bookings.",
@@ -80,6 +81,11 @@ pub const ROLES: &[Role] = &[
         name: "parked",
         sends: &[],
         doc: "Files what failed.",
+    },
+    Role {
+        name: "partner-gate",
+        sends: &[booking::Cancel::KIND, booking::Submit::KIND],
+        doc: "Checks what partners send, answers it, and sends them what they are to know.",
     },
     Role {
         name: "partners",

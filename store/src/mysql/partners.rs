@@ -1,7 +1,7 @@
 //! Partners as they are to be; what the broker has of them follows.
 
-use boxoffice_contracts::partner::PartnerId;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, QueryOrder};
+use boxoffice_contracts::{Instant, partner::PartnerId};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryOrder, Statement};
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -121,4 +121,23 @@ pub async fn list(db: &impl ConnectionTrait) -> Result<Vec<Partner>, DbErr> {
         .all(db)
         .await?;
     rows.into_iter().map(Partner::of).collect()
+}
+
+/// Suspends an active partner; `false` when it is not active.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn suspend(
+    db: &impl ConnectionTrait,
+    id: &PartnerId,
+    reason: &str,
+    now: Instant,
+) -> Result<bool, DbErr> {
+    let update = Statement::from_sql_and_values(
+        DbBackend::MySql,
+        "UPDATE partners SET state = 'suspended', state_reason = ?, version = version + 1, updated_at = ? \
+         WHERE id = ? AND state = 'active'",
+        [reason.into(), now.into(), id.as_str().into()],
+    );
+    Ok(db.execute_raw(update).await?.rows_affected() == 1)
 }

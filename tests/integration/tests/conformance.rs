@@ -6,13 +6,15 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
-use boxoffice_contracts::topology::QUEUES;
+use boxoffice_contracts::{Role, topology::QUEUES};
 use boxoffice_integration::{
-    Crowd, Order, Roles, Show, World, books, secs, tap::Heard, wait_until,
+    Crowd, Order, PartnerSide, Roles, Show, World, books, secs, tap::Heard, wait_until,
 };
 use boxoffice_jobs::registry::ROLES;
 use lapin::BasicProperties;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use reqwest::Method;
+use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::sleep;
 
@@ -231,8 +233,33 @@ async fn make_history(world: &World) {
         refused,
         called_off,
         authenticated,
-        abandoned
+        abandoned,
+        repair(world)
     );
+}
+
+/// A partner's message that staff repair: it books, and cancels what it booked.
+async fn repair(world: &World) {
+    let acme = PartnerSide::join(world, "acme", 100, 100).await;
+    let mut broken = acme.submit("order-1", &world.show("evening"), &["E-1"]);
+    broken["source"] = json!("");
+    acme.send(&broken).await;
+    let reply = acme.reply_to("order-1").await;
+    broken["source"] = json!("https://partner.example");
+    let path = format!(
+        "/v1/backoffice/quarantine/{}/release",
+        reply.text("/data/quarantine_id")
+    );
+    let order = json!({"event": broken, "reason": "the source was missing"});
+    let olga = world.someone("olga", Role::Operator);
+    let answer = olga.request(Method::POST, &path).json(&order).send().await;
+    assert_eq!(answer.unwrap().status().as_u16(), 202);
+    let replies = acme.replies("order-1", 2).await;
+    assert_eq!(replies[1].text("/data/outcome"), "accepted");
+    acme.send(&acme.cancel("cancel-1", acme.booking_of("order-1")))
+        .await;
+    acme.reply_to("cancel-1").await;
+    acme.leave(world).await;
 }
 
 /// A queue that the history leaves out is a worker that nothing was proved of.

@@ -12,6 +12,7 @@ pub mod mail;
 pub mod mender;
 pub mod parked;
 pub mod partner_feed;
+pub mod partner_gate;
 pub mod partners;
 pub mod payments;
 pub mod queue_watch;

@@ -8,6 +8,7 @@ use crate::{
     mail::{MailConfig, MailConfigError, SendMail},
     mender::Mender,
     parked,
+    partner_gate::{GateConfig, PartnerGate},
     partners::{Door, Partners},
     payments::{Payments, PaymentsPolicy},
     queue_watch::{QueueWatch, WatchConfig},
@@ -36,6 +37,7 @@ pub struct Context {
     pub signer: TicketSigner,
     pub tickets: TicketsConfig,
     pub mail: MailConfig,
+    pub gate: GateConfig,
     /// The partners' vhost, and how often it is looked at; `None` while that door is closed.
     pub partners: Option<Door>,
     pub partners_look_every: Duration,
@@ -70,6 +72,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
         signer,
         tickets,
         mail,
+        gate,
         partners,
         partners_look_every,
         watch,
@@ -93,7 +96,10 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
         })
         .call(SendMail::new(documents.clone(), mail)?)
         .sweep(Mender);
+    let gate = PartnerGate::new(gate, documents.clone(), layouts.clone());
+    let door = gate.door();
     Ok(parked::register(workers)
+        .decide_beside(gate, door)
         .sweep(Partners::new(partners, partners_look_every))
         .call(Payments::new(
             db.clone(),
@@ -117,12 +123,13 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 12] = [
+pub const ROLES: [&str; 13] = [
     "alerts",
     "hold-expiry",
     "mail",
     "mender",
     "parked",
+    "partner-gate",
     "partners",
     "payments",
     "queue-watch",

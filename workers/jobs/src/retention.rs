@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::metric;
 use boxoffice_runtime::{Failure, Sweep, Tx, forget_handled};
-use boxoffice_store::mysql::{partner_events, webhooks};
+use boxoffice_store::mysql::{partner_inbox, partner_out, webhooks};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -15,8 +15,8 @@ pub struct RetentionPolicy {
     pub inbox_days: u32,
     /// Events of the gateway as they came. Longer than the gateway itself lists them.
     pub webhooks_days: u32,
-    /// What was sent to partners, which they recover from. What was not sent stays.
-    pub partner_out_days: u32,
+    /// What partners were sent, and how their messages were judged: as far back as they can recover from.
+    pub partners_days: u32,
     /// Rows of each table that one transaction forgets.
     pub rows_max: u32,
     /// Pause when everything old is gone.
@@ -33,7 +33,7 @@ impl Default for RetentionPolicy {
         Self {
             inbox_days: 35,
             webhooks_days: 35,
-            partner_out_days: 14,
+            partners_days: 14,
             rows_max: 1_000,
             every_secs: 60,
         }
@@ -47,7 +47,7 @@ impl RetentionPolicy {
         for (name, days) in [
             ("inbox_days", self.inbox_days),
             ("webhooks_days", self.webhooks_days),
-            ("partner_out_days", self.partner_out_days),
+            ("partners_days", self.partners_days),
         ] {
             if days < DAYS_MIN {
                 return Err(format!("retention.{name}: at least {DAYS_MIN}"));
@@ -63,7 +63,7 @@ impl RetentionPolicy {
     }
 }
 
-/// Deletes old inbox rows, old webhooks and what partners were sent long ago, a portion per transaction, until none is left; then waits.
+/// Deletes old inbox rows, webhooks and messages of partners, a portion per transaction, until none is left; then waits.
 ///
 /// Safe to run twice: a row that is gone is not found again, and a portion never holds more than its rows.
 #[derive(Debug, Clone)]
@@ -83,28 +83,38 @@ impl Sweep for Retention {
         let RetentionPolicy {
             inbox_days,
             webhooks_days,
-            partner_out_days,
+            partners_days,
             rows_max,
             ..
         } = self.policy;
         let messages = forget_handled(tx, inbox_days, rows_max).await?;
         let before = tx.now().await? - TimeDelta::days(i64::from(webhooks_days));
         let events = webhooks::forget_before(tx.db(), before, u64::from(rows_max)).await?;
-        let sent = tx.now().await? - TimeDelta::days(i64::from(partner_out_days));
-        let told = partner_events::forget_before(tx.db(), sent, u64::from(rows_max)).await?;
-        metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "inbox").increment(messages);
-        metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "partner_out").increment(told);
-        metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => "webhook_events")
-            .increment(events);
-        if messages + events + told > 0 {
+        let before = tx.now().await? - TimeDelta::days(i64::from(partners_days));
+        let rows = u64::from(rows_max);
+        let judged = partner_inbox::forget_before(tx.db(), before, rows).await?;
+        let sent = partner_out::forget_before(tx.db(), before, rows).await?;
+        for (table, count) in [
+            ("inbox", messages),
+            ("webhook_events", events),
+            ("partner_inbox", judged),
+            ("partner_out", sent),
+        ] {
+            metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => table).increment(count);
+        }
+        if messages + events + judged + sent > 0 {
             tracing::debug!(
                 inbox = messages,
                 webhook_events = events,
-                partner_out = told,
+                partner_inbox = judged,
+                partner_out = sent,
                 "forgotten"
             );
         }
-        Ok(left_over(messages.max(events).max(told), rows_max))
+        Ok(left_over(
+            messages.max(events).max(judged).max(sent),
+            rows_max,
+        ))
     }
 }
 

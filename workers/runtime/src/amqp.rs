@@ -12,7 +12,7 @@ use lapin::{
 use std::str::FromStr;
 
 /// Survives a restart of the broker.
-const PERSISTENT: u8 = 2;
+pub(crate) const PERSISTENT: u8 = 2;
 
 /// The broker's own count of deliveries on quorum queues.
 const DELIVERY_COUNT: &str = "x-delivery-count";

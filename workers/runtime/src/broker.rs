@@ -76,7 +76,7 @@ impl Broker {
         let uri = uri(config)?;
         let publishing = connect(config, &uri, Link::PUBLISH).await?;
         let consuming = connect(config, &uri, Link::CONSUME).await?;
-        let broker = Self::supervised(config, Some((publishing, consuming)))?;
+        let broker = Self::supervised(config, Some((publishing, consuming)), HOUSE)?;
         broker.0.publishing.up().await;
         broker.0.consuming.up().await;
         Ok(broker)
@@ -87,16 +87,29 @@ impl Broker {
     /// # Errors
     /// When the URL is malformed.
     pub fn start(config: &BrokerConfig) -> Result<Self, BrokerError> {
-        Self::supervised(config, None)
+        Self::supervised(config, None, HOUSE)
+    }
+
+    /// The same for another virtual host than the house's own, under names of its own in logs and metrics: the
+    /// link that publishes, then the one that consumes.
+    ///
+    /// # Errors
+    /// When the URL is malformed.
+    pub fn start_beside(
+        config: &BrokerConfig,
+        links: [&'static str; 2],
+    ) -> Result<Self, BrokerError> {
+        Self::supervised(config, None, links)
     }
 
     fn supervised(
         config: &BrokerConfig,
         first: Option<(Connection, Connection)>,
+        links: [&'static str; 2],
     ) -> Result<Self, BrokerError> {
         let uri = uri(config)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (publishing, consuming) = (Link::new(Link::PUBLISH), Link::new(Link::CONSUME));
+        let (publishing, consuming) = (Link::new(links[0]), Link::new(links[1]));
         let (first_publishing, first_consuming) = first.unzip();
         for (link, first) in [
             (&publishing, first_publishing),
@@ -157,6 +170,9 @@ impl Broker {
         }
     }
 }
+
+/// Links of the house's own broker.
+const HOUSE: [&str; 2] = [Link::PUBLISH, Link::CONSUME];
 
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 

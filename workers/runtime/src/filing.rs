@@ -116,6 +116,7 @@ fn back(delivered: &Arc<Delivered>) -> Move {
             routing_key: read.failed_queue.clone().unwrap_or_default(),
             properties: amqp::alone_properties(&read.envelope),
             body: delivered.body.clone(),
+            mandatory: true,
         },
         delivered: Arc::clone(delivered),
     }

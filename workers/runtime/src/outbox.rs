@@ -150,6 +150,7 @@ impl Pending {
                 routing_key: self.kind,
                 properties,
                 body: self.body,
+                mandatory: true,
             },
         })
     }

@@ -29,6 +29,8 @@ pub struct Wire {
     pub(crate) routing_key: String,
     pub(crate) properties: BasicProperties,
     pub(crate) body: Vec<u8>,
+    /// Comes back when no queue is bound.
+    pub(crate) mandatory: bool,
 }
 
 impl Wire {
@@ -40,6 +42,7 @@ impl Wire {
             routing_key: envelope.kind.clone(),
             properties: amqp::properties(envelope),
             body,
+            mandatory: true,
         }
     }
 
@@ -51,6 +54,7 @@ impl Wire {
             routing_key: queue.to_owned(),
             properties: amqp::properties(envelope),
             body,
+            mandatory: true,
         }
     }
 }
@@ -133,7 +137,8 @@ impl Publisher {
         results.pop().unwrap_or(Err(PublishError::Down))
     }
 
-    pub(crate) async fn publish_within(
+    /// The same with a deadline of its own.
+    pub async fn publish_within(
         &self,
         messages: &[Wire],
         within: Duration,
@@ -172,7 +177,7 @@ impl Publisher {
                 amqp::short(&message.exchange),
                 amqp::short(&message.routing_key),
                 BasicPublishOptions {
-                    mandatory: true,
+                    mandatory: message.mandatory,
                     immediate: false,
                 },
                 &message.body,

@@ -235,6 +235,7 @@ fn wait(
             routing_key: queue.to_owned(),
             properties: amqp::failed_properties(&envelope, queue, &cause.to_string(), deferred),
             body: delivered.body.clone(),
+            mandatory: true,
         },
         delivered: Arc::clone(delivered),
     }
@@ -251,6 +252,7 @@ pub(crate) fn to_parked(delivered: &Arc<Delivered>, cause: &Cause) -> Move {
             routing_key: queue.to_owned(),
             properties: amqp::failed_properties(envelope, queue, &cause.to_string(), 0),
             body: delivered.body.clone(),
+            mandatory: true,
         },
         delivered: Arc::clone(delivered),
     }

@@ -5,6 +5,7 @@ use crate::{
     backoff::Backoff,
     batch,
     beats::{Board, Keeper},
+    beside::Beside,
     call, declare, filing,
     health::{Health, RoleState},
     publish::Publisher,
@@ -79,6 +80,26 @@ impl Workers {
         let name = W::QUEUES[0].name;
         let worker = Arc::new(worker);
         let launch: Launch = Box::new(move |env| Box::pin(batch::run(name, worker, env)));
+        self.register(name, W::QUEUES.iter().collect(), launch)
+    }
+
+    /// Registers a worker that decides, with work beside its queues that ends when it is told to stop.
+    #[must_use]
+    pub fn decide_beside<W, F, B>(self, worker: W, beside: F) -> Self
+    where
+        W: Decide,
+        F: FnOnce(Beside) -> B + Send + Sync + 'static,
+        B: Future<Output = ()> + Send + 'static,
+    {
+        const { assert!(!W::QUEUES.is_empty(), "a worker has a queue") };
+        let name = W::QUEUES[0].name;
+        let worker = Arc::new(worker);
+        let launch: Launch = Box::new(move |env| {
+            let beside = beside(Beside::new(&env));
+            Box::pin(async move {
+                tokio::join!(batch::run(name, worker, env), beside);
+            })
+        });
         self.register(name, W::QUEUES.iter().collect(), launch)
     }
 

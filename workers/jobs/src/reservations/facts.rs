@@ -35,7 +35,7 @@ pub struct Layouts(Arc<Mutex<HashMap<Uuid, Categories>>>);
 const LAYOUTS_MAX: usize = 256;
 
 impl Layouts {
-    pub(super) async fn get(
+    pub(crate) async fn get(
         &self,
         db: &impl ConnectionTrait,
         layout: Uuid,

@@ -2,41 +2,81 @@
 //!
 //! What was not asked for is unknown, and refused.
 
-use crate::{Problem, problem::FieldError};
+use crate::Code;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+/// What is wrong with one field. Never holds the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct FieldError {
+    /// RFC 6901 pointer into the body.
+    pub pointer: String,
+    /// A word for programs, such as `required` or `malformed`.
+    pub code: &'static str,
+    /// The same for people.
+    pub detail: Cow<'static, str>,
+}
+
+impl FieldError {
+    #[must_use]
+    pub fn new(
+        pointer: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self {
+            pointer: pointer.into(),
+            code,
+            detail: detail.into(),
+        }
+    }
+}
+
+/// The code of a request whose fields are wrong. One cause that has a code of its own gives it to the whole.
+#[must_use]
+pub fn code_of(errors: &[FieldError]) -> Code {
+    let special = |code: Code| errors.iter().any(|error| error.code == code.as_str());
+    let all = |code: Code| errors.iter().all(|error| error.code == code.as_str());
+    if special(Code::CardNumberRefused) {
+        Code::CardNumberRefused
+    } else if !errors.is_empty() && all(Code::SeatRepeated) {
+        Code::SeatRepeated
+    } else {
+        Code::ValidationFailed
+    }
+}
 
 /// Mistakes found so far.
-#[derive(Default)]
-pub(crate) struct Mistakes(Vec<FieldError>);
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Mistakes(pub Vec<FieldError>);
 
 /// What is left of an object, and where it stands.
-pub(crate) struct Fields {
+#[derive(Debug)]
+pub struct Fields {
     map: Map<String, Value>,
     at: String,
 }
 
 /// Why a value is not what it should be: a word for programs and one for people.
-pub(crate) type Wrong = (&'static str, &'static str);
+pub type Wrong = (&'static str, &'static str);
 
 impl Mistakes {
-    pub(crate) fn add(&mut self, pointer: impl Into<String>, (code, detail): Wrong) {
+    pub fn add(&mut self, pointer: impl Into<String>, (code, detail): Wrong) {
         self.0.push(FieldError::new(pointer, code, detail));
     }
 
     /// # Errors
-    /// 422 with everything that was found.
-    pub(crate) fn refuse(self) -> Result<(), Problem> {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            Err(Problem::of_fields(self.0))
-        }
+    /// Everything that was found.
+    pub fn refuse(self) -> Result<(), Self> {
+        if self.0.is_empty() { Ok(()) } else { Err(self) }
     }
 }
 
 impl Fields {
     /// An object; whatever else stands there is a mistake.
-    pub(crate) fn of(value: Value, at: String, mistakes: &mut Mistakes) -> Option<Self> {
+    pub fn of(value: Value, at: String, mistakes: &mut Mistakes) -> Option<Self> {
         match value {
             Value::Object(map) => Some(Self { map, at }),
             _ => {
@@ -47,7 +87,7 @@ impl Fields {
     }
 
     /// A field that may be left out; `null` counts as left out.
-    pub(crate) fn optional<T>(
+    pub fn optional<T>(
         &mut self,
         name: &str,
         mistakes: &mut Mistakes,
@@ -60,7 +100,7 @@ impl Fields {
     }
 
     /// A field that must be there.
-    pub(crate) fn required<T>(
+    pub fn required<T>(
         &mut self,
         name: &str,
         mistakes: &mut Mistakes,
@@ -74,16 +114,18 @@ impl Fields {
         self.optional(name, mistakes, parse)
     }
 
-    pub(crate) fn has(&self, name: &str) -> bool {
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
         self.map.contains_key(name)
     }
 
-    pub(crate) fn place(&self) -> &str {
+    #[must_use]
+    pub fn place(&self) -> &str {
         &self.at
     }
 
     /// Nothing may be left.
-    pub(crate) fn finish(self, mistakes: &mut Mistakes) {
+    pub fn finish(self, mistakes: &mut Mistakes) {
         for name in self.map.keys() {
             mistakes.add(
                 pointer(&self.at, name),
@@ -94,7 +136,7 @@ impl Fields {
 }
 
 /// A string that `check` turns into something.
-pub(crate) fn text<T>(
+pub fn text<T>(
     check: impl FnOnce(String) -> Result<T, Wrong>,
 ) -> impl FnOnce(Value, &str, &mut Mistakes) -> Option<T> {
     move |value, at, mistakes| {
@@ -107,7 +149,7 @@ pub(crate) fn text<T>(
 }
 
 /// A whole number within bounds.
-pub(crate) fn whole(
+pub fn whole(
     bounds: std::ops::RangeInclusive<u64>,
 ) -> impl Fn(Value, &str, &mut Mistakes) -> Option<u64> {
     move |value, at, mistakes| {
@@ -124,7 +166,7 @@ pub(crate) fn whole(
 }
 
 /// A list with at least one item and at most `len_max`.
-pub(crate) fn list<T>(
+pub fn list<T>(
     len_max: usize,
     mut item: impl FnMut(Value, &str, &mut Mistakes) -> Option<T>,
 ) -> impl FnOnce(Value, &str, &mut Mistakes) -> Option<Vec<T>> {
@@ -147,7 +189,8 @@ pub(crate) fn list<T>(
 }
 
 /// Appends a name to an RFC 6901 pointer.
-pub(crate) fn pointer(at: &str, name: &str) -> String {
+#[must_use]
+pub fn pointer(at: &str, name: &str) -> String {
     // A field name is the client's text: as much as helps to find it.
     const NAME_CHARS_MAX: usize = 64;
     let name: String = name.chars().take(NAME_CHARS_MAX).collect();

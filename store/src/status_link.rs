@@ -3,7 +3,6 @@
 //! `<deadline>.<hash>.<mac>`: microseconds, half of the request's SHA-256 and half of an HMAC-SHA256 over the
 //! booking, its owner and the two, in base64url. It proves nothing to anybody but its owner.
 
-use crate::config::Secret;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use boxoffice_contracts::{BookingId, Instant, Owner};
 use chrono::DateTime;
@@ -11,13 +10,20 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 /// Signs and checks.
-pub(crate) struct Proofs {
+#[derive(Clone)]
+pub struct Proofs {
     key: Hmac<Sha256>,
+}
+
+impl std::fmt::Debug for Proofs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Proofs(***)")
+    }
 }
 
 /// What a genuine proof says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Proof {
+pub struct Proof {
     pub deadline: Instant,
     hash: [u8; HALF],
 }
@@ -29,13 +35,15 @@ const HALF: usize = 16;
 const PURPOSE: &[u8] = b"boxoffice.status-link.v1\0";
 
 impl Proofs {
-    pub(crate) fn new(secret: &Secret) -> Self {
+    #[must_use]
+    pub fn new(secret: &str) -> Self {
         #[allow(clippy::expect_used, reason = "HMAC takes keys of every length")]
-        let key = Hmac::new_from_slice(secret.expose().as_bytes()).expect("any length");
+        let key = Hmac::new_from_slice(secret.as_bytes()).expect("any length");
         Self { key }
     }
 
-    pub(crate) fn sign(
+    #[must_use]
+    pub fn sign(
         &self,
         booking: BookingId,
         owner: &Owner,
@@ -52,8 +60,22 @@ impl Proofs {
         format!("{micros}.{}.{}", B64.encode(hash), B64.encode(&mac[..HALF]))
     }
 
+    /// The path of a booking's status, with the proof that it was accepted.
+    #[must_use]
+    pub fn status_link(
+        &self,
+        booking: BookingId,
+        owner: &Owner,
+        request_hash: &[u8; 32],
+        deadline: Instant,
+    ) -> String {
+        let proof = self.sign(booking, owner, request_hash, deadline);
+        format!("/v1/bookings/{booking}?proof={proof}")
+    }
+
     /// The proof, if it is one for this booking and this owner.
-    pub(crate) fn check(&self, booking: BookingId, owner: &Owner, text: &str) -> Option<Proof> {
+    #[must_use]
+    pub fn check(&self, booking: BookingId, owner: &Owner, text: &str) -> Option<Proof> {
         let mut parts = text.split('.');
         let (Some(micros), Some(hash), Some(mac), None) =
             (parts.next(), parts.next(), parts.next(), parts.next())
@@ -94,7 +116,8 @@ impl Proofs {
 
 impl Proof {
     /// Whether the booking that came to be was made by the request that this link answered.
-    pub(crate) fn is_of(&self, request_hash: &[u8]) -> bool {
+    #[must_use]
+    pub fn is_of(&self, request_hash: &[u8]) -> bool {
         request_hash.get(..HALF) == Some(&self.hash[..])
     }
 }
@@ -102,7 +125,10 @@ impl Proof {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::clock_at;
+
+    fn clock_at(secs: i64) -> Instant {
+        DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap()
+    }
 
     fn owner(subject: &str) -> Owner {
         Owner {
@@ -113,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_proof_holds_for_one_booking_of_one_owner_and_no_bit_may_change() {
-        let proofs = Proofs::new(&Secret::new("k".repeat(32)));
+        let proofs = Proofs::new(&"k".repeat(32));
         let booking = BookingId::derive("house", "ada", "key");
         let text = proofs.sign(booking, &owner("ada"), &[7; 32], clock_at(600));
         let proof = proofs.check(booking, &owner("ada"), &text).unwrap();
@@ -125,7 +151,7 @@ mod tests {
         assert!(proofs.check(booking, &owner("eve"), &text).is_none());
         let other = BookingId::derive("house", "ada", "key2");
         assert!(proofs.check(other, &owner("ada"), &text).is_none());
-        let secret = Proofs::new(&Secret::new("l".repeat(32)));
+        let secret = Proofs::new(&"l".repeat(32));
         assert!(secret.check(booking, &owner("ada"), &text).is_none());
         for at in 0..text.len() {
             let mut changed = text.clone().into_bytes();

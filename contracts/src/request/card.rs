@@ -1,12 +1,16 @@
 //! Finds card numbers, so that none ever reaches a queue, a table or a log.
 
+use super::fields::{FieldError, pointer};
+use crate::Code;
+use serde_json::Value;
+
 /// Lengths of card numbers (ISO/IEC 7812, from 13).
 const LENGTHS: std::ops::RangeInclusive<usize> = 13..=19;
 
 /// Whether the text holds 13 to 19 digits, alone or grouped by single spaces or dashes, whose check digit
 /// fits. Ids in the form of a UUID are no card numbers, whatever their digits are.
 #[must_use]
-pub(crate) fn holds_card_number(text: &str) -> bool {
+pub fn holds_card_number(text: &str) -> bool {
     if uuid::Uuid::try_parse(text).is_ok() {
         return false;
     }
@@ -36,6 +40,43 @@ pub(crate) fn holds_card_number(text: &str) -> bool {
     is_card_number(&solid) || is_card_number(&grouped)
 }
 
+/// Card numbers are refused wherever they stand, known field or not.
+pub fn refuse_cards(value: &Value, at: String, errors: &mut Vec<FieldError>) {
+    let found = match value {
+        Value::String(text) => holds_card_number(text),
+        Value::Number(number) => holds_card_number(&number.to_string()),
+        Value::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                refuse_cards(item, format!("{at}/{i}"), errors);
+            }
+            false
+        }
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                if holds_card_number(name) {
+                    // The name itself is the secret: point at what holds it.
+                    errors.push(card_refused(at.clone()));
+                } else {
+                    refuse_cards(field, pointer(&at, name), errors);
+                }
+            }
+            false
+        }
+        Value::Null | Value::Bool(_) => false,
+    };
+    if found {
+        errors.push(card_refused(at));
+    }
+}
+
+fn card_refused(at: String) -> FieldError {
+    FieldError::new(
+        at,
+        Code::CardNumberRefused.as_str(),
+        "Give the card to the gateway and send its payment method here.",
+    )
+}
+
 fn is_card_number(digits: &[u8]) -> bool {
     // Zeros alone pass the check and mean nothing.
     LENGTHS.contains(&digits.len()) && digits.iter().any(|d| *d != 0) && luhn(digits)
@@ -57,6 +98,7 @@ fn luhn(digits: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn cards_are_found_in_every_writing_and_other_numbers_are_not() {
@@ -83,5 +125,28 @@ mod tests {
         ] {
             assert!(!holds_card_number(other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_card_number_is_found_anywhere_and_never_repeated() {
+        let find = |value: Value| {
+            let mut errors = Vec::new();
+            refuse_cards(&value, String::new(), &mut errors);
+            assert!(!format!("{errors:?}").contains("4242"));
+            errors
+                .into_iter()
+                .map(|error| error.pointer)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            find(json!({"customer": {"name": "4242 4242 4242 4242"}})),
+            ["/customer/name"]
+        );
+        assert_eq!(
+            find(json!({"x": [{"a/b": 4242424242424242_u64}]})),
+            ["/x/0/a~1b"]
+        );
+        assert_eq!(find(json!({"4242424242424242": 1})), [""]);
+        assert!(find(json!({"customer": {"name": "Ada"}, "n": 4242})).is_empty());
     }
 }

@@ -1,6 +1,9 @@
 use super::*;
-use crate::testing::clock_at;
 use serde_json::json;
+
+fn clock_at(secs: i64) -> Instant {
+    chrono::DateTime::from_timestamp(1_795_000_000 + secs, 0).unwrap()
+}
 
 fn good() -> Value {
     json!({
@@ -23,9 +26,9 @@ fn with(pointer: &str, value: Value) -> Value {
 
 /// Pointer and code of every mistake.
 fn wrong(body: Value) -> Vec<(String, &'static str)> {
-    let problem = Submission::read(body).unwrap_err();
-    problem
-        .errors
+    let mistakes = Submission::read(body).unwrap_err();
+    mistakes
+        .0
         .into_iter()
         .map(|error| (error.pointer, error.code))
         .collect()
@@ -121,8 +124,11 @@ fn ten_places_and_no_seat_twice() {
 
     let twice = with("/positions", json!([{"seat_id": "A1"}, {"seat_id": "A1"}]));
     let problem = Submission::read(twice).unwrap_err();
-    assert_eq!(problem.code, Code::SeatRepeated);
-    assert_eq!(problem.errors[0].pointer, "/positions/1/seat_id");
+    assert_eq!(
+        super::super::fields::code_of(&problem.0),
+        Code::SeatRepeated
+    );
+    assert_eq!(problem.0[0].pointer, "/positions/1/seat_id");
 }
 
 #[test]
@@ -215,7 +221,7 @@ fn a_deadline_lies_ahead_and_not_far() {
     assert!(read(1).is_ok());
     assert!(read(3600).is_ok());
     for refused in [-1, 0, 3601] {
-        assert_eq!(read(refused).unwrap_err().errors[0].pointer, "/deadline");
+        assert_eq!(read(refused).unwrap_err().0[0].pointer, "/deadline");
     }
 }
 
