@@ -263,6 +263,7 @@ pub const PARTNER_GATE: Queue = Queue {
     alert: Alert {
         depth_max: 100,
         age_max: secs(60),
+        critical_p99: secs(10),
     },
     doc: "Lets quarantined messages of partners pass the gate again. What partners send comes by queues of their own.",
 };

@@ -7,7 +7,7 @@ use anyhow::Result;
 use boxoffice_contracts::partner::{
     broker::{CONTENT_TYPE, MESSAGE_BYTES_MAX, VHOST},
     kinds::{Direction, PARTNER_CATALOGUE, PARTNER_REPLY, PartnerEntry},
-    reply::ReplyOutcome,
+    reply::Outcome,
 };
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -83,7 +83,7 @@ pub(super) fn channels(channels: &mut Map<String, Value>) {
             }},
         });
         if entry.kind == PARTNER_REPLY {
-            let outcomes = ReplyOutcome::ALL.map(ReplyOutcome::as_str);
+            let outcomes = Outcome::ALL.map(Outcome::as_str);
             channel["address"] = "reply.{kind}.{outcome}".into();
             channel["parameters"] = json!({
                 "kind": {"description": "Of the message that is answered; it has dots itself.", "enum": sent()},
