@@ -287,7 +287,6 @@ async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
     gone.until("held").await;
     let cancelled = gone.cancel(None).await;
     assert_eq!(gone.outcome(cancelled).await, "done");
-    world.settle().await;
     partner::run(&world.db, "DELETE FROM partner_out", vec![]).await;
 
     let post = async |body: Value| {
@@ -332,10 +331,7 @@ async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
             .find(|told| told.booking == Some(paid.id))
             .unwrap();
         assert_eq!(named.event.data["reference"], "A-4711");
-        assert_eq!(
-            u64::from(u32::try_from(named.version()).unwrap()),
-            named.version()
-        );
+        assert!(named.version() > 1);
     };
     check(
         &told(&world.db, "acme").await,
@@ -371,6 +367,8 @@ async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
         .send()
         .await;
     assert_eq!(answer.unwrap().status(), 403);
+    let cancelled = held.cancel(None).await;
+    assert_eq!(held.outcome(cancelled).await, "done");
     world.finish().await;
 }
 
