@@ -1,6 +1,9 @@
 //! What is told to partners about their bookings, and how they read again what they missed.
 
-use super::partner_out::{NewPartnerOut, row};
+use super::{
+    partner_out::{NewPartnerOut, row},
+    rows,
+};
 use boxoffice_contracts::{
     BookingId, Instant, Kind, MessageId,
     partner::{PartnerId, kinds::to_partner},
@@ -32,35 +35,47 @@ pub async fn names(
         return Ok(HashMap::new());
     }
     let partners: BTreeSet<&str> = bookings.iter().map(|(_, id)| id.as_str()).collect();
+    let partners = rows::padded(partners);
     let ids: BTreeSet<BookingId> = bookings.iter().map(|(id, _)| *id).collect();
+    let ids = rows::padded(ids);
     let marks = |count: usize| vec!["?"; count].join(",");
+    // Each half by its primary key, whatever the server thinks of joins.
     let sql = format!(
-        "SELECT p.id AS partner_id, b.booking_id, b.reference, b.correlation_id FROM partners p
-         LEFT JOIN partner_bookings b ON b.partner_id = p.id AND b.booking_id IN ({})
-         WHERE p.id IN ({})",
-        marks(ids.len()),
-        marks(partners.len())
+        "SELECT id AS partner_id, NULL AS booking_id, NULL AS reference, NULL AS correlation_id
+         FROM partners WHERE id IN ({})
+         UNION ALL SELECT partner_id, booking_id, reference, correlation_id
+         FROM partner_bookings WHERE booking_id IN ({})",
+        marks(partners.len()),
+        marks(ids.len())
     );
-    let values = ids
+    let values = partners
         .iter()
-        .map(|id| Value::from(id.0))
-        .chain(partners.iter().map(|id| Value::from(*id)));
+        .map(|id| Value::from(*id))
+        .chain(ids.iter().map(|id| Value::from(id.0)));
     let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, values);
     let (mut known, mut named) = (BTreeSet::new(), HashMap::new());
     for row in db.query_all_raw(ask).await? {
-        known.insert(row.try_get::<String>("", "partner_id")?);
-        if let Some(id) = row.try_get::<Option<uuid::Uuid>>("", "booking_id")? {
-            let names = Names {
-                reference: row.try_get("", "reference")?,
-                correlation_id: row.try_get("", "correlation_id")?,
-            };
-            named.insert(BookingId(id), names);
+        let partner: String = row.try_get("", "partner_id")?;
+        match row.try_get::<Option<uuid::Uuid>>("", "booking_id")? {
+            None => {
+                known.insert(partner);
+            }
+            Some(id) => {
+                let names = Names {
+                    reference: row.try_get("", "reference")?,
+                    correlation_id: row.try_get("", "correlation_id")?,
+                };
+                named.insert((partner, BookingId(id)), names);
+            }
         }
     }
     let told = bookings
         .iter()
         .filter(|(_, partner)| known.contains(partner.as_str()))
-        .map(|(id, _)| (*id, named.get(id).cloned().unwrap_or_default()));
+        .map(|(id, partner)| {
+            let names = named.get(&(partner.as_str().to_owned(), *id));
+            (*id, names.cloned().unwrap_or_default())
+        });
     Ok(told.collect())
 }
 

@@ -287,7 +287,6 @@ async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
     gone.until("held").await;
     let cancelled = gone.cancel(None).await;
     assert_eq!(gone.outcome(cancelled).await, "done");
-    world.settle().await;
     feeder::run(&world.db, "DELETE FROM partner_out", vec![]).await;
 
     let post = async |body: Value| {
@@ -332,10 +331,7 @@ async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
             .find(|told| told.booking == Some(paid.id))
             .unwrap();
         assert_eq!(named.event.data["reference"], "A-4711");
-        assert_eq!(
-            u64::from(u32::try_from(named.version()).unwrap()),
-            named.version()
-        );
+        assert!(named.version() > 1);
     };
     check(
         &told(&world.db, "acme").await,
@@ -371,6 +367,8 @@ async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
         .send()
         .await;
     assert_eq!(answer.unwrap().status(), 403);
+    let cancelled = held.cancel(None).await;
+    assert_eq!(held.outcome(cancelled).await, "done");
     world.finish().await;
 }
 
@@ -386,7 +384,7 @@ async fn a_snapshot_of_many_bookings_comes_in_pieces_and_not_behind_a_backlog() 
     let booking = "INSERT INTO bookings (id, tenant, subject, request_hash, show_id, status, version, currency, \
                    total_minor, captured_minor, refunded_minor, customer_email, customer_name, customer_locale, saga, \
                    created_at, updated_at) \
-                   SELECT UNHEX(MD5(seq)), IF(seq % 7 = 0, 'bravo', 'acme'), 's', UNHEX(REPEAT('00', 32)), \
+                   SELECT UNHEX(LEFT(SHA2(seq, 256), 32)), IF(seq % 7 = 0, 'bravo', 'acme'), 's', UNHEX(REPEAT('00', 32)), \
                    UNHEX(REPEAT('01', 16)), IF(seq % 11 = 0, 'expired', 'held'), 1, 'EUR', 0, 0, 0, 'e', 'n', 'en', \
                    '{}', UTC_TIMESTAMP(6), UTC_TIMESTAMP(6) FROM (WITH RECURSIVE n AS (SELECT 1 AS seq UNION ALL \
                    SELECT seq + 1 FROM n WHERE seq < 900) SELECT seq FROM n) m";
@@ -688,11 +686,9 @@ async fn a_published_show_is_sold_and_changes_only_where_nobody_relies_on_it() {
     assert_eq!(send(price, 1, &prices(700, 1_500)).await, "accepted");
     assert_eq!(send(inventory, 1, &areas(5)).await, "accepted");
 
-    let (ada, published) = (world.customer("ada"), Show::named("s-1").in_the_club());
-    let published = Show {
-        id: ShowId::of_partner("acme", "s-1"),
-        ..published
-    };
+    let ada = world.customer("ada");
+    let mut published = Show::named("s-1").in_the_club();
+    published.id = ShowId::of_partner("acme", "s-1");
     let order = Order::of(&published, &["G-1"]).and("Standing", 2);
     let booking = ada.book(order.paid_with("pm_card_visa")).await;
     assert_eq!(booking.until("completed").await.minor("total"), 2_900);
@@ -770,10 +766,8 @@ async fn nothing_is_booked_of_a_show_while_it_moves() {
     let prices =
         json!({"show_id": "s-1", "prices": [{"category": "Standard", "amount_minor": 900}]});
     assert_eq!(send("price.upsert.v1", prices).await, "accepted");
-    let show = Show {
-        id: ShowId::of_partner("acme", "s-1"),
-        ..Show::named("s-1")
-    };
+    let mut show = Show::named("s-1");
+    show.id = ShowId::of_partner("acme", "s-1");
     let ada = world.customer("ada");
 
     let tx = db.begin().await.unwrap();

@@ -42,6 +42,31 @@ fn allowed(change: impl FnOnce(&mut Snapshot)) {
 const SUBMIT: &str = "booking.submit.v1";
 
 #[test]
+fn what_partners_send_and_get_is_engraved_too() {
+    let found = after(|new| {
+        new.partner.remove("price.upsert.v1");
+        let show = new.partner.get_mut("show.upsert.v1").unwrap();
+        let properties = show["properties"].as_object_mut().unwrap();
+        properties.remove("hall");
+        show["required"] = serde_json::json!(["id", "film", "starts_at", "currency"]);
+    });
+    assert!(
+        found.contains(&"partner price.upsert.v1 is gone".to_owned()),
+        "{found:?}"
+    );
+    assert!(
+        found
+            .iter()
+            .any(|line| line.starts_with("partner show.upsert.v1")),
+        "{found:?}"
+    );
+    // The first release knew none of them.
+    let mut old = today();
+    old.partner.clear();
+    assert_eq!(breakages(&old, &today()), Vec::<String>::new());
+}
+
+#[test]
 fn the_same_is_not_broken() {
     assert_eq!(breakages(&today(), &today()), Vec::<String>::new());
 }
