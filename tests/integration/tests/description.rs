@@ -19,7 +19,7 @@ const EVENTS: &str = "/v1/bookings/{id}/events";
 
 /// What is right by its form may be refused for what only the service knows: a key that was used, a deadline that
 /// has passed, a signature that nobody but the gateway can make, a cursor that was never given out, a number of
-/// thirty digits. A link with a forged signature is answered like the link of a booking that never was, with 404.
+/// thirty digits, a change that only staff may order. A link with a forged signature is answered like the link of a booking that never was, with 404.
 const SETTINGS: &str = r#"
 [[operations]]
 include-name = "GET /v1/bookings/{id}/tickets.pdf"
@@ -41,7 +41,7 @@ checks.positive_data_acceptance.expected-statuses = ["2xx", "422"]
 
 [[operations]]
 include-method = "POST"
-checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "404", "422"]
+checks.positive_data_acceptance.expected-statuses = ["2xx", "400", "401", "403", "404", "422"]
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
