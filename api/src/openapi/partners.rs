@@ -2,6 +2,7 @@
 
 use super::{
     Shapes,
+    bodies::TEXT,
     describe::{Description, json_request, with},
     parts::{answer, json_body, parameter, string},
 };
@@ -33,12 +34,12 @@ pub(super) const PARTNERS: &str = "partners";
 pub(super) struct PartnerRequest {
     #[schemars(regex(pattern = "^[a-z0-9][a-z0-9-]{1,30}[a-z0-9]$"))]
     id: String,
-    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = NAME_CHARS_MAX))]
     name: String,
     #[serde(flatten)]
     limits: LimitFields,
     /// Why, for the audit.
-    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = REASON_CHARS_MAX))]
     reason: String,
 }
 
@@ -47,11 +48,11 @@ pub(super) struct PartnerRequest {
 #[schemars(deny_unknown_fields)]
 pub(super) struct PartnerLimitsRequest {
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = NAME_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = NAME_CHARS_MAX))]
     name: Option<String>,
     #[serde(flatten)]
     limits: LimitFields,
-    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = REASON_CHARS_MAX))]
     reason: String,
 }
 
@@ -90,7 +91,7 @@ pub(super) struct PartnerRotation {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = "^[0-9]+[smhd]$"))]
     overlap: Option<String>,
-    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = REASON_CHARS_MAX))]
     reason: String,
 }
 
@@ -100,14 +101,14 @@ pub(super) struct PartnerRotation {
 pub(super) struct PartnerRevocation {
     #[schemars(range(min = 1))]
     serial: u16,
-    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = REASON_CHARS_MAX))]
     reason: String,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub(super) struct PartnerReason {
-    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = REASON_CHARS_MAX))]
     reason: String,
 }
 
@@ -117,7 +118,7 @@ pub(super) struct PartnerRemoval {
     /// What it left unread goes, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     discard_unread: Option<bool>,
-    #[schemars(length(min = 1, max = REASON_CHARS_MAX))]
+    #[schemars(regex(pattern = TEXT), length(max = REASON_CHARS_MAX))]
     reason: String,
 }
 

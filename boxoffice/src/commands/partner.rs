@@ -42,7 +42,8 @@ enum Command {
         /// 3 to 32 lower-case letters, digits and hyphens; for ever.
         id: PartnerId,
         /// For people.
-        #[arg(long)]
+        // An id of its own: `--as` is the `name` of every command of the back office.
+        #[arg(long = "name", id = "partner_name", value_name = "NAME")]
         name: String,
         #[command(flatten)]
         limits: Limits,
@@ -56,7 +57,7 @@ enum Command {
     /// Change name, limits or venues. What is not named stays; connections stay open.
     Set {
         id: PartnerId,
-        #[arg(long)]
+        #[arg(long = "name", id = "partner_name", value_name = "NAME")]
         name: Option<String>,
         #[command(flatten)]
         limits: Limits,

@@ -716,3 +716,74 @@ async fn a_flood_is_refused_and_nothing_that_was_taken_is_lost() {
     );
     world.finish().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_a_password_once_and_ends_with_what_the_broker_has() {
+    let mut world = World::setup().start().await;
+    let id = world.partner_id("acme");
+    let venue = "no-such-venue";
+    let mut run = |arguments: &[&str]| {
+        let output = world
+            .process("all")
+            .command(&[&["partner"], arguments].concat());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        let code = output.status.code().unwrap();
+        (code, text(output.stdout), text(output.stderr))
+    };
+    let why = ["--reason", "a test", "--as", "grace"];
+    let add = [&["add", &id, "--name", "Acme"], why.as_slice()].concat();
+
+    let (code, _, said) = run(&[add.as_slice(), &["--venue", venue]].concat());
+    assert_eq!(code, 3, "{said}");
+    assert!(
+        said.contains("/venues/0: is the slug of no venue"),
+        "{said}"
+    );
+    let (code, page, said) = run(&add);
+    assert_eq!(code, 0, "{said}");
+    let line = |name: &str| {
+        let line = page.lines().find(|line| line.starts_with(name));
+        let line = line.unwrap_or_else(|| panic!("{name}: {page}"));
+        line[name.len()..].trim().to_owned()
+    };
+    assert_eq!(line("publish to"), format!("partner.{id}.in"));
+    assert_eq!(line("consume"), format!("partner.{id}.out.all"));
+    let password = line("password");
+    let (code, _, said) = run(&add);
+    assert_eq!(code, 3, "{said}");
+    assert!(said.contains("partner_exists"), "{said}");
+    assert_eq!(run(&["show", "nobody"]).0, 4);
+
+    let rotate = [
+        &["rotate", &id, "--overlap", "1h", "--format", "json"],
+        why.as_slice(),
+    ]
+    .concat();
+    let (code, json, said) = run(&rotate);
+    assert_eq!(code, 0, "{said}");
+    let rotated: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(rotated["partner"]["applied"], true);
+    let (_, list, _) = run(&["list"]);
+    assert!(list.contains(&id) && list.contains("as ordered"), "{list}");
+    let (_, shown, _) = run(&["show", &id]);
+    assert!(shown.contains("live until"), "{shown}");
+    let (code, _, said) = run(&[&["suspend", &id], why.as_slice()].concat());
+    assert_eq!(code, 0, "{said}");
+
+    let second = world.user_of(&id, &rotated["credential"]);
+    let first = json!({"user": format!("{id}.1"), "password": password});
+    let first = world.user_of(&id, &first);
+    for user in [&first, &second] {
+        let connection = user.connect().await.unwrap();
+        let refused = user.publish(&connection, &user.name("in"), KEY).await;
+        refused.unwrap_err().is_access_to(&user.name("in"));
+    }
+    let deeds = "SELECT CONCAT(subject, ' ', role, ' ', action) FROM audit ORDER BY id";
+    let deeds = boxoffice_integration::books::texts(&world.db, deeds).await;
+    let wanted = ["partner.add", "partner.rotate", "partner.suspend"];
+    assert_eq!(deeds, wanted.map(|deed| format!("grace admin {deed}")));
+    let doctor = world.process("all").command(&["doctor"]);
+    let said = String::from_utf8(doctor.stdout).unwrap();
+    assert!(said.contains("fine    partners: the vhost"), "{said}");
+    world.finish().await;
+}
