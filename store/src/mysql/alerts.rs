@@ -231,13 +231,16 @@ pub async fn attempted(
         }
     };
     let row = notice::ActiveModel {
-        id: sea_orm::Unchanged(id),
         sent_at: sea_orm::Set(sent_at),
         due_at: sea_orm::Set(due_at),
         error: sea_orm::Set(error),
         ..Default::default()
     };
-    row.update(db).await?;
+    notice::Entity::update_many()
+        .set(row)
+        .filter(notice::Column::Id.eq(id))
+        .exec(db)
+        .await?;
     Ok(())
 }
 

@@ -164,6 +164,40 @@ pub async fn write(
     .await
 }
 
+/// What was finished within a minute that is over: workers tell of its last seconds when it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finished {
+    pub queue: String,
+    pub minute: Instant,
+    pub settled: u64,
+    pub critical_p50_ms: Option<u64>,
+    pub critical_p99_ms: Option<u64>,
+}
+
+/// Completes minutes that are over.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn finish(db: &impl ConnectionTrait, finished: &[Finished]) -> Result<(), DbErr> {
+    for each in finished {
+        minute::Entity::update_many()
+            .col_expr(minute::Column::Settled, Expr::value(each.settled))
+            .col_expr(
+                minute::Column::CriticalP50Ms,
+                Expr::value(each.critical_p50_ms),
+            )
+            .col_expr(
+                minute::Column::CriticalP99Ms,
+                Expr::value(each.critical_p99_ms),
+            )
+            .filter(minute::Column::Queue.eq(&each.queue))
+            .filter(minute::Column::Minute.eq(each.minute))
+            .exec(db)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Deletes minutes that are older than a day.
 ///
 /// # Errors

@@ -194,6 +194,22 @@ async fn a_queue_is_seen_held_drained_and_released_and_a_restart_keeps_to_it() {
         },
     )
     .await;
+    let path = format!("{QUEUES_PATH}/timeline/history");
+    eventually("the minutes tell of it", SEEN_WITHIN, async || {
+        let history = get(&viewer, &path).await;
+        let minutes = history["minutes"].as_array().unwrap();
+        let sum = |field: &str| -> u64 {
+            let of_each = minutes.iter().filter_map(|minute| minute[field].as_u64());
+            of_each.sum()
+        };
+        let seen = ["arrived", "delivered", "settled"].map(sum);
+        if seen.iter().all(|count| *count >= 3) {
+            Ok(())
+        } else {
+            Err(seen)
+        }
+    })
+    .await;
     let (code, said) = office(&mut world, &["queues", "timeline", "--history"]);
     assert_eq!(code, 0, "{said}");
     assert!(

@@ -130,11 +130,13 @@ impl Sweep for QueueWatch {
         let Look {
             rows,
             minutes,
+            finished,
             depths,
             ages_secs,
             consumed_at,
         } = look;
         queues::write(tx.db(), rows, minutes).await?;
+        queues::finish(tx.db(), &finished).await?;
         let seen = rules::observe(&Findings {
             depths: &depths,
             ages_secs: &ages_secs,

@@ -92,6 +92,9 @@ impl Board {
     }
 }
 
+/// A queue, its counts, and the minutes of them that are to be written.
+type Worked = (&'static str, Arc<Tally>, Vec<(i64, Minute)>);
+
 /// Writes the beats and reads the orders of one process.
 pub(crate) struct Keeper {
     db: DatabaseConnection,
@@ -161,7 +164,7 @@ impl Keeper {
             return Ok(());
         }
         let mut rows = Vec::new();
-        let mut work: Vec<(&'static str, Arc<Tally>, Vec<(i64, Minute)>)> = Vec::new();
+        let mut work: Vec<Worked> = Vec::new();
         for station in &stations {
             for slot in 0..station.gate.slots() {
                 let queue = station.queues.get(slot).copied().unwrap_or_default();
@@ -206,11 +209,7 @@ impl Keeper {
         )
     }
 
-    async fn write(
-        &self,
-        rows: &[String],
-        work: &[(&'static str, Arc<Tally>, Vec<(i64, Minute)>)],
-    ) -> Result<(), DbErr> {
+    async fn write(&self, rows: &[String], work: &[Worked]) -> Result<(), DbErr> {
         let beats = format!(
             "INSERT INTO worker_beats (process, role, queue, at, state, service, in_hand, handled_total, \
              oldest_at, taken_at) VALUES {} ON DUPLICATE KEY UPDATE at = VALUES(at), state = VALUES(state), \

@@ -13,7 +13,7 @@ use boxoffice_runtime::{
 };
 use boxoffice_store::mysql::{
     alerts::{self, row},
-    queues::{Backlog, minute, now as seen_now},
+    queues::{Backlog, Finished, minute, now as seen_now},
 };
 use chrono::{DurationRound, TimeDelta};
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +33,9 @@ pub(super) struct Memory {
     within: BTreeMap<String, Within>,
 }
 
+/// Workers tell of the end of a minute with their next beat; four of them.
+const TOLD_LATE: TimeDelta = TimeDelta::seconds(15);
+
 /// What happened to a queue since the minute began.
 #[derive(Debug, Clone, Copy, Default)]
 struct Within {
@@ -47,6 +50,8 @@ struct Within {
 pub(super) struct Look {
     pub(super) rows: Vec<seen_now::Model>,
     pub(super) minutes: Vec<minute::Model>,
+    /// Of the minute before, while workers may still tell of it.
+    pub(super) finished: Vec<Finished>,
     pub(super) depths: BTreeMap<String, Depth>,
     pub(super) ages_secs: BTreeMap<String, f64>,
     pub(super) consumed_at: BTreeMap<String, Instant>,
@@ -110,6 +115,7 @@ impl Memory {
         let mut look = Look {
             rows: Vec::new(),
             minutes: Vec::new(),
+            finished: Vec::new(),
             depths: BTreeMap::new(),
             ages_secs: BTreeMap::new(),
             consumed_at: BTreeMap::new(),
@@ -167,18 +173,32 @@ impl Memory {
         }
 
         let (mut times, mut of_minute) = (Times::default(), Times::default());
+        let (mut of_last, mut last_settled) = (Times::default(), 0);
+        let last_minute = at.minute - TimeDelta::minutes(1);
         let mut settled = 0;
         for work in &at.work {
             times.merge(&work.times);
             if work.minute == at.minute {
                 of_minute.merge(&work.times);
                 settled += work.handled;
+            } else if work.minute == last_minute {
+                of_last.merge(&work.times);
+                last_settled += work.handled;
             }
         }
         let millis = |times: &Times, share: f64| {
             let took = times.quantile(share)?;
             u64::try_from(took.as_millis()).ok()
         };
+        if last_settled > 0 && at.now - at.minute < TOLD_LATE {
+            look.finished.push(Finished {
+                queue: name.clone(),
+                minute: last_minute,
+                settled: last_settled,
+                critical_p50_ms: millis(&of_last, 0.5),
+                critical_p99_ms: millis(&of_last, 0.99),
+            });
+        }
         let known = at.depth.unwrap_or_default();
         let consumed_at = match (row, at.depth) {
             (_, Some(depth)) if depth.consumers > 0 => at.now,
@@ -444,6 +464,29 @@ mod tests {
         assert_eq!(row.arrived_per_sec, Some(9.0 / 25.0));
         let minute = look.minutes.iter().find(|row| row.queue == "mail").unwrap();
         assert_eq!((minute.arrived, minute.depth_peak), (9, 9));
+    }
+
+    #[test]
+    fn what_is_told_after_a_minute_has_ended_still_counts_for_it() {
+        let minute = at(0).duration_trunc(TimeDelta::minutes(1)).unwrap();
+        let mut times = Times::default();
+        times.add(std::time::Duration::from_millis(100));
+        let work = Work {
+            queue: "mail".to_owned(),
+            minute: minute - TimeDelta::minutes(1),
+            handled: 7,
+            times,
+        };
+        let finished = |secs| {
+            let now = minute + TimeDelta::seconds(secs);
+            let work = std::slice::from_ref(&work);
+            let look = Memory::default().look(now, &[], work, &Backlog::default(), Vec::new());
+            look.finished
+        };
+        let told = finished(4);
+        assert_eq!((told[0].settled, told[0].minute), (7, work.minute));
+        assert!(told[0].critical_p99_ms.is_some());
+        assert_eq!(finished(30), [], "nobody tells any more");
     }
 
     fn observation(verdict: Verdict) -> Observation {
