@@ -385,7 +385,7 @@ async fn poison_that_fails_its_worker_is_retried_or_archived_and_its_bookings_co
     // The gateway says never: until somebody has mended the account there.
     world
         .gateway
-        .fault(json!({"op": "create", "kind": "error_400"}))
+        .fault(json!({"op": "capture", "kind": "error_400"}))
         .await;
     let unlucky = ada
         .book(Order::of(&show, &["B-4"]).paid_with("pm_card_visa"))

@@ -125,8 +125,10 @@ async fn send(tx: &mut Tx, retry: &Retry, until: u32, now: Instant) -> Result<()
     for ready in portion.ready {
         let envelope = envelope(&ready);
         if ready.key.queue == OUTBOX_QUEUE {
-            publish_anew(tx, &ready, envelope);
-            left.push(ready.key);
+            // One of a kind that this version doesn't know stays on record, under way.
+            if publish_anew(tx, &ready, envelope) {
+                left.push(ready.key);
+            }
         } else {
             tx.send_back(&ready.key.queue, envelope, ready.body);
         }
@@ -136,9 +138,9 @@ async fn send(tx: &mut Tx, retry: &Retry, until: u32, now: Instant) -> Result<()
 }
 
 /// A message that could not leave the outbox leaves it now, on its own route; there is no worker to say so.
-fn publish_anew(tx: &mut Tx, ready: &Ready, envelope: Envelope) {
+fn publish_anew(tx: &mut Tx, ready: &Ready, envelope: Envelope) -> bool {
     let Some(line) = message::entry(&ready.kind) else {
-        return;
+        return false;
     };
     tx.publish(Outgoing {
         exchange: exchange_of(line.kind),
@@ -146,6 +148,7 @@ fn publish_anew(tx: &mut Tx, ready: &Ready, envelope: Envelope) {
         body: ready.body.clone(),
         cause: None,
     });
+    true
 }
 
 /// As it was parked; one that can't be read is made from what the row says.
