@@ -111,7 +111,10 @@ impl Sweep for Retention {
                 "forgotten"
             );
         }
-        Ok(left_over(messages.max(events).max(judged).max(sent), rows_max))
+        Ok(left_over(
+            messages.max(events).max(judged).max(sent),
+            rows_max,
+        ))
     }
 }
 
