@@ -429,7 +429,10 @@ async fn each_action_does_what_it_says_and_nothing_else() {
         refunded.minor("refunded"),
         boxoffice_integration::fixture::STANDARD
     );
-    assert_eq!(mend(&operator, &booking, "cancel").await, "booking_ended");
+    assert_eq!(
+        mend(&operator, &booking, "cancel").await,
+        "action_not_allowed"
+    );
     world.settle().await;
     let rest = operator.get("/v1/backoffice/stuck").await.unwrap().body;
     assert_eq!(rest["bookings"], json!([]), "what is at rest is not stuck");
