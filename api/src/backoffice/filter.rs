@@ -158,7 +158,7 @@ mod tests {
         let filter = of_body(body, "/filter", &mut mistakes);
         match mistakes.refuse() {
             Ok(()) => Ok(filter),
-            Err(problem) => Err(problem.errors.into_iter().map(|e| e.pointer).collect()),
+            Err(mistakes) => Err(mistakes.0.into_iter().map(|e| e.pointer).collect()),
         }
     }
 

@@ -148,7 +148,7 @@ mod tests {
         };
         assert!(change(|p| p.inbox_days = 0).contains("inbox_days"));
         assert!(change(|p| p.webhooks_days = 3).contains("webhooks_days"));
-        assert!(change(|p| p.partner_out_days = 3).contains("partner_out_days"));
+        assert!(change(|p| p.partners_days = 3).contains("partners_days"));
         assert!(change(|p| p.rows_max = 0).contains("rows_max"));
         assert!(change(|p| p.rows_max = 1_000_000).contains("rows_max"));
         assert!(change(|p| p.every_secs = 0).contains("every_secs"));

@@ -35,6 +35,8 @@ pub struct Incoming {
     pub user_id: Option<String>,
     /// It was handed out before.
     pub redelivered: bool,
+    /// It lay in another queue before, and was dead-lettered from there.
+    pub dead_lettered: bool,
     ticket: Ticket,
 }
 
@@ -119,6 +121,11 @@ impl ForeignQueue {
             content_type: text(delivery.properties.content_type()),
             user_id: text(delivery.properties.user_id()),
             redelivered: delivery.redelivered,
+            dead_lettered: delivery
+                .properties
+                .headers()
+                .as_ref()
+                .is_some_and(|headers| headers.contains_key("x-death")),
             ticket: self.window.ticket(delivery.delivery_tag, delivery.acker),
             body: delivery.data,
         }

@@ -181,6 +181,17 @@ impl Served {
     }
 }
 
+/// Whether it comes out of a queue of the partner's own, which dead-letters to the partner's door: our replies would
+/// be answered for ever. What it was stands in `partner_out`; it is acknowledged and counted.
+fn leads_back(partner: &PartnerId, incoming: &Incoming) -> bool {
+    if incoming.dead_lettered {
+        metrics::counter!(metric::PARTNER_MESSAGES_TOTAL, "kind" => "unknown", "outcome" => "dead_lettered")
+            .increment(1);
+        tracing::info!(partner.id = %partner, "a partner's queue leads back to its door");
+    }
+    incoming.dead_lettered
+}
+
 /// Says the same thing once, until it was well in between.
 #[derive(Default)]
 pub(super) struct Told(bool);
@@ -242,8 +253,13 @@ impl Reader {
             let since = Instant::now();
             let candidates: Vec<Candidate> = batch
                 .iter()
+                .filter(|incoming| !leads_back(partner, incoming))
                 .map(|incoming| self.examine(partner, incoming))
                 .collect();
+            if candidates.is_empty() {
+                acknowledge(&batch).await;
+                continue;
+            }
             match self.judge(partner, candidates, &batch).await {
                 Some(judged) => {
                     acknowledge(&batch).await;
