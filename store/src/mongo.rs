@@ -22,13 +22,16 @@ const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// How long a majority may take; after it the write is repeated, which its key makes harmless.
 const MAJORITY_MAX: Duration = Duration::from_secs(5);
 
+/// The server refuses whoever has a longer name (error 184); names of roles are ASCII.
+const APP_NAME_CHARS_MAX: usize = 128;
+
 /// Connects lazily: an absent server shows when something is asked, not here.
 ///
 /// # Errors
 /// When the URL cannot be read.
 pub async fn connect(url: &str, database: &str, app_name: &str) -> Result<Database, Error> {
     let mut options = ClientOptions::parse(url).await?;
-    options.app_name = Some(app_name.to_owned());
+    options.app_name = Some(app_name.chars().take(APP_NAME_CHARS_MAX).collect());
     options.server_selection_timeout = Some(SERVER_SELECTION_MAX);
     options.connect_timeout = Some(CONNECT_MAX);
     options.write_concern = Some(

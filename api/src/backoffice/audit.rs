@@ -63,6 +63,7 @@ pub(crate) struct DeedView {
     pub target: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
+    #[schemars(with = "serde_json::Map<String, Value>")]
     pub detail: Value,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<String>,

@@ -15,6 +15,11 @@ const SAMPLES: &[(&str, &str)] = &[
     ("id", "5f0f3c0a-9a55-5a0e-8a51-0d3f1f6c7a11"),
     ("file", "booking.submit.v1.json"),
     ("code", "not_found"),
+    ("key", "queue_depth:mail"),
+    ("message_id", "5f0f3c0a-9a55-5a0e-8a51-0d3f1f6c7a11"),
+    ("name", "mail"),
+    ("queue", "mail"),
+    ("role", "mail"),
 ];
 
 /// The path with samples for its parameters.

@@ -37,6 +37,11 @@ pub const CAUSES: &[(&str, Explained)] = &[
         "Compare the booking with the gateway's dashboard. Don't retry before you know why.",
     ),
     line(
+        "attempt_missing",
+        "A payment was ordered for an attempt that has no row.",
+        "Look at the booking's timeline; when the row is there, retry.",
+    ),
+    line(
         "booking_unknown",
         "The message is about a booking that does not exist.",
         "If the booking's own submit is parked too, mend that first and retry; else archive.",
@@ -56,6 +61,11 @@ pub const CAUSES: &[(&str, Explained)] = &[
         "create_unanswered",
         "The gateway never said whether it made the payment.",
         "When the gateway answers again, retry: the key makes a repetition harmless.",
+    ),
+    line(
+        "credit_out_of_step",
+        "The partner's credit holds less than its bookings say.",
+        "Compare both, see OPERATIONS under Credit of partners. Mend the row, then retry.",
     ),
     line(
         "database_error",
@@ -101,6 +111,11 @@ pub const CAUSES: &[(&str, Explained)] = &[
         "expired",
         "The broker dropped it from a queue because its time there was up.",
         "Retry.",
+    ),
+    line(
+        "feed_overtaken",
+        "Another message of the partner changed the same thing at the same moment.",
+        "Retry; it is judged against what is there now.",
     ),
     line(
         "gateway_busy",
@@ -188,6 +203,11 @@ pub const CAUSES: &[(&str, Explained)] = &[
         "Look at the worker's log at that time, then retry.",
     ),
     line(
+        "not_a_feed",
+        "A message came to the feeds of partners that is none.",
+        "This is an error of ours: report it, and archive the message.",
+    ),
+    line(
         "panic",
         "The program failed on this message: a mistake of ours.",
         "The reason has the failure's text. Deploy the mended program, then retry.",
@@ -196,6 +216,26 @@ pub const CAUSES: &[(&str, Explained)] = &[
         "panicked",
         "The program failed on this message: a mistake of ours.",
         "The reason has the failure's text. Deploy the mended program, then retry.",
+    ),
+    line(
+        "partner_missing",
+        "The message is about a partner that has no row.",
+        "Add the partner again under the same id, then retry; else archive.",
+    ),
+    line(
+        "partner_refuses",
+        "A partner's exchange or queue does not take what it is sent.",
+        "See `boxoffice partner show`; when its queue has room, retry.",
+    ),
+    line(
+        "partner_unknown",
+        "The message is about a partner that has no row.",
+        "Add the partner again under the same id, then retry; else archive.",
+    ),
+    line(
+        "quarantine_unknown",
+        "A message was to be released that is not in quarantine any more.",
+        "Nothing can be released; the partner sends it again. Archive this one.",
     ),
     line(
         "refund_missing",

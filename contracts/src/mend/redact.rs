@@ -11,6 +11,7 @@ pub const REDACTED: &str = "[redacted]";
 
 /// Fields whose text tells nothing about a person.
 const PLAIN: &[&str] = &[
+    "action",
     "by",
     "category",
     "code",
@@ -21,16 +22,20 @@ const PLAIN: &[&str] = &[
     "late_policy",
     "locale",
     "part",
+    "partner_id",
+    "released_by",
     "request_hash",
+    "role",
     "seat_id",
     "sha256",
     "status",
     "template",
     "tenant",
+    "tender",
 ];
 
 /// Fields that are hidden, each for its reason: who, how to reach them, with what they pay, what they wrote.
-const PERSONAL: &[&str] = &["email", "method", "name", "reason", "subject"];
+const PERSONAL: &[&str] = &["email", "event", "method", "name", "reason", "subject"];
 
 /// Longest text that is taken for one of ours in a body that doesn't decode.
 const TAME_CHARS_MAX: usize = 64;

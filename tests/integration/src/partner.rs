@@ -114,6 +114,15 @@ impl World {
 }
 
 impl PartnerUser {
+    /// As a client is given it.
+    #[must_use]
+    pub fn address(&self) -> String {
+        let mut url = self.url.clone();
+        url.set_username(&self.user).unwrap();
+        url.set_password(Some(&self.password)).unwrap();
+        url.to_string()
+    }
+
     /// To the partners' vhost.
     pub async fn connect(&self) -> Result<Connection, Refusal> {
         let vhost = self.url.path().trim_start_matches('/').to_owned();

@@ -6,7 +6,7 @@ use boxoffice_contracts::{
     BookingId, Owner, Role,
     partner::{
         PartnerId,
-        broker::{self, CONTENT_TYPE, Permissions},
+        broker::{self, CONTENT_TYPE},
     },
 };
 use boxoffice_runtime::clock;
@@ -17,7 +17,6 @@ use lapin::{
     types::FieldTable,
 };
 use reqwest::Method;
-use sea_orm::{ConnectionTrait, Statement};
 use serde_json::{Value, json};
 use std::{
     sync::{Arc, Mutex},
@@ -25,7 +24,6 @@ use std::{
 };
 use tokio::time::Instant;
 
-const PASSWORD: &str = "a-partners-password";
 /// Until a message is answered, whatever else happens.
 const PATIENCE: Duration = secs(20);
 
@@ -75,6 +73,8 @@ impl Told {
 /// A partner, connected.
 pub struct PartnerSide {
     pub id: PartnerId,
+    /// Name of its user.
+    pub user: String,
     pub http: Customer,
     pub url: String,
     connection: Connection,
@@ -87,31 +87,18 @@ impl PartnerSide {
     /// own beside `name`.
     pub async fn join(world: &World, name: &str, rate_per_sec: u32, burst: u32) -> Self {
         let unique = uuid::Uuid::new_v4().simple().to_string();
-        let id: PartnerId = format!("{name}-{}", &unique[..8]).parse().unwrap();
-        declare(world, &id).await;
-        let insert = Statement::from_sql_and_values(
-            sea_orm::DbBackend::MySql,
-            "INSERT INTO partners (id, name, state, rate_per_sec, burst, queue_length_max, connections_max, \
-             channels_max, version, created_at, updated_at) \
-             VALUES (?, ?, 'active', ?, ?, 10000, 10, 50, 1, UTC_TIMESTAMP(6), UTC_TIMESTAMP(6))",
-            [
-                id.as_str().into(),
-                name.into(),
-                rate_per_sec.into(),
-                burst.into(),
-            ],
-        );
-        world.db.execute_raw(insert).await.unwrap();
-        let place = reqwest::Url::parse(&world.place.partners_amqp_url()).unwrap();
-        let (host, port) = (place.host_str().unwrap(), place.port().unwrap());
-        let user = broker::user(&id, 1);
-        let url = format!("amqp://{user}:{PASSWORD}@{host}:{port}{}", place.path());
+        let id = format!("{name}-{}", &unique[..8]);
+        let limits = json!({"rate_per_sec": rate_per_sec, "burst": burst});
+        let user = world.add_partner(&id, limits).await;
+        let (id, name) = (user.id.clone(), user.user.clone());
+        let url = user.address();
         let connection = connect(&url).await;
         let channel = confirming(&connection).await;
         let told = listen(&connection, &broker::queue_out(&id)).await;
         Self {
             http: http(world, &id),
             id,
+            user: name,
             url,
             connection,
             channel,
@@ -274,59 +261,6 @@ fn http(world: &World, id: &PartnerId) -> Customer {
     };
     let token = world.issuer.issue(&grant, clock::now()).unwrap();
     Customer::new(owner, world.api.clone(), token, Arc::clone(&world.journal))
-}
-
-/// What the provisioning makes of a partner.
-async fn declare(world: &World, id: &PartnerId) {
-    let vhost = world.place.partners_vhost();
-    let put = async |path: String, body: Value| {
-        world.manage(Method::PUT, &path, &body.to_string()).await;
-    };
-    for exchange in [broker::exchange_in(id), broker::exchange_out(id)] {
-        let body = json!({"type": "topic", "durable": true});
-        put(format!("/api/exchanges/{vhost}/{exchange}"), body).await;
-    }
-    let intake = json!({
-        "x-queue-type": "quorum", "x-single-active-consumer": true, "x-max-length": 10_000,
-        "x-overflow": "reject-publish",
-    });
-    for (exchange, queue, arguments) in [
-        (broker::exchange_in(id), broker::queue_in(id), intake),
-        (
-            broker::exchange_out(id),
-            broker::queue_out(id),
-            json!({"x-queue-type": "quorum"}),
-        ),
-    ] {
-        let body = json!({"durable": true, "arguments": arguments});
-        put(format!("/api/queues/{vhost}/{queue}"), body).await;
-        let binding = json!({"routing_key": "#"}).to_string();
-        let path = format!("/api/bindings/{vhost}/e/{exchange}/q/{queue}");
-        world.manage(Method::POST, &path, &binding).await;
-    }
-    let user = broker::user(id, 1);
-    let Permissions {
-        configure,
-        write,
-        read,
-        topic_write,
-        topic_read,
-    } = Permissions::active(id);
-    put(
-        format!("/api/users/{user}"),
-        json!({"password": PASSWORD, "tags": ""}),
-    )
-    .await;
-    put(
-        format!("/api/permissions/{vhost}/{user}"),
-        json!({"configure": configure, "write": write, "read": read}),
-    )
-    .await;
-    put(
-        format!("/api/topic-permissions/{vhost}/{user}"),
-        json!({"exchange": broker::exchange_in(id), "write": topic_write, "read": topic_read}),
-    )
-    .await;
 }
 
 async fn connect(url: &str) -> Connection {

@@ -521,9 +521,11 @@ async fn a_timeline_has_receipts_looks_and_parked_messages_and_loses_none_when_i
     assert!(times.is_sorted(), "in order: {times:?}");
 
     // Sent back it fails again: the same line says so.
-    let replayed =
-        world.processes["all"].command(&["parked", "replay", "payments", &id.to_string()]);
-    assert!(replayed.status.success(), "{replayed:?}");
+    let message = id.to_string();
+    let retried = world.processes["all"].command(&[
+        "parked", "retry", "payments", &message, "--reason", "again", "--yes",
+    ]);
+    assert_eq!(retried.status.code(), Some(3), "{retried:?}");
     let failed = eventually("the second failure", secs(20), async || {
         let lines = timeline(&viewer, booking.id).await;
         let parked = of_type(&lines, "parked")

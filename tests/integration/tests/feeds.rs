@@ -10,7 +10,7 @@ use boxoffice_contracts::{
     partner::{event::CloudEvent, kinds},
 };
 use boxoffice_integration::{
-    Customer, Desk, Order, Roles, Show, World, books, eventually,
+    Customer, Desk, Order, Roles, Setup, Show, World, books, eventually,
     feeder::{self, Told, hand_over, message, told, verdict},
     fixture, secs,
 };
@@ -51,9 +51,20 @@ fn heard(told: &[Told]) -> Vec<String> {
     found
 }
 
+/// With the partners' door closed: what is told stays in the outbox, where a story looks at it.
+fn closed() -> Setup {
+    World::setup()
+        .setting("BOXOFFICE__PARTNERS__AMQP_URL", "")
+        .setting("BOXOFFICE__PARTNERS__MANAGEMENT_URL", "")
+}
+
+fn evening() -> Setup {
+    closed().show(Show::named("evening"))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_partner_is_told_of_its_bookings_in_order_and_nobody_else_is() {
-    let world = World::setup().show(Show::named("evening")).start().await;
+    let world = evening().start().await;
     let show = world.show("evening");
     feeder::add(&world.db, "acme", &[]).await;
     feeder::add(&world.db, "bravo", &[]).await;
@@ -135,7 +146,7 @@ async fn a_partner_is_told_of_its_bookings_in_order_and_nobody_else_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn workers_that_are_killed_tell_everything_once() {
-    let mut world = World::setup()
+    let mut world = closed()
         .show(Show::named("evening").hold(4, 1, 6))
         .roles(Roles::Apart(&[&["reservations", "hold-expiry"]]))
         .start()
@@ -176,7 +187,7 @@ async fn recover(customer: &Customer, path: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_partner_missed_is_read_again_page_by_page_until_it_is_forgotten() {
-    let world = World::setup().show(Show::named("evening")).start().await;
+    let world = evening().start().await;
     let show = world.show("evening");
     for id in ["acme", "bravo"] {
         feeder::add(&world.db, id, &[]).await;
@@ -272,7 +283,7 @@ async fn what_a_partner_missed_is_read_again_page_by_page_until_it_is_forgotten(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_snapshot_tells_every_live_booking_and_says_when_it_is_whole() {
-    let world = World::setup().show(Show::named("evening")).start().await;
+    let world = evening().start().await;
     let show = world.show("evening");
     let partner = feeder::add(&world.db, "acme", &[]).await;
     let acme = world.system_of("acme");
@@ -662,7 +673,7 @@ async fn what_may_not_be_is_refused_with_its_place_and_leaves_no_trace() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_published_show_is_sold_and_changes_only_where_nobody_relies_on_it() {
-    let world = World::setup().start().await;
+    let world = closed().start().await;
     let db = &world.db;
     let acme = feeder::add(db, "acme", &["corner"]).await;
     let send = async |kind: &str, sequence: u64, data: &Value| {
@@ -755,7 +766,7 @@ async fn a_published_show_is_sold_and_changes_only_where_nobody_relies_on_it() {
 /// A hall that changes while somebody books: the booking waits, and sees the hall as it is then.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_booked_of_a_show_while_it_moves() {
-    let world = World::setup().start().await;
+    let world = closed().start().await;
     let db = &world.db;
     let acme = feeder::add(db, "acme", &["corner"]).await;
     let send = async |kind: &str, data: Value| publish(db, &acme, kind, 1, &data).await;

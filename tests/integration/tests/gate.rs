@@ -99,7 +99,12 @@ async fn a_command_is_answered_and_carried_out_once() {
     assert!(cancelled.data()["version"].as_u64().unwrap() >= 1);
     until(&world, booking, "cancelled").await;
 
-    // Numbers without a gap, and a sign of life that names the last one.
+    acme.hear("the end of the booking", |told| {
+        told.routing_key == "booking.cancelled.v1"
+    })
+    .await;
+
+    // Numbers without a gap, and a sign of life that knows them.
     let numbers: BTreeSet<u64> = replies_of(&acme)
         .iter()
         .map(|told| told.sequence())
@@ -107,7 +112,8 @@ async fn a_command_is_answered_and_carried_out_once() {
     let last = *numbers.last().unwrap();
     assert_eq!(numbers, (1..=last).collect());
     acme.hear("a sign of life", |told| {
-        told.routing_key == "partner.alive.v1" && told.data()["last_sequence"] == last
+        told.routing_key == "partner.alive.v1"
+            && told.data()["last_sequence"].as_u64() >= Some(last)
     })
     .await;
     acme.leave(&world).await;
@@ -164,6 +170,7 @@ async fn every_class_of_refusal_is_a_reply_and_nothing_forged_passes() {
     let smuggled = acme.event("e-2", "booking.cancel.v1", json!({}));
     let unknown = acme.event("e-3", "booking.moonrise.v7", json!({}));
     let mut unpaid = acme.submit("e-4", &evening, &["A-1"]);
+    unpaid["data"]["tender"] = json!("partner_credit");
     unpaid["data"]["payment"] = json!({"method": "pm_card_visa"});
     let mut card = acme.submit("e-5", &evening, &["A-1"]);
     card["data"]["customer"]["name"] = json!("4242 4242 4242 4242");
@@ -530,7 +537,8 @@ async fn a_quarantined_message_is_repaired_released_and_answered_anew() {
         post(&olga, format!("{path}/release"), no).await,
         StatusCode::CONFLICT
     );
-    let deeds = "SELECT CONCAT(action, ' ', subject, ': ', reason) FROM audit ORDER BY id";
+    let deeds = "SELECT CONCAT(action, ' ', subject, ': ', reason) FROM audit \
+                 WHERE action LIKE 'quarantine.%' ORDER BY id";
     let deeds = books::texts(&world.db, deeds).await;
     assert_eq!(
         deeds.first().map(String::as_str),
