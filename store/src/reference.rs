@@ -40,7 +40,7 @@ pub fn ids_of(text: &str) -> Option<(Uuid, Uuid)> {
     let prefix = u128::from(bits) << 88;
     Some((
         Uuid::from_u128(prefix),
-        Uuid::from_u128(prefix | (1 << 88) - 1),
+        Uuid::from_u128(prefix | ((1 << 88) - 1)),
     ))
 }
 

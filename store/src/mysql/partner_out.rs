@@ -274,23 +274,6 @@ pub async fn mark_sent(
     Ok(())
 }
 
-/// Forgets at most `rows_max` old messages that were sent; returns how many.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn forget_before(
-    db: &impl ConnectionTrait,
-    before: Instant,
-    rows_max: u64,
-) -> Result<u64, DbErr> {
-    let delete = Statement::from_sql_and_values(
-        DbBackend::MySql,
-        "DELETE FROM partner_out WHERE created_at < ? AND sent_at IS NOT NULL LIMIT ?",
-        [before.into(), rows_max.into()],
-    );
-    Ok(db.execute_raw(delete).await?.rows_affected())
-}
-
 #[cfg(test)]
 mod tests {
     use super::numbered;

@@ -162,7 +162,7 @@ impl TellAlerts {
         Ok(Self {
             db,
             server: SmtpServer::new(config.smtp),
-            from: from.map_err(|_| "smtp.from is no address".to_owned())?,
+            from: from.map_err(|_error| "smtp.from is no address".to_owned())?,
             domain: config.message_id_domain,
             signer: config.signer,
             http: Http::new(ANSWER_MAX, ANSWER_BYTES_MAX)?,

@@ -124,7 +124,7 @@ impl Sweep for QueueWatch {
             (
                 look,
                 memory.blind_since(now),
-                memory.count() % LOOKS_PER_TIDYING == 0,
+                memory.count().is_multiple_of(LOOKS_PER_TIDYING),
             )
         };
         let Look {

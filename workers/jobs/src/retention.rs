@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::metric;
 use boxoffice_runtime::{Failure, Sweep, Tx, forget_handled};
-use boxoffice_store::mysql::{partner_inbox, partner_out, webhooks};
+use boxoffice_store::mysql::{partner_events, partner_inbox, webhooks};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -93,7 +93,7 @@ impl Sweep for Retention {
         let before = tx.now().await? - TimeDelta::days(i64::from(partners_days));
         let rows = u64::from(rows_max);
         let judged = partner_inbox::forget_before(tx.db(), before, rows).await?;
-        let sent = partner_out::forget_before(tx.db(), before, rows).await?;
+        let sent = partner_events::forget_before(tx.db(), before, rows).await?;
         for (table, count) in [
             ("inbox", messages),
             ("webhook_events", events),
