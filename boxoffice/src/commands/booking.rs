@@ -405,10 +405,8 @@ async fn act(
     let until = Instant::now() + wait;
     let outcome = loop {
         let story = office.get(&format!("{PATH}/{id}"))?;
-        let operations = story["operations"].as_array().into_iter().flatten();
-        let own = operations
-            .filter(|operation| operation["id"] == accepted["operation_id"])
-            .next_back();
+        let mut operations = story["operations"].as_array().into_iter().flatten();
+        let own = operations.rfind(|operation| operation["id"] == accepted["operation_id"]);
         if let Some(own) = own {
             break Some(json!({
                 "booking_id": id, "operation_id": own["id"], "action": action, "outcome": own["outcome"],
