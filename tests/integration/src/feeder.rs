@@ -1,5 +1,6 @@
 //! A partner as the tables have it, what it publishes, and what is told to it. No broker takes part.
 
+use crate::{Setup, Show, World};
 use boxoffice_contracts::{
     BookingId, Instant, MessageId, VenueId,
     partner::{PartnerId, event::CloudEvent},
@@ -12,6 +13,20 @@ use boxoffice_store::mysql::{
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait, Value};
 use serde_json::Value as Json;
+
+/// With the partners' door closed: what is told stays in the outbox, where a story looks at it.
+#[must_use]
+pub fn closed() -> Setup {
+    World::setup()
+        .setting("BOXOFFICE__PARTNERS__AMQP_URL", "")
+        .setting("BOXOFFICE__PARTNERS__MANAGEMENT_URL", "")
+}
+
+/// The same with a show on sale.
+#[must_use]
+pub fn evening() -> Setup {
+    closed().show(Show::named("evening"))
+}
 
 /// Adds a partner, with the venues that it may publish shows of.
 pub async fn add(db: &DatabaseConnection, id: &str, venues: &[&str]) -> Partner {

@@ -10,8 +10,8 @@ use boxoffice_contracts::{
     partner::{event::CloudEvent, kinds},
 };
 use boxoffice_integration::{
-    Customer, Desk, Order, Roles, Setup, Show, World, books, eventually,
-    feeder::{self, Told, hand_over, message, told, verdict},
+    Customer, Desk, Order, Roles, Show, World, books, eventually,
+    feeder::{self, Told, closed, evening, hand_over, message, told, verdict},
     fixture, secs,
 };
 use boxoffice_jobs::partner_feed::{self, Outcome};
@@ -49,17 +49,6 @@ fn heard(told: &[Told]) -> Vec<String> {
     let mut found: Vec<String> = told.iter().map(line).collect();
     found.sort();
     found
-}
-
-/// With the partners' door closed: what is told stays in the outbox, where a story looks at it.
-fn closed() -> Setup {
-    World::setup()
-        .setting("BOXOFFICE__PARTNERS__AMQP_URL", "")
-        .setting("BOXOFFICE__PARTNERS__MANAGEMENT_URL", "")
-}
-
-fn evening() -> Setup {
-    closed().show(Show::named("evening"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
