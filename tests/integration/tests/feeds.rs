@@ -10,7 +10,7 @@ use boxoffice_contracts::{
     partner::{event::CloudEvent, kinds},
 };
 use boxoffice_integration::{
-    Customer, Desk, Order, Roles, Show, World, books, eventually,
+    Customer, Desk, Order, Roles, Show, books, eventually,
     feeder::{self, Told, closed, evening, hand_over, message, told, verdict},
     fixture, secs,
 };
