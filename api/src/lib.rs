@@ -1,6 +1,6 @@
 //! The HTTP door: authenticate, validate, derive the id, publish with confirm, answer 202.
 //!
-//! Absent on purpose: it writes no booking row, opens no transaction, and decides nothing about a booking.
+//! Absent on purpose: it writes no booking row and decides nothing about a booking.
 //! Reads go to MySQL and MongoDB; every route is a line of [`permissions::ROUTES`].
 
 pub mod auth;

@@ -73,7 +73,7 @@ def follow(channel, queue: str, message_id: str, story: str) -> str:
             continue
         seen.add(event["id"])
         data = event["data"]
-        if event["type"] == "partner.reply.v1" and data["message_id"] == message_id:
+        if event["type"] == "partner.reply.v1" and data.get("message_id") == message_id:
             print("reply", data["outcome"], data.get("booking_id", ""), flush=True)
             if data["outcome"] != "accepted":
                 raise SystemExit(json.dumps(data.get("problem"), indent=2))

@@ -79,7 +79,8 @@ pub struct BookingEvent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
     pub show_id: ShowId,
-    /// Rises by at least one with every event of the booking: what has a lower one is older news.
+    /// Never falls from one event of the booking to the next; events of one step share it. What has a lower one is
+    /// older news.
     #[schemars(range(min = 1))]
     pub version: u32,
     /// Status after the step, as GET shows it.
