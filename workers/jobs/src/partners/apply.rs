@@ -62,6 +62,13 @@ pub(super) async fn partner(door: &Door, wish: &Wish<'_>) -> Result<Done, Manage
     }
     // Rights first: a queue that can't be made must not keep a stolen password alive.
     drop_users(door, wish, &mut done).await?;
+    // RabbitMQ 4.3 rules only topics of exchanges that are there.
+    let (exchanges, others): (Vec<_>, Vec<_>) = things::places(door, wish.partner)
+        .into_iter()
+        .partition(|thing| thing.path.starts_with("/api/exchanges/"));
+    for thing in &exchanges {
+        ensure(door, thing, &mut done).await?;
+    }
     for credential in &wish.live {
         let user = credential.user(&wish.partner.id);
         let things = things::user(door, wish.partner, credential);
@@ -74,8 +81,8 @@ pub(super) async fn partner(door: &Door, wish: &Wish<'_>) -> Result<Done, Manage
         }
         drop_foreign_rights(door, &user, &mut done).await?;
     }
-    for thing in things::places(door, wish.partner) {
-        ensure(door, &thing, &mut done).await?;
+    for thing in &others {
+        ensure(door, thing, &mut done).await?;
     }
     bind(door, &wish.partner.id, &mut done).await?;
     Ok(done)
