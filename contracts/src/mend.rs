@@ -9,18 +9,18 @@ pub mod schema_check;
 pub use cause::{Explained, explain};
 pub use diff::{Change, changes, identity_broken, restore};
 pub use redact::{REDACTED, redacted};
-pub use schema_check::{Mistake, mistakes};
+pub use schema_check::mistakes;
 
-use crate::message::entry;
+use crate::{message::entry, request::fields::FieldError};
 use serde_json::Value;
 
 /// Reads a body as its kind: everything that its schema misses, or the decoder's own word.
 ///
 /// # Errors
 /// What is wrong, with pointers into the body; a kind that nobody knows is one mistake at the root.
-pub fn check(kind: &str, body: &Value) -> Result<(), Vec<Mistake>> {
+pub fn check(kind: &str, body: &Value) -> Result<(), Vec<FieldError>> {
     let Some(line) = entry(kind) else {
-        return Err(vec![Mistake::new("", "unknown_kind", "no kind of ours")]);
+        return Err(vec![FieldError::new("", "unknown_kind", "no kind of ours")]);
     };
     let schema = line.document();
     let mut found = mistakes(&schema, body);
@@ -28,7 +28,7 @@ pub fn check(kind: &str, body: &Value) -> Result<(), Vec<Mistake>> {
         && let Err(error) = (line.roundtrip)(body.to_string().as_bytes())
     {
         let detail = format!("{:?} error in the body as a whole", error.classify());
-        found.push(Mistake::new("", "undecodable", &detail));
+        found.push(FieldError::new("", "undecodable", detail));
     }
     if found.is_empty() { Ok(()) } else { Err(found) }
 }

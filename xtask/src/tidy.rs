@@ -200,6 +200,7 @@ fn sources(root: &Path, findings: &mut Vec<String>) -> Result<()> {
         "boxoffice",
         "contracts",
         "infra",
+        "invariants",
         "migrations",
         "store",
         "tests",

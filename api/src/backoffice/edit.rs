@@ -20,7 +20,7 @@ use axum::{
 };
 use boxoffice_contracts::{
     BookingId, Code, Envelope, MessageId,
-    mend::{self, Change, Mistake},
+    mend::{self, Change},
     message::entry,
     principal::TENANT_HOUSE,
     topology,
@@ -210,7 +210,7 @@ fn judge(whole: &Whole, wish: &Wish) -> Result<Edited, Problem> {
     if let Some(original) = &original {
         mend::restore(&mut body, original);
     }
-    let below = |mistake: Mistake| {
+    let below = |mistake: FieldError| {
         FieldError::new(
             format!("/body{}", mistake.pointer),
             mistake.code,

@@ -12,6 +12,7 @@ use crate::{
     fields::{Fields, Mistakes},
     layers::Trace,
     params::Options,
+    problem::FieldError,
 };
 use axum::{
     Json,
@@ -252,16 +253,7 @@ pub(crate) struct BodyView {
     pub json: Option<Value>,
     /// What is wrong with it by the schema of its kind.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub mistakes: Vec<MistakeView>,
-}
-
-/// What is wrong at one place of a body.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "BodyMistake")]
-pub(crate) struct MistakeView {
-    pub pointer: String,
-    pub code: &'static str,
-    pub detail: String,
+    pub mistakes: Vec<FieldError>,
 }
 
 /// One time that a message was given up.
@@ -360,10 +352,9 @@ fn body_view(kind: &str, body: &[u8]) -> BodyView {
         Some(json) if !is_sound => mend::check(kind, json).err().unwrap_or_default(),
         _ => Vec::new(),
     };
-    let mistakes = mistakes.into_iter().map(|mistake| MistakeView {
+    let mistakes = mistakes.into_iter().map(|mistake| FieldError {
         pointer: shown_pointer(&mistake.pointer),
-        code: mistake.code,
-        detail: mistake.detail,
+        ..mistake
     });
     BodyView {
         bytes: body.len(),

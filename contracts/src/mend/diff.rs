@@ -1,10 +1,7 @@
 //! What an edit of a message changed, and what it must not change.
 
-use super::{
-    redact::{REDACTED, redacted},
-    schema_check::Mistake,
-};
-use crate::BookingId;
+use super::redact::{REDACTED, redacted};
+use crate::{BookingId, request::fields::FieldError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -133,7 +130,7 @@ pub fn identity_broken(
     original: Option<&Value>,
     correlation: Option<BookingId>,
     edited: &Value,
-) -> Result<bool, Vec<Mistake>> {
+) -> Result<bool, Vec<FieldError>> {
     let (mut broken, mut proven) = (Vec::new(), true);
     for name in IDENTITY {
         let before = original.and_then(|body| body.get(name));
@@ -146,7 +143,7 @@ pub fn identity_broken(
         match (known, after) {
             (Some(known), after) if after != Some(&known) => {
                 let detail = "names what the message is about and can't be changed";
-                broken.push(Mistake::new(&format!("/{name}"), "locked", detail));
+                broken.push(FieldError::new(format!("/{name}"), "locked", detail));
             }
             (None, Some(_)) => proven = false,
             _ => {}

@@ -1,43 +1,22 @@
 //! A body against the schema of its kind, told field by field. It knows the words that our own schemas use; what it
 //! doesn't know it lets pass, because the decoder has the last word.
 
+use crate::request::fields::FieldError;
 use serde_json::Value;
-
-/// What is wrong at one place.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Mistake {
-    /// RFC 6901 pointer into the body.
-    pub pointer: String,
-    /// A word for programs.
-    pub code: &'static str,
-    /// The same for people. Never quotes the value.
-    pub detail: String,
-}
-
-impl Mistake {
-    #[must_use]
-    pub fn new(pointer: &str, code: &'static str, detail: &str) -> Self {
-        Self {
-            pointer: pointer.to_owned(),
-            code,
-            detail: detail.to_owned(),
-        }
-    }
-}
 
 /// Longest field name that is repeated.
 const NAME_CHARS_MAX: usize = 64;
 
 /// Everything that a body lacks by its schema, by place.
 #[must_use]
-pub fn mistakes(schema: &Value, body: &Value) -> Vec<Mistake> {
+pub fn mistakes(schema: &Value, body: &Value) -> Vec<FieldError> {
     let mut found = Vec::new();
     look(schema, schema, body, "", &mut found);
     found.sort_by(|a, b| a.pointer.cmp(&b.pointer));
     found
 }
 
-fn look(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<Mistake>) {
+fn look(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<FieldError>) {
     if let Some(place) = schema["$ref"].as_str()
         && let Some(target) = root.pointer(place.trim_start_matches('#'))
     {
@@ -45,22 +24,26 @@ fn look(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<M
     }
     if !is_of_type(&schema["type"], value) {
         let wanted = words(&schema["type"]);
-        found.push(Mistake::new(at, "wrong_type", &format!("must be {wanted}")));
+        found.push(FieldError::new(
+            at,
+            "wrong_type",
+            format!("must be {wanted}"),
+        ));
         return;
     }
     if let Some(constant) = schema.get("const")
         && constant != value
     {
-        found.push(Mistake::new(
+        found.push(FieldError::new(
             at,
             "out_of_range",
-            &format!("must be {constant}"),
+            format!("must be {constant}"),
         ));
     }
     if let Some(allowed) = schema["enum"].as_array()
         && !allowed.contains(value)
     {
-        found.push(Mistake::new(
+        found.push(FieldError::new(
             at,
             "out_of_range",
             "is none of the allowed values",
@@ -84,19 +67,19 @@ fn look(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<M
 }
 
 /// The branch that comes closest tells what is missing.
-fn one_of(root: &Value, branches: &[Value], value: &Value, at: &str, found: &mut Vec<Mistake>) {
+fn one_of(root: &Value, branches: &[Value], value: &Value, at: &str, found: &mut Vec<FieldError>) {
     let tries = branches.iter().map(|branch| {
         let mut wrong = Vec::new();
         look(root, branch, value, at, &mut wrong);
         wrong
     });
-    let tries: Vec<Vec<Mistake>> = tries.collect();
+    let tries: Vec<Vec<FieldError>> = tries.collect();
     if tries.iter().any(Vec::is_empty) {
         return;
     }
     let constants = branches.iter().all(|branch| branch.get("const").is_some());
     if constants {
-        found.push(Mistake::new(
+        found.push(FieldError::new(
             at,
             "out_of_range",
             "is none of the allowed values",
@@ -106,14 +89,14 @@ fn one_of(root: &Value, branches: &[Value], value: &Value, at: &str, found: &mut
     }
 }
 
-fn object(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<Mistake>) {
+fn object(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec<FieldError>) {
     let Value::Object(fields) = value else {
         return;
     };
     for name in schema["required"].as_array().into_iter().flatten() {
         let name = name.as_str().unwrap_or_default();
         if !fields.contains_key(name) {
-            found.push(Mistake::new(&below(at, name), "required", "is missing"));
+            found.push(FieldError::new(below(at, name), "required", "is missing"));
         }
     }
     for (name, field) in fields {
@@ -121,20 +104,20 @@ fn object(root: &Value, schema: &Value, value: &Value, at: &str, found: &mut Vec
             Some(inner) => look(root, inner, field, &below(at, name), found),
             None if schema["additionalProperties"] == Value::Bool(false) => {
                 let detail = "is not a field of this";
-                found.push(Mistake::new(&below(at, name), "unknown_field", detail));
+                found.push(FieldError::new(below(at, name), "unknown_field", detail));
             }
             None => {}
         }
     }
 }
 
-fn array(root: &Value, schema: &Value, items: &[Value], at: &str, found: &mut Vec<Mistake>) {
+fn array(root: &Value, schema: &Value, items: &[Value], at: &str, found: &mut Vec<FieldError>) {
     let count = items.len() as u64;
     let few = schema["minItems"].as_u64().is_some_and(|min| count < min);
     let many = schema["maxItems"].as_u64().is_some_and(|max| count > max);
     if few || many {
         let detail = "has too few or too many items";
-        found.push(Mistake::new(at, "out_of_range", detail));
+        found.push(FieldError::new(at, "out_of_range", detail));
     }
     if schema["items"].is_object() {
         for (i, item) in items.iter().enumerate() {
@@ -143,12 +126,16 @@ fn array(root: &Value, schema: &Value, items: &[Value], at: &str, found: &mut Ve
     }
 }
 
-fn string(schema: &Value, text: &str, at: &str, found: &mut Vec<Mistake>) {
+fn string(schema: &Value, text: &str, at: &str, found: &mut Vec<FieldError>) {
     let count = text.chars().count() as u64;
     let short = schema["minLength"].as_u64().is_some_and(|min| count < min);
     let long = schema["maxLength"].as_u64().is_some_and(|max| count > max);
     if short || long {
-        found.push(Mistake::new(at, "out_of_range", "is too short or too long"));
+        found.push(FieldError::new(
+            at,
+            "out_of_range",
+            "is too short or too long",
+        ));
     }
     let formed = match schema["format"].as_str() {
         Some("uuid") => uuid::Uuid::try_parse(text).is_ok(),
@@ -157,18 +144,22 @@ fn string(schema: &Value, text: &str, at: &str, found: &mut Vec<Mistake>) {
     };
     if !formed {
         let format = schema["format"].as_str().unwrap_or_default();
-        found.push(Mistake::new(at, "malformed", &format!("is not a {format}")));
+        found.push(FieldError::new(
+            at,
+            "malformed",
+            format!("is not a {format}"),
+        ));
     }
 }
 
-fn number(schema: &Value, value: &Value, at: &str, found: &mut Vec<Mistake>) {
+fn number(schema: &Value, value: &Value, at: &str, found: &mut Vec<FieldError>) {
     let Some(number) = value.as_f64() else {
         return;
     };
     let low = schema["minimum"].as_f64().is_some_and(|min| number < min);
     let high = schema["maximum"].as_f64().is_some_and(|max| number > max);
     if low || high {
-        found.push(Mistake::new(at, "out_of_range", "is out of range"));
+        found.push(FieldError::new(at, "out_of_range", "is out of range"));
     }
 }
 

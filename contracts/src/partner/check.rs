@@ -3,8 +3,6 @@
 //! The judge of what the published schemas say; a test holds the two together. Pointers lead into the whole
 //! message, so that they begin with `/data`.
 
-mod reading;
-
 use super::{
     booking::{Cancel, PartnerTender, REFERENCE_CHARS_MAX, Submit},
     feed::{
@@ -16,43 +14,17 @@ use super::{
     snapshot::SnapshotRequest,
 };
 use crate::{
-    BookingId, Code, Instant, ShowId,
-    message::booking::{
-        AdmissionRequest, CancelReason, Customer, POSITIONS_MAX, PositionRequest, SeatRequest,
-    },
+    BookingId, Instant,
     money::Currency,
+    request::{
+        fields::{FieldError, Fields, Mistakes, list, text, whole},
+        submission::{Cancellation, Submission, payment},
+    },
     rules::{self, Wrong},
 };
 use chrono::Datelike as _;
-use reading::{Fields, Mistakes, list, text, whole};
 use serde_json::Value;
-use std::{borrow::Cow, collections::HashSet};
-
-/// What is wrong with one field. Never holds the value.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Mistake {
-    /// RFC 6901 pointer into the message.
-    pub pointer: String,
-    /// A word for programs.
-    pub code: &'static str,
-    /// The same for people.
-    pub detail: Cow<'static, str>,
-}
-
-impl Mistake {
-    #[must_use]
-    pub fn new(
-        pointer: impl Into<String>,
-        code: &'static str,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
-        Self {
-            pointer: pointer.into(),
-            code,
-            detail: detail.into(),
-        }
-    }
-}
+use std::collections::HashSet;
 
 /// Data of the kinds that partners send.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,7 +41,7 @@ pub enum Checked {
 ///
 /// # Errors
 /// Everything that is wrong with it, or that no partner sends this kind.
-pub fn check(kind: &str, data: &Value) -> Result<Checked, Vec<Mistake>> {
+pub fn check(kind: &str, data: &Value) -> Result<Checked, Vec<FieldError>> {
     let mut mistakes = Mistakes::default();
     let fields = Fields::of(data.clone(), "/data".to_owned(), &mut mistakes);
     let known = [
@@ -81,7 +53,7 @@ pub fn check(kind: &str, data: &Value) -> Result<Checked, Vec<Mistake>> {
         kinds::SNAPSHOT_REQUEST,
     ];
     let Some(kind) = known.into_iter().find(|known| known.as_str() == kind) else {
-        let wrong = Mistake::new("/type", "unknown_kind", "is not a kind that partners send");
+        let wrong = FieldError::new("/type", "unknown_kind", "is not a kind that partners send");
         return Err(vec![wrong]);
     };
     let found = fields.and_then(|mut fields| {
@@ -97,7 +69,7 @@ pub fn check(kind: &str, data: &Value) -> Result<Checked, Vec<Mistake>> {
         fields.finish(m);
         found
     });
-    let wrong = mistakes.into_list();
+    let wrong = mistakes.0;
     match found {
         Some(found) if wrong.is_empty() => Ok(found),
         _ => Err(wrong),
@@ -105,36 +77,25 @@ pub fn check(kind: &str, data: &Value) -> Result<Checked, Vec<Mistake>> {
 }
 
 fn submit(fields: &mut Fields, m: &mut Mistakes) -> Option<Submit> {
-    let show_id = fields.required("show_id", m, text(rules::uuid));
-    let positions = fields.required("positions", m, list(POSITIONS_MAX, position));
-    let customer = fields.required("customer", m, customer);
     let tender = fields.optional("tender", m, text(tender));
-    let payment = fields.optional("payment", m, |value, at, m| {
-        let mut fields = Fields::of(value, at.to_owned(), m)?;
-        let method = fields.required("method", m, text(rules::method));
-        fields.finish(m);
-        method
-    });
+    let payment = fields.optional("payment", m, payment);
     if tender == Some(PartnerTender::PartnerCredit) && payment.is_some() {
         let wrong = ("contradicts", "the credit pays, and no method of a card");
         m.add("/data/payment", wrong);
     }
-    let late_policy = fields.optional("late_policy", m, text(rules::late_policy));
     let reference = fields.optional(
         "reference",
         m,
         text(|text| rules::short(text, REFERENCE_CHARS_MAX)),
     );
-    if let Some(positions) = &positions {
-        places_together(positions, m);
-    }
+    let asked = Submission::take(fields, m)?;
     Some(Submit {
-        show_id: ShowId(show_id?),
-        positions: positions?,
-        customer: customer?,
+        show_id: asked.show_id,
+        positions: asked.positions,
+        customer: asked.customer,
         tender,
         payment,
-        late_policy: late_policy.unwrap_or_default(),
+        late_policy: asked.late_policy,
         reference,
     })
 }
@@ -147,82 +108,13 @@ fn tender(text: String) -> Result<PartnerTender, Wrong> {
     }
 }
 
-/// A seat by name, or places of a category by number.
-fn position(value: Value, at: &str, m: &mut Mistakes) -> Option<PositionRequest> {
-    let mut fields = Fields::of(value, at.to_owned(), m)?;
-    let found = if fields.has("seat_id") {
-        let seat_id = fields.required("seat_id", m, text(rules::seat));
-        seat_id.map(|seat_id| PositionRequest::Seat(SeatRequest { seat_id }))
-    } else if fields.has("category") || fields.has("count") {
-        let category = fields.required("category", m, text(category));
-        let count = fields.required("count", m, whole(1..=POSITIONS_MAX as u64));
-        let count = count.and_then(|count| u8::try_from(count).ok());
-        category.zip(count).map(|(category, count)| {
-            PositionRequest::Admission(AdmissionRequest { category, count })
-        })
-    } else {
-        let wrong = ("required", "needs a seat_id, or a category and a count");
-        m.add(at, wrong);
-        None
-    };
-    fields.finish(m);
-    found
-}
-
 fn category(text: String) -> Result<String, Wrong> {
     rules::short(text, rules::CATEGORY_CHARS_MAX)
 }
 
-fn customer(value: Value, at: &str, m: &mut Mistakes) -> Option<Customer> {
-    let mut fields = Fields::of(value, at.to_owned(), m)?;
-    let email = fields.required("email", m, text(rules::email));
-    let name = |text| rules::short(text, rules::NAME_CHARS_MAX);
-    let name = fields.required("name", m, text(name));
-    let locale = fields.required("locale", m, text(rules::locale));
-    fields.finish(m);
-    Some(Customer {
-        email: email?,
-        name: name?,
-        locale: locale?,
-    })
-}
-
-/// What no position shows alone: seats asked for twice, and how many there are in all.
-fn places_together(positions: &[PositionRequest], m: &mut Mistakes) {
-    let mut seen = HashSet::new();
-    let mut count = 0;
-    for (i, position) in positions.iter().enumerate() {
-        match position {
-            PositionRequest::Seat(SeatRequest { seat_id }) => {
-                count += 1;
-                if !seen.insert(seat_id.as_str()) {
-                    let wrong = (Code::SeatRepeated.as_str(), "is asked for twice");
-                    m.add(format!("/data/positions/{i}/seat_id"), wrong);
-                }
-            }
-            PositionRequest::Admission(admission) => count += usize::from(admission.count),
-        }
-    }
-    if count > POSITIONS_MAX {
-        let wrong = ("out_of_range", "ask for more than 10 places");
-        m.add("/data/positions", wrong);
-    }
-}
-
 fn cancel(fields: &mut Fields, m: &mut Mistakes) -> Option<Cancel> {
     let booking_id = fields.required("booking_id", m, text(rules::uuid));
-    let no = |value, at: &str, m: &mut Mistakes| {
-        whole(1..=u64::from(u16::MAX))(value, at, m).and_then(|no| u16::try_from(no).ok())
-    };
-    let mut positions = fields.optional("positions", m, list(POSITIONS_MAX, no));
-    let reason = |text| rules::short(text, CancelReason::CHARS_MAX).map(CancelReason::from);
-    let reason = fields.optional("reason", m, text(reason));
-    if let Some(positions) = &mut positions {
-        positions.sort_unstable();
-        if positions.windows(2).any(|pair| pair[0] == pair[1]) {
-            m.add("/data/positions", ("repeated", "names a position twice"));
-        }
-    }
+    let Cancellation { positions, reason } = Cancellation::take(fields, m);
     Some(Cancel {
         booking_id: BookingId(booking_id?),
         positions,

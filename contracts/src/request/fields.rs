@@ -59,12 +59,16 @@ pub struct Fields {
     at: String,
 }
 
-/// Why a value is not what it should be: a word for programs and one for people.
-pub type Wrong = (&'static str, &'static str);
+pub use crate::rules::Wrong;
+
+/// Mistakes of one request that are told; one of rubbish has thousands.
+const MISTAKES_MAX: usize = 50;
 
 impl Mistakes {
     pub fn add(&mut self, pointer: impl Into<String>, (code, detail): Wrong) {
-        self.0.push(FieldError::new(pointer, code, detail));
+        if self.0.len() < MISTAKES_MAX {
+            self.0.push(FieldError::new(pointer, code, detail));
+        }
     }
 
     /// # Errors
@@ -165,7 +169,7 @@ pub fn whole(
     }
 }
 
-/// A list with at least one item and at most `len_max`.
+/// A list with at least one item and at most `len_max`; none when an item of it is wrong, so that indices are right.
 pub fn list<T>(
     len_max: usize,
     mut item: impl FnMut(Value, &str, &mut Mistakes) -> Option<T>,
@@ -179,12 +183,12 @@ pub fn list<T>(
             mistakes.add(at, ("out_of_range", "has too few or too many items"));
             return None;
         }
-        let items: Vec<T> = values
+        let items: Vec<Option<T>> = values
             .into_iter()
             .enumerate()
-            .filter_map(|(i, value)| item(value, &format!("{at}/{i}"), mistakes))
+            .map(|(i, value)| item(value, &format!("{at}/{i}"), mistakes))
             .collect();
-        Some(items)
+        items.into_iter().collect()
     }
 }
 

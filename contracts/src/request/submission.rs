@@ -1,13 +1,18 @@
 //! What a client may ask for: the body of `POST /v1/bookings` and of the commands, checked field by field.
 //!
-//! The same code reads what partners publish. Only the shape is judged here. Whether the seats exist, are free, and what they cost is the worker's word.
+//! The same code reads what partners publish. Only the shape is judged here: whether the seats exist, are free, and
+//! what they cost is the worker's word.
 
-use super::fields::{Fields, Mistakes, Wrong, list, pointer, text, whole};
+use super::fields::{Fields, Mistakes, list, pointer, text, whole};
 use crate::{
-    Code, Instant, SeatId, ShowId,
+    Code, Instant, ShowId,
     message::booking::{
         AdmissionRequest, CancelReason, Customer, LatePolicy, POSITIONS_MAX, PaymentMethod,
         PositionRequest, SeatRequest,
+    },
+    rules::{
+        CATEGORY_CHARS_MAX, NAME_CHARS_MAX, email, instant, late_policy, locale, method, seat,
+        short, uuid,
     },
 };
 use serde_json::Value;
@@ -24,10 +29,6 @@ pub struct Submission {
     pub deadline: Option<Instant>,
 }
 
-const NAME_CHARS_MAX: usize = 200;
-const CATEGORY_CHARS_MAX: usize = 64;
-const EMAIL_BYTES_MAX: usize = 254;
-
 impl Submission {
     /// # Errors
     /// Everything that is wrong.
@@ -35,21 +36,25 @@ impl Submission {
         let mut mistakes = Mistakes::default();
         let found = Fields::of(body, String::new(), &mut mistakes).and_then(|mut fields| {
             let payment = fields.optional("payment", &mut mistakes, payment);
+            let deadline = fields.optional("deadline", &mut mistakes, text(instant));
             let found = Self::take(&mut fields, &mut mistakes);
             fields.finish(&mut mistakes);
-            found.map(|found| Self { payment, ..found })
+            found.map(|found| Self {
+                payment,
+                deadline,
+                ..found
+            })
         });
         mistakes.refuse()?;
         found.ok_or_else(Mistakes::default)
     }
 
-    /// Takes what every door asks for out of an object; how it is paid is the door's own matter.
+    /// Takes what every door asks for out of an object; how it is paid and until when is the door's own matter.
     pub fn take(fields: &mut Fields, mistakes: &mut Mistakes) -> Option<Self> {
         let show_id = fields.required("show_id", mistakes, text(uuid));
         let positions = fields.required("positions", mistakes, list(POSITIONS_MAX, position));
         let customer = fields.required("customer", mistakes, customer);
         let late_policy = fields.optional("late_policy", mistakes, text(late_policy));
-        let deadline = fields.optional("deadline", mistakes, text(instant));
         if let Some(positions) = &positions {
             let at = pointer(fields.place(), "positions");
             check_together(positions, &at, mistakes);
@@ -60,7 +65,7 @@ impl Submission {
             customer: customer?,
             payment: None,
             late_policy: late_policy.unwrap_or_default(),
-            deadline,
+            deadline: None,
         })
     }
 
@@ -140,7 +145,7 @@ impl Cancellation {
 }
 
 /// How to pay at once: `{method}`.
-fn payment(value: Value, at: &str, mistakes: &mut Mistakes) -> Option<PaymentMethod> {
+pub(crate) fn payment(value: Value, at: &str, mistakes: &mut Mistakes) -> Option<PaymentMethod> {
     let mut fields = Fields::of(value, at.to_owned(), mistakes)?;
     let method = fields.required("method", mistakes, text(method));
     fields.finish(mistakes);
@@ -203,114 +208,6 @@ fn check_together(positions: &[PositionRequest], at: &str, mistakes: &mut Mistak
     }
     if count > POSITIONS_MAX {
         mistakes.add(at, ("out_of_range", "ask for more than 10 places"));
-    }
-}
-
-pub fn uuid(text: String) -> Result<uuid::Uuid, Wrong> {
-    uuid::Uuid::try_parse(&text).map_err(|_error| ("malformed", "must be a UUID"))
-}
-
-fn seat(text: String) -> Result<SeatId, Wrong> {
-    SeatId::new(text).map_err(|_error| {
-        (
-            "malformed",
-            "has 1 to 64 visible ASCII characters without spaces",
-        )
-    })
-}
-
-fn method(method: String) -> Result<PaymentMethod, Wrong> {
-    let method = PaymentMethod { method };
-    if method.is_well_formed() {
-        Ok(method)
-    } else {
-        Err((
-            "malformed",
-            "must be a payment method of the gateway, such as pm_card_visa",
-        ))
-    }
-}
-
-fn late_policy(text: String) -> Result<LatePolicy, Wrong> {
-    match text.as_str() {
-        "same_seats" => Ok(LatePolicy::SameSeats),
-        "refuse" => Ok(LatePolicy::Refuse),
-        _ => Err(("malformed", "must be same_seats or refuse")),
-    }
-}
-
-pub fn instant(text: String) -> Result<Instant, Wrong> {
-    chrono::DateTime::parse_from_rfc3339(&text)
-        .map(|at| at.to_utc())
-        .map_err(|_error| {
-            (
-                "malformed",
-                "must be an instant such as 2026-11-21T18:40:00Z",
-            )
-        })
-}
-
-/// Text for people: not empty, not long, no control characters that could break a mail or a log line.
-pub fn short(text: String, chars_max: usize) -> Result<String, Wrong> {
-    if text.trim().is_empty() {
-        Err(("required", "is empty"))
-    } else if text.chars().count() > chars_max {
-        Err(("out_of_range", "is too long"))
-    } else if text.chars().any(is_unprintable) {
-        Err(("malformed", "holds control characters"))
-    } else {
-        Ok(text)
-    }
-}
-
-/// Control characters, and the marks that turn the direction of text that follows.
-fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-/// The shape that mail servers agree on; whether it exists only a mail can tell.
-pub fn email(text: String) -> Result<String, Wrong> {
-    const WRONG: Wrong = ("malformed", "must be an email address");
-    if text.len() > EMAIL_BYTES_MAX {
-        return Err(("out_of_range", "is too long"));
-    }
-    let (local, domain) = text.rsplit_once('@').ok_or(WRONG)?;
-    let atom = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+/=?^_`{|}~.-".contains(&b);
-    let local_fits = (1..=64).contains(&local.len())
-        && local.bytes().all(atom)
-        && !local.starts_with('.')
-        && !local.ends_with('.')
-        && !local.contains("..");
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let domain_fits = domain.contains('.') && domain.split('.').all(label);
-    if local_fits && domain_fits {
-        Ok(text)
-    } else {
-        Err(WRONG)
-    }
-}
-
-/// A BCP 47 tag by its shape, such as `de` or `de-AT`.
-pub fn locale(text: String) -> Result<String, Wrong> {
-    let mut subtags = text.split('-');
-    let language = subtags.next().unwrap_or_default();
-    let fits = (2..=35).contains(&text.len())
-        && (2..=3).contains(&language.len())
-        && language.bytes().all(|b| b.is_ascii_alphabetic())
-        && subtags
-            .all(|s| (1..=8).contains(&s.len()) && s.bytes().all(|b| b.is_ascii_alphanumeric()));
-    if fits {
-        Ok(text)
-    } else {
-        Err(("malformed", "must be a language tag such as de-AT"))
     }
 }
 

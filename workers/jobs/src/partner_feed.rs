@@ -11,12 +11,13 @@ use boxoffice_contracts::{
     Code, Instant, MessageId, ShowId,
     partner::{
         PartnerId,
-        check::{Checked, Mistake},
+        check::Checked,
         event::CloudEvent,
         feed::{FeedEntity, ResyncRequested},
         kinds::RESYNC_REQUESTED,
         snapshot::SnapshotRequest,
     },
+    request::fields::FieldError,
 };
 use boxoffice_runtime::{Cause, Failure};
 use boxoffice_store::mysql::{
@@ -42,7 +43,7 @@ pub enum Outcome {
         show: Option<ShowId>,
     },
     /// Nothing was written.
-    Rejected { code: Code, errors: Vec<Mistake> },
+    Rejected { code: Code, errors: Vec<FieldError> },
 }
 
 /// Carries out a message of a feed, or a request for a snapshot.
@@ -102,7 +103,7 @@ pub async fn handle(
 }
 
 /// What a feed's message came to: the show that it is about, or why not.
-type Applied = Result<ShowId, (Code, Vec<Mistake>)>;
+type Applied = Result<ShowId, (Code, Vec<FieldError>)>;
 
 /// Takes a numbered state once, and in order; a gap is told and harms nothing, as each state is whole.
 async fn feed(
@@ -187,7 +188,7 @@ const fn accepted(show: Option<ShowId>, out: Vec<NewPartnerOut>) -> Handled {
     }
 }
 
-const fn rejected(code: Code, errors: Vec<Mistake>) -> Handled {
+const fn rejected(code: Code, errors: Vec<FieldError>) -> Handled {
     Handled {
         outcome: Outcome::Rejected { code, errors },
         out: Vec::new(),
@@ -199,6 +200,6 @@ fn refuse<T>(
     code: Code,
     pointer: impl Into<String>,
     detail: impl Into<std::borrow::Cow<'static, str>>,
-) -> Result<T, (Code, Vec<Mistake>)> {
-    Err((code, vec![Mistake::new(pointer, code.as_str(), detail)]))
+) -> Result<T, (Code, Vec<FieldError>)> {
+    Err((code, vec![FieldError::new(pointer, code.as_str(), detail)]))
 }

@@ -69,10 +69,10 @@ fn everything_that_is_wrong_is_told_at_once_with_its_place() {
     assert_eq!(
         told(kinds::BOOKING_SUBMIT, &submit),
         [
-            at("/data/show_id", "malformed"),
-            at("/data/customer/email", "malformed"),
             at("/data/payment", "contradicts"),
             at("/data/reference", "required"),
+            at("/data/show_id", "malformed"),
+            at("/data/customer/email", "malformed"),
             at("/data/positions/1/seat_id", "seat_repeated"),
         ]
     );

@@ -3,7 +3,8 @@
 use super::{Handled, rejected};
 use boxoffice_contracts::{
     Code, Instant, ShowId,
-    partner::{PartnerId, check::Mistake, event::CloudEvent, feed::FeedEntity},
+    partner::{PartnerId, event::CloudEvent, feed::FeedEntity},
+    request::fields::FieldError,
 };
 use boxoffice_runtime::{Cause, Failure};
 use boxoffice_store::mysql::partner_feed::entities::{self, Entity, Taken};
@@ -24,7 +25,7 @@ pub(super) struct Number<'a> {
 pub(super) enum Verdict {
     /// It is the very one that was taken.
     Taken(Option<ShowId>),
-    Outdated(Mistake),
+    Outdated(FieldError),
     Next,
     /// First and last number that never came.
     Gap((u64, u64)),
@@ -43,7 +44,7 @@ impl<'a> Number<'a> {
         data: &impl Serialize,
     ) -> Result<Self, Handled> {
         let wrong = |word, detail: &'static str| {
-            let mistake = Mistake::new("/sequence", word, detail);
+            let mistake = FieldError::new("/sequence", word, detail);
             rejected(Code::ValidationFailed, vec![mistake])
         };
         let sequence = message
@@ -82,7 +83,7 @@ impl<'a> Number<'a> {
         } else if self.sequence < next {
             let detail = format!("{} was taken already", last.sequence);
             let code = Code::SequenceOutdated.as_str();
-            Verdict::Outdated(Mistake::new("/sequence", code, detail))
+            Verdict::Outdated(FieldError::new("/sequence", code, detail))
         } else if self.sequence == next {
             Verdict::Next
         } else {

@@ -5,9 +5,9 @@ use boxoffice_contracts::{
     Code, ShowId,
     partner::{
         PartnerId,
-        check::Mistake,
         feed::{InventoryUpsert, PriceUpsert},
     },
+    request::fields::FieldError,
 };
 use boxoffice_runtime::{Cause, Failure};
 use boxoffice_store::mysql::partner_feed::{
@@ -18,7 +18,7 @@ use boxoffice_store::mysql::partner_feed::{
 use sea_orm::ConnectionTrait;
 use std::collections::{BTreeMap, BTreeSet};
 
-type Refused = (Code, Vec<Mistake>);
+type Refused = (Code, Vec<FieldError>);
 
 /// Gives the show these prices and no others. What is booked keeps its own.
 pub(super) async fn price(
@@ -92,7 +92,7 @@ fn capacities<'a>(
         let pointer = format!("/data/areas/{i}/capacity");
         if area.capacity > found.hall_capacity {
             let detail = format!("the hall has {}", found.hall_capacity);
-            beyond.push(Mistake::new(pointer, "out_of_range", detail));
+            beyond.push(FieldError::new(pointer, "out_of_range", detail));
         } else if area.capacity < found.sold.taken {
             below.push(taken(pointer, found.sold.taken));
         }
@@ -114,22 +114,22 @@ fn capacities<'a>(
     Ok(capacities)
 }
 
-fn taken(pointer: String, taken: u32) -> Mistake {
+fn taken(pointer: String, taken: u32) -> FieldError {
     let code = Code::CapacityBelowTaken.as_str();
-    Mistake::new(pointer, code, format!("{taken} places are taken"))
+    FieldError::new(pointer, code, format!("{taken} places are taken"))
 }
 
 fn unknown<'a>(
     list: &str,
     names: impl Iterator<Item = &'a str>,
     is_known: impl Fn(&str) -> bool,
-) -> Vec<Mistake> {
+) -> Vec<FieldError> {
     let mut found = Vec::new();
     for (i, name) in names.enumerate() {
         if !is_known(name) {
             let pointer = format!("/data/{list}/{i}/category");
             let code = Code::CategoryUnknown.as_str();
-            found.push(Mistake::new(
+            found.push(FieldError::new(
                 pointer,
                 code,
                 "the hall's plan has no such one",

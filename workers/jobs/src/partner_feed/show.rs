@@ -46,7 +46,7 @@ pub(super) async fn apply(
         if !moved.is_empty() && shows::is_in_use(db, id).await? {
             let errors = moved.into_iter().map(|(pointer, what)| {
                 let code = Code::ShowInUse.as_str();
-                boxoffice_contracts::partner::check::Mistake::new(pointer, code, what)
+                boxoffice_contracts::request::fields::FieldError::new(pointer, code, what)
             });
             return Ok(Err((Code::ShowInUse, errors.collect())));
         }

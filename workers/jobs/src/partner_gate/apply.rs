@@ -17,7 +17,6 @@ use boxoffice_contracts::{
         reply::{Outcome, Reply, Warned, routing_key},
     },
     principal::TENANT_HOUSE,
-    request::fields::FieldError,
 };
 use boxoffice_runtime::{Cause, Failure, Tx};
 use boxoffice_store::{
@@ -172,12 +171,7 @@ fn told_by_feed(outcome: partner_feed::Outcome) -> Result<Accepted, Refusal> {
             show,
             ..Accepted::default()
         }),
-        partner_feed::Outcome::Rejected { code, errors } => {
-            let errors = errors
-                .into_iter()
-                .map(|wrong| FieldError::new(wrong.pointer, wrong.code, wrong.detail));
-            Err(Refusal::rejected(code).at(errors.collect()))
-        }
+        partner_feed::Outcome::Rejected { code, errors } => Err(Refusal::rejected(code).at(errors)),
     }
 }
 

@@ -2,10 +2,8 @@
 
 use boxoffice_contracts::{
     partner::event::CloudEvent,
-    request::{
-        fields::{Fields, Mistakes, Wrong, text, whole},
-        submission::instant,
-    },
+    request::fields::{Fields, Mistakes, Wrong, text, whole},
+    rules::instant,
     trace::TraceParent,
 };
 use serde_json::Value;

@@ -14,7 +14,7 @@ use boxoffice_contracts::{
     },
     request::{
         RequestHash,
-        fields::{FieldError, Mistakes},
+        fields::Mistakes,
         request_hash,
         submission::{Cancellation, Submission},
     },
@@ -93,9 +93,6 @@ impl Known {
         match check(self.kind, &event.data) {
             Ok(checked) => Some(order(checked, hash)),
             Err(wrong) => {
-                let wrong = wrong
-                    .into_iter()
-                    .map(|each| FieldError::new(each.pointer, each.code, each.detail));
                 mistakes.0.extend(wrong);
                 None
             }
