@@ -23,6 +23,7 @@ pub mod desk;
 pub mod feeder;
 pub mod fixture;
 pub mod gateway;
+pub mod locks;
 pub mod partner;
 pub mod partner_side;
 pub mod private_broker;

@@ -12,7 +12,7 @@ use boxoffice_contracts::{
 use boxoffice_integration::{
     Customer, Desk, Order, Roles, Show, books, eventually,
     feeder::{self, Told, closed, evening, hand_over, message, told, verdict},
-    fixture, secs,
+    fixture, locks, secs,
 };
 use boxoffice_jobs::partner_feed::{self, Outcome};
 use boxoffice_runtime::clock;
@@ -781,15 +781,16 @@ async fn nothing_is_booked_of_a_show_while_it_moves() {
         .await
         .unwrap();
     assert_eq!(verdict(&handled), "accepted");
+    let waiting = locks::waiting(db, world.vhost_name(), "shows").await;
     let booking = ada.book(Order::of(&show, &["A-1"])).await;
-    eventually("the booking waits for the show", secs(10), async || {
-        let waiting = "information_schema.processlist WHERE info LIKE '%LOCK IN SHARE MODE%' AND info LIKE '%shows%' \
-                       AND info NOT LIKE '%processlist%'";
-        match books::count(db, waiting).await {
+    eventually(
+        "the booking waits for the show",
+        secs(10),
+        async || match books::count(db, &waiting).await {
             0 => Err(booking.state().await.status().to_owned()),
             _ => Ok(()),
-        }
-    })
+        },
+    )
     .await;
     tx.commit().await.unwrap();
     assert_eq!(booking.until("rejected").await.code(), "seat_unknown");
