@@ -1,18 +1,20 @@
-//! Who waits for a lock, in the words of either server. The list of processes can't tell: MySQL 9 fails to show
-//! statements with binary values.
+//! Who waits for a lock, in the words of either server.
 
 use crate::books;
 use sea_orm::DatabaseConnection;
 
-/// What to count for those who wait for a lock on a table.
-pub async fn waiting(db: &DatabaseConnection, schema: &str, table: &str) -> String {
+/// What to count for those who wait to read a row that another transaction holds.
+///
+/// MySQL 9 fails to show a statement with binary values in `information_schema`; MariaDB has no other list.
+pub async fn readers_waiting(db: &DatabaseConnection, schema: &str, table: &str) -> String {
     let version = books::texts(db, "SELECT VERSION()").await;
-    if version[0].contains("MariaDB") {
-        format!("information_schema.innodb_locks WHERE lock_table = '`{schema}`.`{table}`'")
+    let list = if version[0].contains("MariaDB") {
+        "information_schema.processlist"
     } else {
-        format!(
-            "performance_schema.data_locks WHERE object_schema = '{schema}' AND object_name = '{table}' \
-             AND lock_status = 'WAITING'"
-        )
-    }
+        "performance_schema.processlist"
+    };
+    format!(
+        "{list} WHERE db = '{schema}' AND info LIKE '%LOCK IN SHARE MODE%' AND info LIKE '%{table}%' \
+         AND info NOT LIKE '%processlist%'"
+    )
 }

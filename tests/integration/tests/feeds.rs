@@ -781,7 +781,7 @@ async fn nothing_is_booked_of_a_show_while_it_moves() {
         .await
         .unwrap();
     assert_eq!(verdict(&handled), "accepted");
-    let waiting = locks::waiting(db, world.vhost_name(), "shows").await;
+    let waiting = locks::readers_waiting(db, world.vhost_name(), "shows").await;
     let booking = ada.book(Order::of(&show, &["A-1"])).await;
     eventually(
         "the booking waits for the show",
