@@ -190,14 +190,24 @@ mod tests {
     #[test]
     fn who_has_as_many_queues_as_it_may_keeps_those_and_makes_no_other() {
         let id: PartnerId = "acme".parse().unwrap();
-        let names = ["partner.acme.out.a", "partner.acme.out.all", "partner.acme-2.out.b", "partner.acme.out.c-1"];
+        let names = [
+            "partner.acme.out.a",
+            "partner.acme.out.all",
+            "partner.acme-2.out.b",
+            "partner.acme.out.c-1",
+        ];
         let may = Permissions::bounded(&id, &names.map(str::to_owned));
         assert_eq!(may.configure, r"^partner\.acme\.out\.(a|c-1)$");
         assert_eq!(may.write, Permissions::active(&id).write);
         for own in [may.configure, Permissions::active(&id).configure] {
             assert!(Permissions::is_own_configure(&id, &own), "{own}");
         }
-        for foreign in [".*", "^$", r"^partner\.acme\.out\.(.*)$", r"^partner\.acme-2\.out\.(b)$"] {
+        for foreign in [
+            ".*",
+            "^$",
+            r"^partner\.acme\.out\.(.*)$",
+            r"^partner\.acme-2\.out\.(b)$",
+        ] {
             assert!(!Permissions::is_own_configure(&id, foreign), "{foreign}");
         }
     }

@@ -7,8 +7,9 @@
 
 use boxoffice_contracts::Role;
 use boxoffice_integration::{
+    PartnerSide, Roles, Show, World, books,
     customer::new_key,
-    PartnerSide, Roles, Show, World, books, eventually,
+    eventually,
     partner::{PartnerUser, Refusal},
     secs, wait_until,
 };
@@ -63,7 +64,9 @@ async fn warnings(world: &World, id: &str) -> Vec<Value> {
          AND routing_key = 'partner.warned.v1'"
     );
     let told = books::texts(&world.db, &ask).await;
-    told.iter().map(|event| serde_json::from_str(event).unwrap()).collect()
+    told.iter()
+        .map(|event| serde_json::from_str(event).unwrap())
+        .collect()
 }
 
 /// RabbitMQ bounds the queues of a virtual host, not of a user: one partner could take everybody's memory.
@@ -100,7 +103,10 @@ async fn a_partner_has_so_many_queues_and_no_more_until_it_deletes_one() {
     })
     .await;
     assert_eq!(warned["data"]["limit"], 3, "{warned}");
-    assert!(warned["data"]["observed"].as_u64().unwrap() >= 3, "{warned}");
+    assert!(
+        warned["data"]["observed"].as_u64().unwrap() >= 3,
+        "{warned}"
+    );
     assert_eq!(warned["data"]["code"], "quota_exceeded", "{warned}");
 
     // Its connection lives, its queues are as they were and fill, and the neighbour makes what it likes.
@@ -109,8 +115,13 @@ async fn a_partner_has_so_many_queues_and_no_more_until_it_deletes_one() {
     let next_door = other.connect().await.unwrap();
     make(&next_door, &other, "out.a").await.unwrap();
     let unread = async || {
-        let path = format!("/api/queues/{}/{}", world.partners_vhost(), many.name("out.b"));
-        let seen: Value = serde_json::from_str(&world.manage(Method::GET, &path, "").await).unwrap();
+        let path = format!(
+            "/api/queues/{}/{}",
+            world.partners_vhost(),
+            many.name("out.b")
+        );
+        let seen: Value =
+            serde_json::from_str(&world.manage(Method::GET, &path, "").await).unwrap();
         seen["messages"].as_u64().unwrap_or_default()
     };
     wait_until("unread messages", secs(20), async || unread().await > 0).await;
@@ -178,14 +189,20 @@ async fn a_full_house_lets_partners_wait_and_parks_nothing() {
     })
     .await;
     assert_eq!(books::count(&world.db, "parked_messages").await, 0);
-    assert_eq!(books::count(&world.db, "outbox WHERE attempts > 0").await, 0);
+    assert_eq!(
+        books::count(&world.db, "outbox WHERE attempts > 0").await,
+        0
+    );
 
     // The gate has noticed: the rest stays in the partner's own queue, unanswered and unjudged.
     for number in ORDERS / 2..ORDERS {
         acme.send(&order(number)).await;
     }
     let asked = Instant::now();
-    wait_until("nothing more is taken", secs(10), async || asked.elapsed() > secs(3)).await;
+    wait_until("nothing more is taken", secs(10), async || {
+        asked.elapsed() > secs(3)
+    })
+    .await;
     let judged = format!("partner_inbox WHERE partner_id = '{}'", acme.id);
     assert_eq!(books::count(&world.db, &judged).await, (ORDERS / 2) as u64);
 
@@ -204,7 +221,8 @@ async fn a_full_house_lets_partners_wait_and_parks_nothing() {
     .await;
     // And it is as quick as ever.
     let sent = Instant::now();
-    acme.send(&acme.submit("last", &world.show("late"), &["E-8"])).await;
+    acme.send(&acme.submit("last", &world.show("late"), &["E-8"]))
+        .await;
     let reply = acme.reply_to("last").await;
     assert!(reply.at - sent < REPLY_MAX, "{:?}", reply.at - sent);
     assert_eq!(books::count(&world.db, "parked_messages").await, 0);

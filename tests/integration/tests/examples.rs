@@ -51,9 +51,10 @@ fn example(name: &str) -> PathBuf {
 
 /// A tool that `cargo xtask test` has installed.
 fn tool(name: &str) -> PathBuf {
-    PathBuf::from(env::var(name).unwrap_or_else(|_| {
-        panic!("{name} is not set: run the tests with `cargo xtask test`")
-    }))
+    PathBuf::from(
+        env::var(name)
+            .unwrap_or_else(|_| panic!("{name} is not set: run the tests with `cargo xtask test`")),
+    )
 }
 
 async fn output(mut command: Command, within: Duration) -> Output {
@@ -74,9 +75,23 @@ async fn client(mut command: Command, partner: &PartnerUser) -> String {
 /// One accepted message, and events up to the end.
 fn tells_a_whole_story(said: &str) {
     let lines: Vec<&str> = said.lines().collect();
-    assert!(lines.iter().any(|line| line.starts_with("reply accepted ")), "{said}");
-    assert!(lines.iter().any(|line| line.starts_with("event booking.held.v1 ")), "{said}");
-    assert!(lines.last().unwrap().starts_with("event booking.completed.v1 "), "{said}");
+    assert!(
+        lines.iter().any(|line| line.starts_with("reply accepted ")),
+        "{said}"
+    );
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("event booking.held.v1 ")),
+        "{said}"
+    );
+    assert!(
+        lines
+            .last()
+            .unwrap()
+            .starts_with("event booking.completed.v1 "),
+        "{said}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -84,9 +99,11 @@ async fn the_client_in_python_books_two_seats() {
     let world = World::setup().show(Show::named("evening")).start().await;
     let acme = partner(&world, "snake").await;
     let mut python = Command::new(tool("BOXOFFICE_TEST_PARTNER_PYTHON"));
-    python
-        .arg(example("python/partner.py"))
-        .args([&world.show("evening").id.to_string(), "A-1", "A-2"]);
+    python.arg(example("python/partner.py")).args([
+        &world.show("evening").id.to_string(),
+        "A-1",
+        "A-2",
+    ]);
     tells_a_whole_story(&client(python, &acme).await);
     leave(&world, &acme).await;
     world.finish().await;
@@ -111,8 +128,11 @@ async fn the_client_in_typescript_compiles_and_books_two_seats() {
     let complaints = String::from_utf8_lossy(&compiled.stdout);
     assert!(compiled.status.success(), "{complaints}");
     let mut node = Command::new("node");
-    node.arg(folder.join("out/partner.js"))
-        .args([&world.show("evening").id.to_string(), "A-1", "A-2"]);
+    node.arg(folder.join("out/partner.js")).args([
+        &world.show("evening").id.to_string(),
+        "A-1",
+        "A-2",
+    ]);
     tells_a_whole_story(&client(node, &acme).await);
     leave(&world, &acme).await;
     world.finish().await;
@@ -149,7 +169,10 @@ async fn certify(world: &World, partner: &PartnerUser, program: &Path, more: &[&
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("BOXOFFICE_AMQP_URL", partner.address())
         .env("BOXOFFICE_API", &world.api)
-        .env("BOXOFFICE_TOKEN", world.system_of(partner.id.as_str()).token());
+        .env(
+            "BOXOFFICE_TOKEN",
+            world.system_of(partner.id.as_str()).token(),
+        );
     let ended = output(python, CERTIFICATION_MAX).await;
     let said = String::from_utf8_lossy(&ended.stdout).into_owned();
     let complained = String::from_utf8_lossy(&ended.stderr).into_owned();
@@ -167,9 +190,18 @@ async fn a_partner_that_keeps_the_rules_is_certified() {
     let acme = partner(&world, "good").await;
     let program = example("certification/certify.py");
     let verdict = certify(&world, &acme, &program, &[]).await;
-    assert_eq!(verdict.scenarios(false), Vec::<&str>::new(), "{}", verdict.said);
+    assert_eq!(
+        verdict.scenarios(false),
+        Vec::<&str>::new(),
+        "{}",
+        verdict.said
+    );
     assert_eq!(verdict.scenarios(true).len(), 14, "{}", verdict.said);
-    assert!(verdict.said.ends_with("PASSED: 14 of 14 scenarios\n"), "{}", verdict.said);
+    assert!(
+        verdict.said.ends_with("PASSED: 14 of 14 scenarios\n"),
+        "{}",
+        verdict.said
+    );
     assert_eq!(verdict.report["passed"], true);
     assert_eq!(verdict.report["partner"], acme.id.as_str());
     assert_eq!(verdict.code, Some(0));
@@ -217,7 +249,11 @@ async fn a_partner_that_breaks_a_rule_fails() {
         assert_eq!(verdict.code, Some(1), "{name}: {}", verdict.said);
         assert_eq!(verdict.report["passed"], false, "{name}");
         assert_eq!(verdict.scenarios(false), [only], "{name}: {}", verdict.said);
-        assert!(verdict.said.contains("FAILED: 0 of 1 scenarios"), "{}", verdict.said);
+        assert!(
+            verdict.said.contains("FAILED: 0 of 1 scenarios"),
+            "{}",
+            verdict.said
+        );
         let detail = verdict.report["scenarios"][0]["detail"].as_str().unwrap();
         assert!(detail.contains(code), "{name}: {detail}");
     }

@@ -6,8 +6,8 @@ mod things;
 
 pub use management::{Management, ManagementError};
 
-use apply::{Removal, Wish};
 use crate::partner_gate::reply;
+use apply::{Removal, Wish};
 use boxoffice_contracts::{
     Code, MessageId,
     partner::{PartnerId, broker::VHOST, kinds::PARTNER_WARNED, reply::Warned},
@@ -345,7 +345,9 @@ impl Partners {
                     );
                 } else if !done.is_empty() && partner.state == PartnerState::Removed {
                     tracing::info!(partner.id = %id, done = done.join(", "), "removed partner taken away");
-                } else if !done.is_empty() && let Some(queues) = wish.full {
+                } else if !done.is_empty()
+                    && let Some(queues) = wish.full
+                {
                     tracing::warn!(
                         partner.id = %id, queues = queues.len(), limit = door.queues_max,
                         "a partner may make no more queues"

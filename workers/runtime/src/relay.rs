@@ -62,7 +62,11 @@ impl Full {
     fn refused(&mut self, (exchange, key): Destination) {
         let told = self.0.contains_key(&(exchange.clone(), key.clone()));
         if !told {
-            tracing::warn!(exchange, routing_key = key, "a queue takes nothing: what is for it waits in the outbox");
+            tracing::warn!(
+                exchange,
+                routing_key = key,
+                "a queue takes nothing: what is for it waits in the outbox"
+            );
         }
         self.0.insert((exchange, key), Instant::now());
     }
@@ -76,19 +80,29 @@ impl Full {
 
     /// Those that are asked again now.
     fn due(&self) -> Vec<Destination> {
-        let due = self.0.iter().filter(|(_, asked)| asked.elapsed() >= SWEEP_EVERY);
+        let due = self
+            .0
+            .iter()
+            .filter(|(_, asked)| asked.elapsed() >= SWEEP_EVERY);
         due.map(|(destination, _)| destination.clone()).collect()
     }
 
     /// What rows of none of them fulfil.
     fn spared(&self) -> String {
-        let each = self.0.keys().map(|destination| format!("NOT {} AND ", is_for(destination)));
+        let each = self
+            .0
+            .keys()
+            .map(|destination| format!("NOT {} AND ", is_for(destination)));
         each.collect()
     }
 }
 
 fn is_for((exchange, key): &Destination) -> String {
-    format!("(exchange = {} AND kind = {})", sql::text(exchange), sql::text(key))
+    format!(
+        "(exchange = {} AND kind = {})",
+        sql::text(exchange),
+        sql::text(key)
+    )
 }
 
 impl Relay {

@@ -441,7 +441,13 @@ fn what_is_not_read_is_named_by_its_properties() {
         examine(&acme(), Raw { body: b"{}", by })
     };
     let long = "x".repeat(129);
-    for unfit in [None, Some(""), Some("two words"), Some(&*long), Some("4242-4242-4242-4242")] {
+    for unfit in [
+        None,
+        Some(""),
+        Some("two words"),
+        Some(&*long),
+        Some("4242-4242-4242-4242"),
+    ] {
         assert_eq!(unread(unfit).label, Label::default(), "{unfit:?}");
     }
     // Two messages are two, also where only their properties tell them apart.

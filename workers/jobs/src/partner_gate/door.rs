@@ -11,8 +11,9 @@ use super::{
     send::{self, Sender},
 };
 use boxoffice_contracts::{
-    Code, Message, metric,
+    Code, Message,
     message::booking::Submit,
+    metric,
     partner::{PartnerId, broker},
     topology::Exchange,
 };
@@ -125,7 +126,10 @@ impl Door {
             return;
         }
         if full {
-            tracing::warn!(messages = behind, "partners are not read: the house takes no bookings");
+            tracing::warn!(
+                messages = behind,
+                "partners are not read: the house takes no bookings"
+            );
         } else {
             tracing::info!("partners are read again");
         }

@@ -190,8 +190,7 @@ async fn disconnect_if_other_rights(
         // Which of its own queues an active partner may make changes with their number: nothing that a channel
         // remembers of that is anybody else's.
         let may = seen["configure"].as_str().unwrap_or_default();
-        if partner.state == PartnerState::Active
-            && Permissions::is_own_configure(&partner.id, may)
+        if partner.state == PartnerState::Active && Permissions::is_own_configure(&partner.id, may)
         {
             seen["configure"] = rights.shows["configure"].clone();
         }
@@ -271,7 +270,10 @@ pub(super) async fn own_queues(
     door: &Door,
 ) -> Result<BTreeMap<PartnerId, Vec<String>>, ManagementError> {
     // Newer brokers count nothing for it; older ones don't know the word.
-    let path = format!("/api/queues/{}?columns=name&disable_stats=true", part(&door.vhost));
+    let path = format!(
+        "/api/queues/{}?columns=name&disable_stats=true",
+        part(&door.vhost)
+    );
     let seen = door.management.get(&path).await?.unwrap_or_default();
     let mut own: BTreeMap<PartnerId, Vec<String>> = BTreeMap::new();
     for queue in texts(&seen, "name") {

@@ -309,7 +309,12 @@ mod tests {
 
     #[test]
     fn a_suspended_partner_keeps_its_users_and_writes_nothing() {
-        let things = user(&door(), &partner(PartnerState::Suspended), &credential(), None);
+        let things = user(
+            &door(),
+            &partner(PartnerState::Suspended),
+            &credential(),
+            None,
+        );
         let may = &things.last().unwrap().body;
         assert_eq!(
             (&may["write"], &may["configure"]),
