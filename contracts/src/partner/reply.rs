@@ -21,7 +21,7 @@ pub struct Reply {
     /// Of the message that is answered, where it is a known one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Its `id`; where its body was not read, the AMQP property `message_id`.
+    /// Its `id`, where one could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message_id: Option<String>,
     /// The booking that was ordered or cancelled.
