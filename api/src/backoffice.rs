@@ -14,6 +14,7 @@ pub(crate) mod edit;
 pub(crate) mod filter;
 pub(crate) mod holds;
 pub(crate) mod parked;
+pub(crate) mod prefetch;
 pub(crate) mod proposals;
 pub(crate) mod quarantine;
 pub(crate) mod queues;

@@ -59,6 +59,7 @@ impl Price {
             Action::PauseQueue
             | Action::ResumeQueue
             | Action::DrainQueue
+            | Action::SetPrefetch
             | Action::PauseWorker
             | Action::ResumeWorker
             | Action::DrainWorker

@@ -39,6 +39,7 @@ pub enum Action {
     PauseQueue,
     ResumeQueue,
     DrainQueue,
+    SetPrefetch,
     ListWorkers,
     PauseWorker,
     ResumeWorker,
@@ -222,6 +223,7 @@ pub const ROUTES: &[Route] = &[
     route(Verb::Post, "/v1/backoffice/queues/{name}/pause", Action::PauseQueue, Access::Roles(QUEUE_OPERATORS), false),
     route(Verb::Post, "/v1/backoffice/queues/{name}/resume", Action::ResumeQueue, Access::Roles(QUEUE_OPERATORS), false),
     route(Verb::Post, "/v1/backoffice/queues/{name}/drain", Action::DrainQueue, Access::Roles(QUEUE_OPERATORS), false),
+    route(Verb::Post, "/v1/backoffice/queues/{name}/prefetch", Action::SetPrefetch, Access::Roles(QUEUE_OPERATORS), false),
     route(Verb::Get, "/v1/backoffice/workers", Action::ListWorkers, Access::Roles(QUEUE_VIEWERS), false),
     route(Verb::Post, "/v1/backoffice/workers/{role}/pause", Action::PauseWorker, Access::Roles(QUEUE_OPERATORS), false),
     route(Verb::Post, "/v1/backoffice/workers/{role}/resume", Action::ResumeWorker, Access::Roles(QUEUE_OPERATORS), false),
@@ -365,6 +367,7 @@ QueueHistory    -         -         -         -         -         Tenant    Tena
 PauseQueue      -         -         -         -         -         -         Tenant    -         Tenant
 ResumeQueue     -         -         -         -         -         -         Tenant    -         Tenant
 DrainQueue      -         -         -         -         -         -         Tenant    -         Tenant
+SetPrefetch     -         -         -         -         -         -         Tenant    -         Tenant
 ListWorkers     -         -         -         -         -         Tenant    Tenant    -         Tenant
 PauseWorker     -         -         -         -         -         -         Tenant    -         Tenant
 ResumeWorker    -         -         -         -         -         -         Tenant    -         Tenant

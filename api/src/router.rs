@@ -1,8 +1,10 @@
 //! The routes. Paths, methods and roles are the lines of [`ROUTES`]; here each meets its handler.
 
 use crate::{
-    AppState, Problem, backoffice, bookings, catalogue, commands, contracts, cors, docs, documents,
-    follow, layers, openapi, partner,
+    AppState, Problem,
+    backoffice::{self, holds, partners, retries},
+    bookings, catalogue, commands, contracts, cors, docs, documents, follow, layers, openapi,
+    partner,
     permissions::{Action, ROUTES, Route, Verb},
     seats, shows, ticket_keys, timeline, webhooks,
 };
@@ -13,6 +15,8 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use boxoffice_contracts::Code;
+use boxoffice_runtime::controls::Hold;
+use boxoffice_store::mysql::{partners::PartnerState, retries::Order};
 
 /// Everything that is served on the public port.
 pub fn router(state: AppState) -> Router {
@@ -57,19 +61,20 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::AddPartner => on(line.verb, backoffice::partners::add),
         Action::RotatePartner => on(line.verb, backoffice::partners::rotate),
         Action::RevokePartner => on(line.verb, backoffice::partners::revoke),
-        Action::SuspendPartner => on(line.verb, backoffice::partners::suspend),
-        Action::ResumePartner => on(line.verb, backoffice::partners::resume),
+        Action::SuspendPartner => on(line.verb, partners::mover(PartnerState::Suspended)),
+        Action::ResumePartner => on(line.verb, partners::mover(PartnerState::Active)),
         Action::RemovePartner => on(line.verb, backoffice::partners::remove),
         Action::LimitPartner => on(line.verb, backoffice::partners::limits),
         Action::ListQueues => on(line.verb, backoffice::queues::list),
         Action::QueueHistory => on(line.verb, backoffice::queues::history),
-        Action::PauseQueue => on(line.verb, backoffice::queues::pause),
-        Action::ResumeQueue => on(line.verb, backoffice::queues::resume),
-        Action::DrainQueue => on(line.verb, backoffice::queues::drain),
+        Action::PauseQueue => on(line.verb, holds::holder(holds::queue, Hold::Pause)),
+        Action::ResumeQueue => on(line.verb, holds::releaser(holds::queue)),
+        Action::DrainQueue => on(line.verb, holds::holder(holds::queue, Hold::Drain)),
+        Action::SetPrefetch => on(line.verb, backoffice::prefetch::set),
         Action::ListWorkers => on(line.verb, backoffice::workers::list),
-        Action::PauseWorker => on(line.verb, backoffice::workers::pause),
-        Action::ResumeWorker => on(line.verb, backoffice::workers::resume),
-        Action::DrainWorker => on(line.verb, backoffice::workers::drain),
+        Action::PauseWorker => on(line.verb, holds::holder(holds::role, Hold::Pause)),
+        Action::ResumeWorker => on(line.verb, holds::releaser(holds::role)),
+        Action::DrainWorker => on(line.verb, holds::holder(holds::role, Hold::Drain)),
         Action::ListAlerts => on(line.verb, backoffice::alerts::list),
         Action::AckAlert => on(line.verb, backoffice::alerts::acknowledge),
         Action::ReadDescription => on(line.verb, openapi::read),
@@ -90,10 +95,10 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::ListRetries => on(line.verb, backoffice::retries::list_all),
         Action::CreateRetry => on(line.verb, backoffice::retries::create),
         Action::ReadRetry => on(line.verb, backoffice::retries::read),
-        Action::StartRetry => on(line.verb, backoffice::retries::start),
-        Action::PauseRetry => on(line.verb, backoffice::retries::pause),
-        Action::ResumeRetry => on(line.verb, backoffice::retries::resume),
-        Action::CancelRetry => on(line.verb, backoffice::retries::cancel),
+        Action::StartRetry => on(line.verb, retries::orderer(Order::Start)),
+        Action::PauseRetry => on(line.verb, retries::orderer(Order::Pause)),
+        Action::ResumeRetry => on(line.verb, retries::orderer(Order::Resume)),
+        Action::CancelRetry => on(line.verb, retries::orderer(Order::Cancel)),
         Action::ReadParked => on(line.verb, backoffice::parked::show),
         Action::EditParked => on(line.verb, backoffice::edit::edit),
         Action::ListProposals => on(line.verb, backoffice::proposals::list),

@@ -63,6 +63,8 @@ pub(crate) struct PartnerSettings {
     pub(crate) amqp_url: String,
     pub(crate) management_url: String,
     pub(crate) check_secs: u32,
+    pub(crate) backlog_max: u32,
+    pub(crate) queues_max: u32,
 }
 
 impl PartnerSettings {
@@ -71,7 +73,11 @@ impl PartnerSettings {
     /// # Errors
     /// Which setting is wrong.
     pub(crate) fn door(&self) -> Result<Option<Door>> {
-        Door::new(&self.management_url, &self.amqp_url).map_err(anyhow::Error::msg)
+        let door = Door::new(&self.management_url, &self.amqp_url).map_err(anyhow::Error::msg)?;
+        Ok(door.map(|door| Door {
+            queues_max: self.queues_max as usize,
+            ..door
+        }))
     }
 
     pub(crate) fn check_every(&self) -> Duration {

@@ -174,67 +174,6 @@ pub(crate) fn cache() -> anyhow::Result<PathBuf> {
     })
 }
 
-/// Walks the description of the API; pinned, because a newer one may find more and fail a good build.
-const SCHEMATHESIS: &str = "4.32.5";
-/// Every package that it needs, at the version that it was tried with.
-const SCHEMATHESIS_PINS: &str = include_str!("schemathesis.txt");
-
-/// Where schemathesis lies; installs it, in an environment of its own, when it isn't there.
-pub(crate) fn schemathesis() -> anyhow::Result<PathBuf> {
-    let home = cache()?.join(format!("schemathesis-{SCHEMATHESIS}"));
-    let program = home.join("bin").join("schemathesis");
-    if succeeds(Command::new(&program).arg("--version")) {
-        return Ok(program);
-    }
-    let packages: Vec<&str> = [(has_python(), "python3"), (has_pip(), "python3-pip")]
-        .iter()
-        .filter(|(there, _)| !there)
-        .map(|(_, package)| *package)
-        .collect();
-    if !packages.is_empty() {
-        install_packages(&packages)?;
-    }
-    let step = ui::step("schemathesis", "");
-    step.doing("installing it from PyPI, once");
-    // What an interrupted installation left.
-    let _ = fs::remove_dir_all(&home);
-    fs::create_dir_all(&home)?;
-    let pins = home.join("pins.txt");
-    fs::write(&pins, SCHEMATHESIS_PINS)?;
-    let python = |arguments: &mut dyn FnMut(&mut Command)| {
-        let mut command = Command::new("python3");
-        arguments(&mut command);
-        let output = command.stdin(Stdio::null()).output();
-        let output = output.context("python3 could not be run")?;
-        if !output.status.success() {
-            bail!(
-                "schemathesis could not be installed: {}",
-                explain(&output, "schemathesis.log")?
-            );
-        }
-        Ok(())
-    };
-    // Without pip of its own: Debian splits that off, and ours can install from outside.
-    python(&mut |command| {
-        command.args(["-m", "venv", "--without-pip"]).arg(&home);
-    })?;
-    python(&mut |command| {
-        command
-            .args(["-m", "pip", "--python"])
-            .arg(home.join("bin").join("python"))
-            .args(["install", "--quiet", "--only-binary=:all:", "--constraint"])
-            .arg(&pins)
-            .arg(format!("schemathesis=={SCHEMATHESIS}"));
-    })?;
-    ensure!(
-        succeeds(Command::new(&program).arg("--version")),
-        "{} does not run",
-        program.display()
-    );
-    step.done("installed");
-    Ok(program)
-}
-
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
@@ -277,11 +216,11 @@ fn has_libcurl() -> bool {
     .any(|folder| Path::new(folder).join("libcurl.so.4").exists())
 }
 
-fn has_python() -> bool {
+pub(crate) fn has_python() -> bool {
     succeeds(Command::new("python3").arg("--version"))
 }
 
-fn has_pip() -> bool {
+pub(crate) fn has_pip() -> bool {
     succeeds(Command::new("python3").args(["-m", "pip", "--version"]))
 }
 
@@ -308,7 +247,7 @@ apt-get -q install --yes --no-install-recommends "$@"
 "#;
 const EXIT_POLICY: i32 = 3;
 
-fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
+pub(crate) fn install_packages(packages: &[&str]) -> anyhow::Result<()> {
     let list = packages.join(" ");
     ensure!(
         find("apt-get").is_some(),
@@ -476,7 +415,7 @@ fn is_root() -> bool {
     output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == "0")
 }
 
-fn succeeds(command: &mut Command) -> bool {
+pub(crate) fn succeeds(command: &mut Command) -> bool {
     command
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -16,6 +16,7 @@ mod npm;
 mod openapi;
 mod probe;
 mod product;
+mod pypi;
 mod servers;
 mod services;
 mod stack;

@@ -36,6 +36,14 @@ pub(crate) const CLIENT: Set = Set {
     files: &["package.json", "package-lock.json", "tsconfig.json"],
 };
 
+/// What a partner's client in TypeScript needs; a test compiles and runs the client against a house of its own.
+pub(crate) const PARTNER: Set = Set {
+    name: "AMQP client of the partner's example",
+    source: "examples/typescript",
+    folder: "partner-example",
+    files: &["package.json", "package-lock.json"],
+};
+
 /// Holds the lock file that was installed; without it the folder is not whole.
 const INSTALLED: &str = "installed";
 

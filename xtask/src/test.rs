@@ -10,7 +10,7 @@ use crate::install::Installed;
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Generation, Given, Scope, Servers};
 use crate::stack::{self, Folder, Identity, Manner, Port, Ports, Stack, State};
-use crate::{install, interrupt, npm, ui};
+use crate::{install, interrupt, npm, pypi, ui};
 
 const POLL: Duration = Duration::from_millis(50);
 
@@ -111,6 +111,8 @@ pub(crate) struct Tools {
     asyncapi_parser: PathBuf,
     client: PathBuf,
     schemathesis: PathBuf,
+    partner_node: PathBuf,
+    partner_python: PathBuf,
 }
 
 impl Tools {
@@ -120,7 +122,9 @@ impl Tools {
         Ok(Self {
             asyncapi_parser: npm::ASYNCAPI.prepare()?,
             client: npm::CLIENT.prepare()?,
-            schemathesis: install::schemathesis()?,
+            schemathesis: pypi::SCHEMATHESIS.prepare()?,
+            partner_node: npm::PARTNER.prepare()?,
+            partner_python: pypi::PARTNER.prepare()?,
         })
     }
 
@@ -140,6 +144,14 @@ impl Tools {
             (
                 "BOXOFFICE_TEST_SCHEMATHESIS".to_owned(),
                 path(&self.schemathesis),
+            ),
+            (
+                "BOXOFFICE_TEST_PARTNER_NODE".to_owned(),
+                path(&self.partner_node),
+            ),
+            (
+                "BOXOFFICE_TEST_PARTNER_PYTHON".to_owned(),
+                path(&self.partner_python),
             ),
             (metrics, address),
         ])

@@ -4,11 +4,16 @@ use super::{Actor, of_the_house, only_reason, reason};
 use crate::{
     AppState, Problem,
     auth::Caller,
+    body,
     fields::{Fields, Mistakes, Wrong, text},
+    layers::Trace,
+    params::Id,
 };
+use axum::{Json, extract::State};
 use boxoffice_contracts::{Code, Instant, topology, topology::roles::ROLES, trace::TraceParent};
 use boxoffice_runtime::controls::{self, Control, Hold, Target};
 use chrono::{DateTime, TimeDelta, Utc};
+use futures::{FutureExt, future::BoxFuture};
 use schemars::JsonSchema;
 use sea_orm::TransactionTrait;
 use serde::Serialize;
@@ -84,6 +89,67 @@ pub(crate) fn role(name: &str) -> Result<Target, Problem> {
         Ok(Target::Role(name.to_owned()))
     } else {
         Err(Problem::new(Code::NotFound))
+    }
+}
+
+/// What a handler answers.
+type Answer<T> = BoxFuture<'static, Result<Json<T>, Problem>>;
+
+/// Finds what a path names.
+type Named = fn(&str) -> Result<Target, Problem>;
+
+/// Handler of `POST /v1/backoffice/{queues|workers}/{name}/{pause|drain}`.
+pub(crate) fn holder(
+    named: Named,
+    hold: Hold,
+) -> impl Fn(State<AppState>, Caller, Trace, Id<String>, body::Json) -> Answer<HeldView>
++ Clone
++ Send
++ Sync
++ 'static {
+    move |State(state): State<AppState>,
+          caller,
+          Trace(trace),
+          Id(name): Id<String>,
+          body::Json(body)| {
+        let held = async move {
+            let target = named(&name)?;
+            let order = Order {
+                state: &state,
+                caller: &caller,
+                trace,
+                target,
+            };
+            Ok(Json(order.hold(hold, body).await?))
+        };
+        held.boxed()
+    }
+}
+
+/// Handler of `POST /v1/backoffice/{queues|workers}/{name}/resume`.
+pub(crate) fn releaser(
+    named: Named,
+) -> impl Fn(State<AppState>, Caller, Trace, Id<String>, body::Json) -> Answer<ReleasedView>
++ Clone
++ Send
++ Sync
++ 'static {
+    move |State(state): State<AppState>,
+          caller,
+          Trace(trace),
+          Id(name): Id<String>,
+          body::Json(body)| {
+        let released = async move {
+            let target = named(&name)?;
+            let order = Order {
+                state: &state,
+                caller: &caller,
+                trace,
+                target,
+            };
+            Ok(Json(order.release(body).await?))
+        };
+        released.boxed()
     }
 }
 

@@ -35,6 +35,7 @@ use boxoffice_store::{
         partners::PartnerState,
     },
 };
+use futures::{FutureExt, future::BoxFuture};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, SqlErr, TransactionTrait};
 use serde_json::{Value, json};
 
@@ -171,31 +172,23 @@ pub(crate) async fn revoke(
     answer(tx, &id, StatusCode::OK, None, actor.now).await
 }
 
-/// `POST /v1/partners/{id}/suspend`: it reads what is there, and publishes nothing.
-pub(crate) async fn suspend(
-    State(state): State<AppState>,
-    Id(id): Id<PartnerId>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Json(body): Json,
-) -> Result<Response, Problem> {
-    let reason = super::only_reason(body)?;
-    let actor = actor(&state, &caller, trace);
-    move_to(&state, &actor, &id, PartnerState::Suspended, &reason).await
+/// Handler of `POST /v1/partners/{id}/{suspend|resume}`. A suspended partner reads what is there, and publishes nothing.
+pub(crate) fn mover(
+    to: PartnerState,
+) -> impl Fn(State<AppState>, Id<PartnerId>, Caller, Trace, Json) -> Answer + Clone + Send + Sync + 'static
+{
+    move |State(state), Id(id), caller, Trace(trace), Json(body)| {
+        let moved = async move {
+            let reason = super::only_reason(body)?;
+            let actor = actor(&state, &caller, trace);
+            move_to(&state, &actor, &id, to, &reason).await
+        };
+        moved.boxed()
+    }
 }
 
-/// `POST /v1/partners/{id}/resume`.
-pub(crate) async fn resume(
-    State(state): State<AppState>,
-    Id(id): Id<PartnerId>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Json(body): Json,
-) -> Result<Response, Problem> {
-    let reason = super::only_reason(body)?;
-    let actor = actor(&state, &caller, trace);
-    move_to(&state, &actor, &id, PartnerState::Active, &reason).await
-}
+/// What [`mover`] answers.
+type Answer = BoxFuture<'static, Result<Response, Problem>>;
 
 /// `POST /v1/partners/{id}/remove`: for good. Said again it may add that what is unread goes, too.
 pub(crate) async fn remove(

@@ -1,10 +1,7 @@
-//! Every queue as it stands, its last day, and holding it.
+//! Every queue as it stands, and its last day.
 
-use super::{
-    holds::{self, HeldView, HoldView, Order, ReleasedView},
-    of_the_house,
-};
-use crate::{AppState, Problem, auth::Caller, body, layers::Trace, params::Id};
+use super::{holds::HoldView, of_the_house, prefetch::PrefetchView};
+use crate::{AppState, Problem, auth::Caller, params::Id};
 use axum::{Json, extract::State};
 use boxoffice_contracts::{
     Code, Instant,
@@ -12,7 +9,8 @@ use boxoffice_contracts::{
 };
 use boxoffice_runtime::{
     beats::{self, Beat},
-    controls::{self, Control, Hold},
+    controls::{self, Control},
+    prefetch::{self, Prefetch},
 };
 use boxoffice_store::mysql::{
     alerts,
@@ -56,6 +54,9 @@ pub(crate) struct QueueView {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub oldest_secs: Option<f64>,
     pub critical: CriticalView,
+    /// What each consumer takes ahead; absent where messages only wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prefetch: Option<PrefetchView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsView>,
     /// Seconds until a limit is passed if it goes on like this; 0 when one is; absent when none comes nearer.
@@ -161,6 +162,7 @@ pub(crate) async fn list(
     let db = &state.db;
     let rows = queues::all(db).await?;
     let controls = controls::effective(db).await?;
+    let prefetches = prefetch::all(db).await?;
     let beats = beats::all(db).await?;
     let raised = alerts::list(db, false).await?;
     let now = state.now();
@@ -175,7 +177,7 @@ pub(crate) async fn list(
     let view = |(name, row): (String, Option<now::Model>)| {
         let keys = raised.iter().filter(|alert| alert.target == name);
         let keys = keys.map(|alert| alert.alert_key.clone()).collect();
-        view(name, row, &controls, &beats, keys)
+        view(name, row, &controls, &prefetches, &beats, keys)
     };
     Ok(Json(QueuesView {
         at: now,
@@ -189,6 +191,7 @@ fn view(
     name: String,
     row: Option<now::Model>,
     controls: &[Control],
+    prefetches: &[Prefetch],
     beats: &[Beat],
     alerts: Vec<String>,
 ) -> QueueView {
@@ -226,6 +229,7 @@ fn view(
             objective_ms,
             met: p99_ms.zip(objective_ms).map(|(p99, most)| p99 <= most),
         },
+        prefetch: queue.map(|queue| PrefetchView::of(queue, prefetches)),
         limits: queue.map(|queue| LimitsView {
             depth_max: queue.alert.depth_max,
             age_max_secs: queue.alert.age_max.as_secs(),
@@ -294,60 +298,6 @@ pub(crate) async fn history(
     }))
 }
 
-/// `POST /v1/backoffice/queues/{name}/pause`.
-pub(crate) async fn pause(
-    State(state): State<AppState>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Id(name): Id<String>,
-    body::Json(body): body::Json,
-) -> Result<Json<HeldView>, Problem> {
-    let target = holds::queue(&name)?;
-    let order = Order {
-        state: &state,
-        caller: &caller,
-        trace,
-        target,
-    };
-    Ok(Json(order.hold(Hold::Pause, body).await?))
-}
-
-/// `POST /v1/backoffice/queues/{name}/drain`.
-pub(crate) async fn drain(
-    State(state): State<AppState>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Id(name): Id<String>,
-    body::Json(body): body::Json,
-) -> Result<Json<HeldView>, Problem> {
-    let target = holds::queue(&name)?;
-    let order = Order {
-        state: &state,
-        caller: &caller,
-        trace,
-        target,
-    };
-    Ok(Json(order.hold(Hold::Drain, body).await?))
-}
-
-/// `POST /v1/backoffice/queues/{name}/resume`.
-pub(crate) async fn resume(
-    State(state): State<AppState>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Id(name): Id<String>,
-    body::Json(body): body::Json,
-) -> Result<Json<ReleasedView>, Problem> {
-    let target = holds::queue(&name)?;
-    let order = Order {
-        state: &state,
-        caller: &caller,
-        trace,
-        target,
-    };
-    Ok(Json(order.release(body).await?))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -387,7 +337,7 @@ mod tests {
 
     #[test]
     fn a_queue_that_was_never_seen_is_shown_with_its_limits() {
-        let view = view("mail".to_owned(), None, &[], &[], Vec::new());
+        let view = view("mail".to_owned(), None, &[], &[], &[], Vec::new());
         assert!(view.depth.is_none() && view.critical.met.is_none());
         assert_eq!(view.limits.unwrap().depth_max, 5_000);
         assert_eq!(view.critical.objective_ms, Some(60_000));

@@ -23,6 +23,7 @@ use boxoffice_store::mysql::{
         plan::{self, LeftOut, MESSAGES_MAX, NewRetry, Plan},
     },
 };
+use futures::{FutureExt, future::BoxFuture};
 use schemars::JsonSchema;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde::Serialize;
@@ -269,50 +270,17 @@ fn view_of(retry: Retry, progress: retries::Progress, troubles: Vec<TroubleView>
     }
 }
 
-/// `POST /v1/backoffice/parked/retries/{id}/start`.
-pub(crate) async fn start(
-    state: State<AppState>,
-    caller: Caller,
-    trace: Trace,
-    id: Id<Uuid>,
-    body: Body,
-) -> Result<Json<RetryView>, Problem> {
-    order(Order::Start, state, caller, trace, id, body).await
+/// Handler of `POST /v1/backoffice/parked/retries/{id}/{start|pause|resume|cancel}`. What was sent before a pause is
+/// followed; one that stopped by itself and is resumed does so no more: a person has seen why; cancelled is for good.
+pub(crate) fn orderer(
+    wanted: Order,
+) -> impl Fn(State<AppState>, Caller, Trace, Id<Uuid>, Body) -> Answer + Clone + Send + Sync + 'static
+{
+    move |state, caller, trace, id, body| order(wanted, state, caller, trace, id, body).boxed()
 }
 
-/// `POST /v1/backoffice/parked/retries/{id}/pause`: what was sent is followed, nothing more is sent.
-pub(crate) async fn pause(
-    state: State<AppState>,
-    caller: Caller,
-    trace: Trace,
-    id: Id<Uuid>,
-    body: Body,
-) -> Result<Json<RetryView>, Problem> {
-    order(Order::Pause, state, caller, trace, id, body).await
-}
-
-/// `POST /v1/backoffice/parked/retries/{id}/resume`. One that stopped by itself does so no more: a person has
-/// seen why.
-pub(crate) async fn resume(
-    state: State<AppState>,
-    caller: Caller,
-    trace: Trace,
-    id: Id<Uuid>,
-    body: Body,
-) -> Result<Json<RetryView>, Problem> {
-    order(Order::Resume, state, caller, trace, id, body).await
-}
-
-/// `POST /v1/backoffice/parked/retries/{id}/cancel`: for good.
-pub(crate) async fn cancel(
-    state: State<AppState>,
-    caller: Caller,
-    trace: Trace,
-    id: Id<Uuid>,
-    body: Body,
-) -> Result<Json<RetryView>, Problem> {
-    order(Order::Cancel, state, caller, trace, id, body).await
-}
+/// What [`orderer`] answers.
+type Answer = BoxFuture<'static, Result<Json<RetryView>, Problem>>;
 
 async fn order(
     order: Order,

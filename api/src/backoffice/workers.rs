@@ -1,15 +1,12 @@
-//! Every worker process by role, and holding a role.
+//! Every worker process by role.
 
-use super::{
-    holds::{self, HeldView, HoldView, Order, ReleasedView},
-    of_the_house,
-};
-use crate::{AppState, Problem, auth::Caller, body, layers::Trace, params::Id};
+use super::{holds::HoldView, of_the_house};
+use crate::{AppState, Problem, auth::Caller};
 use axum::{Json, extract::State};
 use boxoffice_contracts::{Instant, topology::roles::ROLES};
 use boxoffice_runtime::{
     beats::{self, Beat},
-    controls::{self, Hold, Target},
+    controls::{self, Target},
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -97,58 +94,4 @@ pub(crate) async fn list(
         at: state.now(),
         roles: roles.collect(),
     }))
-}
-
-/// `POST /v1/backoffice/workers/{role}/pause`.
-pub(crate) async fn pause(
-    State(state): State<AppState>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Id(name): Id<String>,
-    body::Json(body): body::Json,
-) -> Result<Json<HeldView>, Problem> {
-    let target = holds::role(&name)?;
-    let order = Order {
-        state: &state,
-        caller: &caller,
-        trace,
-        target,
-    };
-    Ok(Json(order.hold(Hold::Pause, body).await?))
-}
-
-/// `POST /v1/backoffice/workers/{role}/drain`.
-pub(crate) async fn drain(
-    State(state): State<AppState>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Id(name): Id<String>,
-    body::Json(body): body::Json,
-) -> Result<Json<HeldView>, Problem> {
-    let target = holds::role(&name)?;
-    let order = Order {
-        state: &state,
-        caller: &caller,
-        trace,
-        target,
-    };
-    Ok(Json(order.hold(Hold::Drain, body).await?))
-}
-
-/// `POST /v1/backoffice/workers/{role}/resume`.
-pub(crate) async fn resume(
-    State(state): State<AppState>,
-    caller: Caller,
-    Trace(trace): Trace,
-    Id(name): Id<String>,
-    body::Json(body): body::Json,
-) -> Result<Json<ReleasedView>, Problem> {
-    let target = holds::role(&name)?;
-    let order = Order {
-        state: &state,
-        caller: &caller,
-        trace,
-        target,
-    };
-    Ok(Json(order.release(body).await?))
 }

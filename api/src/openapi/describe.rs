@@ -386,6 +386,7 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         | Action::PauseQueue
         | Action::ResumeQueue
         | Action::DrainQueue
+        | Action::SetPrefetch
         | Action::ListWorkers
         | Action::PauseWorker
         | Action::ResumeWorker

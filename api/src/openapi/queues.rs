@@ -10,6 +10,7 @@ use crate::{
     backoffice::{
         alerts::{AcknowledgedView, AlertView, AlertsView},
         holds::{HeldView, HoldView, ReleasedView},
+        prefetch::PrefetchView,
         queues::{
             CriticalView, DepthView, HistoryView, LimitsView, MinuteView, QueueView, QueuesView,
             RatesView,
@@ -19,6 +20,7 @@ use crate::{
     permissions::Action,
 };
 use boxoffice_contracts::{Code, Instant};
+use boxoffice_runtime::prefetch::PREFETCH_MAX;
 use chrono::TimeDelta;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -54,6 +56,18 @@ pub(super) struct OperatorReason {
     reason: String,
 }
 
+/// How many messages a consumer takes ahead, and why.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
+pub(super) struct PrefetchRequest {
+    /// Messages of each consumer. Left out: what the topology says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = PREFETCH_MAX))]
+    prefetch: Option<u16>,
+    #[schemars(length(min = 1, max = 500), regex(pattern = REASON))]
+    reason: String,
+}
+
 /// Something else than spaces, and no control characters.
 const REASON: &str = r"^[^\x00-\x1f\x7f-\x9f]*[^\s\x00-\x1f\x7f-\x9f][^\x00-\x1f\x7f-\x9f]*$";
 
@@ -68,6 +82,7 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
         Action::PauseQueue => hold(shapes, "Queue", "pauseQueue", "Hold a queue", PAUSES),
         Action::DrainQueue => hold(shapes, "Queue", "drainQueue", "Drain a queue", DRAINS),
         Action::ResumeQueue => release(shapes, "Queue", "resumeQueue", "Release a queue"),
+        Action::SetPrefetch => set_prefetch(shapes),
         Action::PauseWorker => hold(shapes, "Role", "pauseWorker", "Hold a role", PAUSES),
         Action::DrainWorker => hold(shapes, "Role", "drainWorker", "Drain a role", DRAINS),
         Action::ResumeWorker => release(shapes, "Role", "resumeWorker", "Release a role"),
@@ -162,6 +177,40 @@ fn release(
         body: Some(because(shapes, "The renderer is back.")),
         answers: ok("What held it, and what still does.", body),
         refusals: OF_ORDERS,
+    }
+}
+
+fn set_prefetch(shapes: &mut Shapes) -> Description {
+    let request = PrefetchRequest {
+        prefetch: Some(8),
+        reason: "The renderer needs much memory.".to_owned(),
+    };
+    let body = json_body(shapes.answer::<PrefetchView>(), value(&prefetch()));
+    Description {
+        id: "setPrefetch",
+        tag: OPERATIONS,
+        summary: "Let the consumers of a queue take more or fewer messages ahead",
+        text: "Every process obeys within seconds, and so do those that start later, until the number is set back by \
+               leaving it out. What is in hand is finished; nothing is lost and nothing counts as an attempt. A \
+               consumer begins with one message, whatever is ordered.",
+        parameters: vec![target("Queue")],
+        body: Some(json_request::<PrefetchRequest>(
+            shapes,
+            value(&request),
+            true,
+        )),
+        answers: ok("What is taken ahead from now on.", body),
+        refusals: OF_ORDERS,
+    }
+}
+
+fn prefetch() -> PrefetchView {
+    PrefetchView {
+        messages: 8,
+        default: 64,
+        reason: Some("The renderer needs much memory.".to_owned()),
+        by: Some("grace".to_owned()),
+        at: Some(at(0)),
     }
 }
 
@@ -313,6 +362,7 @@ fn queues() -> QueuesView {
                 objective_ms: Some(30_000),
                 met: Some(true),
             },
+            prefetch: Some(prefetch()),
             limits: Some(LimitsView {
                 depth_max: 5_000,
                 age_max_secs: 120,

@@ -2,6 +2,7 @@ use super::say;
 use crate::settings::Settings;
 use anyhow::Result;
 use boxoffice_contracts::topology::QUEUES;
+use boxoffice_jobs::queue_watch::{self, WatchConfig};
 use boxoffice_runtime::{Broker, clock, drift, pool};
 use boxoffice_store::mongo;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
@@ -25,6 +26,7 @@ pub(crate) async fn run(_: Arguments, settings: Settings) -> Result<ExitCode> {
     let mut findings = Vec::new();
     findings.extend(mysql(&settings).await);
     findings.extend(broker(&settings).await);
+    findings.push(exporter(&settings).await);
     findings.extend(documents(&settings).await);
     findings.push(partners(&settings).await);
     findings.extend(keys(&settings));
@@ -254,6 +256,27 @@ async fn broker(settings: &Settings) -> Vec<Finding> {
     }
     broker.close().await;
     findings
+}
+
+/// Depths and alerts on them come from the broker's exporter alone.
+async fn exporter(settings: &Settings) -> Finding {
+    let config = WatchConfig {
+        exporters: settings.amqp.exporters(),
+        vhost: settings.amqp.vhost_name(),
+    };
+    if config.exporters.is_empty() {
+        return Advice(
+            "amqp.prometheus_url: not set, so that nobody sees how deep a queue is; usually http://HOST:15692"
+                .to_owned(),
+        );
+    }
+    match queue_watch::check(&config).await {
+        Ok(queues) => Fine(format!("amqp.prometheus_url: tells of {queues} queues")),
+        Err(why) => Wrong(format!(
+            "amqp.prometheus_url: {why}. Is it the broker's own port, and its plugin on? \
+             `rabbitmq-plugins enable rabbitmq_prometheus`"
+        )),
+    }
 }
 
 async fn documents(settings: &Settings) -> Vec<Finding> {

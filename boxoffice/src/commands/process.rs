@@ -96,6 +96,7 @@ impl Services {
                 status_link_secret: settings.api.status_link_secret.expose().to_owned(),
                 deadline_secs: settings.api.submit_deadline_secs,
                 deadline_secs_max: settings.api.submit_deadline_secs_max,
+                backlog_max: settings.partners.backlog_max,
             },
         };
         Ok(registry::workers(&self.broker, context)?)

@@ -100,8 +100,27 @@ impl Target {
 /// See every role and its processes: what each does, what it has in hand, which service it waits for.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Workers {
+    #[command(subcommand)]
+    command: Option<WorkersCommand>,
     #[command(flatten)]
     office: OfficeArgs,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum WorkersCommand {
+    /// Let the consumers of a queue take more or fewer messages ahead, in every process and within seconds.
+    ///
+    /// It outlives restarts until it is set back: `boxoffice workers prefetch tickets default --reason "…"`. What is in
+    /// hand is finished, nothing is lost. `boxoffice queues tickets` shows the number in force.
+    Prefetch {
+        /// As `boxoffice queues` shows it.
+        queue: String,
+        /// 1 to 2000, or `default`: what the topology says.
+        messages: String,
+        /// Why; the audit keeps it.
+        #[arg(long)]
+        reason: String,
+    },
 }
 
 /// See the alerts that are raised, and say that somebody looks after one.
@@ -237,6 +256,14 @@ pub(crate) fn resume(arguments: &Resume, settings: &Settings) -> Result<ExitCode
 }
 
 pub(crate) fn workers(arguments: &Workers, settings: &Settings) -> Result<ExitCode> {
+    if let Some(WorkersCommand::Prefetch {
+        queue,
+        messages,
+        reason,
+    }) = &arguments.command
+    {
+        return prefetch(&arguments.office, settings, queue, messages, reason);
+    }
     let office = Office::open(&arguments.office, settings, Role::Viewer)?;
     let answer = office.get("/v1/backoffice/workers")?;
     show(arguments.office.format, &answer, |answer| {
@@ -279,6 +306,33 @@ pub(crate) fn workers(arguments: &Workers, settings: &Settings) -> Result<ExitCo
         }
         table
     });
+    Ok(ExitCode::SUCCESS)
+}
+
+fn prefetch(
+    office: &OfficeArgs,
+    settings: &Settings,
+    queue: &str,
+    messages: &str,
+    reason: &str,
+) -> Result<ExitCode> {
+    let mut body = json!({"reason": reason});
+    if messages != "default" {
+        let Ok(number) = messages.parse::<u16>() else {
+            bail!("{messages:?} is no number of messages; 1 to 2000, or `default`");
+        };
+        body["prefetch"] = json!(number);
+    }
+    let path = format!("/v1/backoffice/queues/{}/prefetch", segment(queue));
+    let answer = Office::open(office, settings, Role::Operator)?.post(&path, &body)?;
+    match office.format {
+        Format::Json => say(&format!("{answer:#}")),
+        Format::Table => say(&format!(
+            "each consumer of {queue} takes {} messages ahead ({} by default)",
+            text(&answer["messages"]),
+            text(&answer["default"])
+        )),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -91,6 +91,16 @@ const NOTHING: &str = "^$";
 /// A queue that a partner makes for itself. [`queue_out`] is ours: it may be read, and not deleted or bound.
 const OWN_QUEUE: &str = r"out\.(?!all$)[a-z0-9-]{1,32}";
 
+/// Names in one expression: RabbitMQ's are at most 64 KiB when compiled.
+const BOUNDED_NAMES_MAX: usize = 400;
+
+/// Partner and last part of the name of a queue that a partner made itself.
+#[must_use]
+pub fn own_queue(queue: &str) -> Option<(PartnerId, &str)> {
+    let (id, name) = queue.strip_prefix("partner.")?.split_once(".out.")?;
+    (name != "all").then_some((id.parse().ok()?, name))
+}
+
 impl Permissions {
     /// Of an active partner.
     ///
@@ -105,6 +115,35 @@ impl Permissions {
             topic_write: format!(r"^({})\.[a-z_]+\.v[0-9]+$", AREAS.join("|")),
             topic_read: ".*".to_owned(),
         }
+    }
+
+    /// Of an active one that has as many queues as it may: those that are there may be declared again and deleted, no
+    /// other. RabbitMQ bounds the queues of a virtual host only.
+    #[must_use]
+    pub fn bounded(id: &PartnerId, queues: &[String]) -> Self {
+        let ours = format!(r"^partner\.{id}\.out\.(");
+        let names: Vec<&str> = queues
+            .iter()
+            .filter_map(|queue| own_queue(queue).filter(|(of, _)| of == id))
+            .map(|(_, name)| name)
+            .take(BOUNDED_NAMES_MAX)
+            .collect();
+        Self {
+            configure: format!("{ours}{})$", names.join("|")),
+            ..Self::active(id)
+        }
+    }
+
+    /// Whether a right to configure is one that [`Self::active`] or [`Self::bounded`] gives, so that nothing it allowed
+    /// was outside of the partner's own.
+    #[must_use]
+    pub fn is_own_configure(id: &PartnerId, configure: &str) -> bool {
+        let listed = configure
+            .strip_prefix(&*format!(r"^partner\.{id}\.out\.("))
+            .and_then(|rest| rest.strip_suffix(")$"));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-|".contains(c);
+        configure == Self::active(id).configure
+            || listed.is_some_and(|names| names.chars().all(plain))
     }
 
     /// Of a suspended one: it publishes nothing, and reads what is there.
@@ -145,6 +184,31 @@ mod tests {
         assert_eq!(suspended.read, may.read);
         for nothing in [suspended.configure, suspended.write, suspended.topic_write] {
             assert_eq!(nothing, "^$");
+        }
+    }
+
+    #[test]
+    fn who_has_as_many_queues_as_it_may_keeps_those_and_makes_no_other() {
+        let id: PartnerId = "acme".parse().unwrap();
+        let names = [
+            "partner.acme.out.a",
+            "partner.acme.out.all",
+            "partner.acme-2.out.b",
+            "partner.acme.out.c-1",
+        ];
+        let may = Permissions::bounded(&id, &names.map(str::to_owned));
+        assert_eq!(may.configure, r"^partner\.acme\.out\.(a|c-1)$");
+        assert_eq!(may.write, Permissions::active(&id).write);
+        for own in [may.configure, Permissions::active(&id).configure] {
+            assert!(Permissions::is_own_configure(&id, &own), "{own}");
+        }
+        for foreign in [
+            ".*",
+            "^$",
+            r"^partner\.acme\.out\.(.*)$",
+            r"^partner\.acme-2\.out\.(b)$",
+        ] {
+            assert!(!Permissions::is_own_configure(&id, foreign), "{foreign}");
         }
     }
 

@@ -193,6 +193,41 @@ pub async fn find(
     row.map(|row| Retry::of(&row)).transpose()
 }
 
+/// Forgets plans that nobody started, the oldest first: the messages of one portion at most, then the plan itself.
+/// Returns how many rows went.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_plans_before(
+    db: &impl ConnectionTrait,
+    before: Instant,
+    limit: u64,
+) -> Result<u64, DbErr> {
+    // Locked, so that it can't be started meanwhile; one that is being started is left alone.
+    let oldest = "SELECT id FROM retries WHERE state = ? AND created_at < ? ORDER BY created_at LIMIT 1 \
+                  FOR UPDATE SKIP LOCKED";
+    let mut gone = 0;
+    while gone < limit {
+        let values: [Value; 2] = [RetryState::Planned.as_str().into(), before.into()];
+        let ask = Statement::from_sql_and_values(DbBackend::MySql, oldest, values);
+        let Some(row) = db.query_one_raw(ask).await? else {
+            break;
+        };
+        let id: Vec<u8> = row.try_get("", "id")?;
+        let items = "DELETE FROM retry_items WHERE retry_id = ? LIMIT ?";
+        let values: [Value; 2] = [id.clone().into(), (limit - gone).into()];
+        let items = Statement::from_sql_and_values(DbBackend::MySql, items, values);
+        gone += db.execute_raw(items).await?.rows_affected();
+        if gone >= limit {
+            break;
+        }
+        let plan = "DELETE FROM retries WHERE id = ?";
+        let plan = Statement::from_sql_and_values(DbBackend::MySql, plan, [id.into()]);
+        gone += db.execute_raw(plan).await?.rows_affected();
+    }
+    Ok(gone)
+}
+
 /// The youngest campaigns.
 ///
 /// # Errors

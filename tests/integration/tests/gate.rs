@@ -152,13 +152,19 @@ async fn every_class_of_refusal_is_a_reply_and_nothing_forged_passes() {
         (acme.properties(), b"{\"id\":", "body_malformed"),
         (acme.properties(), b"{\"id\":1,\"id\":2}", "body_malformed"),
     ] {
+        // Nothing of the body is read, so that the reply is known by the properties.
+        let id = format!("unread-{}", body.len());
+        let properties = properties
+            .with_message_id(id.as_str().into())
+            .with_correlation_id("story-of-unread".into());
         acme.put(kind, properties, body).await;
         let told = acme
             .hear(code, |told| {
-                told.text("/data/problem/code") == code
-                    && told.routing_key == "reply.unknown.quarantined"
+                told.text("/data/problem/code") == code && told.text("/data/message_id") == id
             })
             .await;
+        assert_eq!(told.routing_key, "reply.unknown.quarantined");
+        assert_eq!(told.text("/correlationid"), "story-of-unread");
         assert!(told.data()["kept_until"].is_string(), "{}", told.event);
     }
     // A foreign user id is refused by the broker itself: it never comes here.

@@ -7,7 +7,9 @@
 )]
 
 use boxoffice_contracts::{
-    BookingId, Envelope, MessageId, OperationId, message::event, trace::TraceParent,
+    BookingId, Envelope, MessageId, OperationId,
+    message::{booking::Submit, event},
+    trace::TraceParent,
 };
 use boxoffice_integration::{
     Booking, Customer, Order, Roles, Show, World, books, customer::new_key, eventually, secs,
@@ -19,7 +21,7 @@ use lapin::{
     BasicProperties,
     types::{AMQPValue, FieldArray, FieldTable},
 };
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -408,6 +410,66 @@ async fn poison_that_fails_its_worker_is_retried_or_archived_and_its_bookings_co
     )
     .ok();
     unlucky.until("completed").await;
+    world.finish().await;
+}
+
+/// A message in the wrong queue is redirected; one that never left the house leaves it, on its own route.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_went_the_wrong_way_is_redirected_and_what_could_not_leave_is_sent() {
+    let world = world(Roles::InOne).await;
+    let (ada, show) = (world.customer("ada"), world.show("evening"));
+    let (lost, body) = submit(&ada, &show, "C-1");
+    let (id, properties) = properties(SUBMIT, lost.id);
+    let mut headers = FieldTable::default();
+    let text = |text: &str| AMQPValue::LongString(text.into());
+    headers.insert("x-failed-queue".into(), text("mail"));
+    headers.insert("x-cause".into(), text("panic: this is no mail"));
+    let properties = properties.with_headers(headers);
+    let (bytes, broker) = (body.to_string(), &world.vhost);
+    broker.put("parked", properties, bytes.as_bytes()).await;
+    let (queue, message) = message_of(&world, "panic").await;
+    assert_eq!((queue.as_str(), &message), ("mail", &id));
+    let because = ["--reason", "a wrong binding", "--yes"];
+    let retry = ["parked", "retry", &queue, &message];
+    let refused = cli(&world, "olga", &[&retry[..], &because].concat());
+    assert_eq!(refused.code, 3, "{}", refused.err);
+    assert!(refused.err.contains("kind_not_accepted"), "{}", refused.err);
+    let same = file(&world, "same.json", &body);
+    let edit = ["parked", "edit", &queue, &message, "--file", &same];
+    let redirect = |to| {
+        let to = ["--to-queue", to];
+        cli(&world, "olga", &[&edit[..], &to, &because].concat())
+    };
+    assert_eq!(redirect("payments").code, 3);
+    redirect(SUBMITS).ok();
+    lost.until("completed").await;
+
+    // An exchange that is not there: refused ten times, then parked under `outbox` with the cause.
+    let (kept, body) = submit(&ada, &show, "C-2");
+    let message_id = MessageId(Uuid::new_v4());
+    let trace = TraceParent::root(message_id.0);
+    let mut envelope = Envelope::root::<Submit>(message_id, kept.id, clock::now(), trace);
+    envelope.tenant.clone_from(&ada.owner.tenant);
+    let insert = "INSERT INTO outbox (message_id, exchange, kind, envelope, body, created_at) VALUES \
+                  (?, 'boxoffice.nowhere', ?, ?, ?, UTC_TIMESTAMP(6))";
+    let values = [
+        message_id.0.into(),
+        SUBMIT.into(),
+        stored::envelope_to_json(&envelope).into(),
+        body.to_string().into_bytes().into(),
+    ];
+    let insert = Statement::from_sql_and_values(DbBackend::MySql, insert, values);
+    world.db.execute_raw(insert).await.unwrap();
+    let (queue, message) = message_of(&world, "unpublishable").await;
+    assert_eq!(
+        (queue.as_str(), message),
+        ("outbox", message_id.to_string())
+    );
+    let retry = ["parked", "retry", &queue, &message_id.to_string()];
+    cli(&world, "olga", &[&retry[..], &because].concat()).ok();
+    kept.until("completed").await;
+    let parked = "parked_messages WHERE status = 'parked'";
+    assert_eq!(books::count(&world.db, parked).await, 0);
     world.finish().await;
 }
 

@@ -239,6 +239,104 @@ async fn a_queue_is_seen_held_drained_and_released_and_a_restart_keeps_to_it() {
     world.finish().await;
 }
 
+/// What the broker says that the consumers of a queue take ahead.
+async fn prefetches(world: &World, queue: &str) -> Vec<u64> {
+    let path = format!("/api/consumers/{}", world.vhost_name());
+    let seen = world.manage(reqwest::Method::GET, &path, "").await;
+    let seen: Value = serde_json::from_str(&seen).unwrap_or_default();
+    let consumers = seen.as_array().into_iter().flatten();
+    let own = consumers.filter(|consumer| consumer["queue"]["name"] == queue);
+    own.filter_map(|consumer| consumer["prefetch_count"].as_u64())
+        .collect()
+}
+
+async fn takes_ahead(world: &World, queue: &str, messages: u64) {
+    let what = format!("{queue} is taken {messages} at a time");
+    eventually(&what, secs(15), async || {
+        match prefetches(world, queue).await {
+            seen if seen == [messages] => Ok(()),
+            other => Err(other),
+        }
+    })
+    .await;
+}
+
+/// Books and pays; comes back when the tickets are there.
+async fn buy(world: &World, seat: &str) {
+    let order = Order::of(&world.show("evening"), &[seat]).paid_with(VISA);
+    let booking = world.customer("ada").book(order).await;
+    booking.until("completed").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn consumers_take_as_many_ahead_as_an_operator_says_until_it_is_set_back() {
+    let mut world = World::setup().show(Show::named("evening")).start().await;
+    let (viewer, operator) = (
+        world.someone("vera", Role::Viewer),
+        world.someone("otto", Role::Operator),
+    );
+    let default = QUEUES.iter().find(|queue| queue.name == "tickets").unwrap();
+    let default = u64::from(default.prefetch);
+    buy(&world, "A-1").await;
+    takes_ahead(&world, "tickets", default).await;
+
+    // Who only looks may not, and what is out of bounds changes nothing.
+    let path = format!("{QUEUES_PATH}/tickets/prefetch");
+    let few = json!({"prefetch": 3, "reason": "slow disk"});
+    assert_eq!(status_of(&viewer, &path, &few).await, 403);
+    for wrong in [
+        json!({"prefetch": 3}),
+        json!({"prefetch": 0, "reason": "x"}),
+        json!({"prefetch": 2001, "reason": "x"}),
+    ] {
+        assert_eq!(status_of(&operator, &path, &wrong).await, 422, "{wrong}");
+    }
+    let unknown = format!("{QUEUES_PATH}/unroutable/prefetch");
+    assert_eq!(status_of(&operator, &unknown, &few).await, 404);
+    takes_ahead(&world, "tickets", default).await;
+
+    // Obeyed without a message having to come, and none is lost: bookings go on meanwhile.
+    let order = ["workers", "prefetch", "tickets"];
+    let because = ["--reason", "slow disk"];
+    let (code, said) = office(&mut world, &[&order[..], &["3"], &because].concat());
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("takes 3 messages ahead"), "{said}");
+    buy(&world, "A-2").await;
+    takes_ahead(&world, "tickets", 3).await;
+    let shown = queue_until(&viewer, "tickets", "shown", |queue| {
+        queue["prefetch"]["messages"] == 3
+    })
+    .await;
+    assert_eq!(shown["prefetch"]["default"], default, "{shown}");
+    assert_eq!(shown["prefetch"]["reason"], "slow disk", "{shown}");
+
+    // A process that starts later obeys, too; then it is as it was.
+    world.process("all").stop().await;
+    world.process("all").start();
+    buy(&world, "A-3").await;
+    takes_ahead(&world, "tickets", 3).await;
+    // With one at a time each message comes alone, and come they do.
+    let (code, said) = office(&mut world, &[&order[..], &["1"], &because].concat());
+    assert_eq!(code, 0, "{said}");
+    takes_ahead(&world, "tickets", 1).await;
+    buy(&world, "A-4").await;
+    let (code, said) = office(&mut world, &[&order[..], &["default"], &because].concat());
+    assert_eq!(code, 0, "{said}");
+    takes_ahead(&world, "tickets", default).await;
+    buy(&world, "A-5").await;
+    let audit = "SELECT CONCAT(action, ' ', target, ' ', reason, ' ', JSON_VALUE(detail, '$.from'), '-', \
+                 JSON_VALUE(detail, '$.to')) FROM audit ORDER BY id";
+    assert_eq!(
+        books::texts(&world.db, audit).await,
+        [
+            format!("queue.prefetch queue:tickets slow disk {default}-3"),
+            "queue.prefetch queue:tickets slow disk 3-1".to_owned(),
+            format!("queue.prefetch queue:tickets slow disk 1-{default}"),
+        ]
+    );
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_without_a_queue_is_held_and_a_hold_ends_by_itself() {
     let world = World::setup()

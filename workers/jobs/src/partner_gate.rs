@@ -10,7 +10,7 @@ mod door;
 mod envelope;
 mod kinds;
 mod quota;
-mod reply;
+pub(crate) mod reply;
 mod send;
 mod strict_json;
 
@@ -50,6 +50,8 @@ pub struct GateConfig {
     /// Deadline of a command whose sender named none, and the furthest that one may name.
     pub deadline_secs: u32,
     pub deadline_secs_max: u32,
+    /// Accepted commands that may wait for the house before partners' messages wait in their own queues; at least 1.
+    pub backlog_max: u32,
 }
 
 impl std::fmt::Debug for GateConfig {

@@ -6,21 +6,26 @@ mod things;
 
 pub use management::{Management, ManagementError};
 
+use crate::partner_gate::reply;
 use apply::{Removal, Wish};
-use boxoffice_contracts::partner::{PartnerId, broker::VHOST};
+use boxoffice_contracts::{
+    Code, MessageId,
+    partner::{PartnerId, broker::VHOST, kinds::PARTNER_WARNED, reply::Warned},
+};
 use boxoffice_runtime::{Failure, Sweep, Tx};
 use boxoffice_store::{
     broker_password,
     mysql::{
         partner_admin::{self, Record},
         partner_credentials,
+        partner_out::{self, NewPartnerOut},
         partners::PartnerState,
     },
 };
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -33,7 +38,12 @@ pub struct Door {
     pub vhost: String,
     /// The user that the gate connects with, made here unless it is the one that makes users.
     pub gate: Option<GateUser>,
+    /// Queues that a partner may make itself.
+    pub queues_max: usize,
 }
+
+/// Unless told otherwise.
+const QUEUES_MAX: usize = 50;
 
 /// Name and password of the gate's own user.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,6 +85,7 @@ impl Door {
             management,
             vhost: VHOST.to_owned(),
             gate: None,
+            queues_max: QUEUES_MAX,
         };
         if !amqp_url.is_empty() {
             let wrong = |why: &str| format!("partners.amqp_url: {why}");
@@ -143,6 +154,10 @@ struct Memory {
     left: Vec<PartnerId>,
     /// Partners that could not be applied: how often in a row, and when again.
     failed: HashMap<PartnerId, (u32, Instant)>,
+    /// When queues are counted next.
+    count_at: Option<Instant>,
+    /// Partners that have as many queues as they may, and the names of these.
+    full: BTreeMap<PartnerId, Vec<String>>,
     /// The same of the door.
     door_failed: Option<(u32, Instant, String)>,
 }
@@ -151,6 +166,8 @@ struct Memory {
 const APPLY_MAX: Duration = Duration::from_secs(7);
 const AGAIN_FIRST: Duration = Duration::from_secs(1);
 const AGAIN_MAX: Duration = Duration::from_secs(30);
+/// How often the queues of partners are counted, if they are not looked at more often.
+const COUNT_EVERY: Duration = Duration::from_secs(10);
 /// The management API counts messages every five seconds: a queue was empty this long after the partner's end.
 const COUNT_AGE: TimeDelta = TimeDelta::seconds(10);
 
@@ -168,6 +185,7 @@ impl Sweep for Partners {
         if !self.look_around(door, tx).await? {
             return Ok(0);
         }
+        self.count_queues(door).await;
         self.note_expired(tx).await?;
         let Some(id) = self.next(tx).await? else {
             return Ok(0);
@@ -239,6 +257,29 @@ impl Partners {
         Ok(true)
     }
 
+    /// Counts what partners have made themselves; whoever has as many as it may, or fewer again, is looked at next. When
+    /// the broker can't be asked, what was counted last stands, and the look at all says so.
+    async fn count_queues(&self, door: &Door) {
+        let now = Instant::now();
+        if self.memory().count_at.is_some_and(|at| now < at) {
+            return;
+        }
+        let counted = tokio::time::timeout(APPLY_MAX, apply::own_queues(door)).await;
+        let mut memory = self.memory();
+        memory.count_at = Some(now + COUNT_EVERY.min(self.look_every));
+        let Ok(Ok(mut full)) = counted else { return };
+        full.retain(|_, queues| queues.len() >= door.queues_max);
+        let before = std::mem::replace(&mut memory.full, full);
+        let changed: Vec<PartnerId> = before
+            .keys()
+            .chain(memory.full.keys())
+            .filter(|id| before.get(id) != memory.full.get(id) && !memory.left.contains(id))
+            .cloned()
+            .collect();
+        memory.left.extend(changed);
+        memory.left.dedup();
+    }
+
     /// A credential whose time is over changes its partner.
     async fn note_expired(&self, tx: &Tx) -> Result<(), Failure> {
         let now = tx.now().await?;
@@ -277,7 +318,9 @@ impl Partners {
         let mut live = partner_credentials::of(tx.db(), id).await?;
         live.retain(|credential| credential.is_live(now));
         let partner = &record.partner;
+        let full = self.memory().full.get(id).cloned();
         let wish = Wish {
+            full: full.as_deref(),
             partner,
             live,
             is_news: partner.applied_version != partner.version,
@@ -290,6 +333,11 @@ impl Partners {
         match applied {
             Ok(done) => {
                 self.memory().failed.remove(id);
+                if let Some(queues) = wish.full
+                    && partner.state == PartnerState::Active
+                {
+                    warn(tx, id, queues.len(), door.queues_max, now).await?;
+                }
                 if wish.is_news {
                     tracing::info!(
                         partner.id = %id, partner.state = partner.state.as_str(),
@@ -297,6 +345,13 @@ impl Partners {
                     );
                 } else if !done.is_empty() && partner.state == PartnerState::Removed {
                     tracing::info!(partner.id = %id, done = done.join(", "), "removed partner taken away");
+                } else if !done.is_empty()
+                    && let Some(queues) = wish.full
+                {
+                    tracing::warn!(
+                        partner.id = %id, queues = queues.len(), limit = door.queues_max,
+                        "a partner may make no more queues"
+                    );
                 } else if !done.is_empty() {
                     tracing::warn!(partner.id = %id, mended = done.join(", "), "partner mended");
                 }
@@ -321,6 +376,36 @@ impl Partners {
         }
         Ok(())
     }
+}
+
+/// Tells a partner that it may make no more queues: once a day, as long as that is so.
+async fn warn(
+    tx: &Tx,
+    id: &PartnerId,
+    queues: usize,
+    limit: usize,
+    now: boxoffice_contracts::Instant,
+) -> Result<(), Failure> {
+    let name = format!("{PARTNER_WARNED} queues {}", now.date_naive());
+    let name = MessageId::of_partner(id.as_str(), &name);
+    let warned = Warned {
+        code: Code::QuotaExceeded,
+        detail: "You have as many queues of your own as you may. No more can be declared until you delete some."
+            .to_owned(),
+        observed: u64::try_from(queues).ok(),
+        limit: u64::try_from(limit).ok(),
+        at: now,
+    };
+    let told = NewPartnerOut {
+        partner: id.clone(),
+        message_id: name,
+        routing_key: PARTNER_WARNED.as_str().to_owned(),
+        booking: None,
+        correlation_id: None,
+        body: reply::event(name, PARTNER_WARNED, None, None, now, &warned)?,
+    };
+    partner_out::append(tx.db(), &[told], now).await?;
+    Ok(())
 }
 
 fn removal(record: &Record, now: boxoffice_contracts::Instant) -> Removal {

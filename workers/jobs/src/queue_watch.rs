@@ -62,27 +62,40 @@ impl QueueWatch {
         })
     }
 
-    /// What all nodes say. One that is silent makes the look blind: its queues would seem empty.
     async fn ask(&self) -> Result<Seen, String> {
-        let mut seen = Seen::default();
-        for base in &self.config.exporters {
-            let address = exporter::address(base, &self.config.vhost);
-            let (status, body) = self.http.get(&address).await?;
-            if !status.is_success() {
-                return Err(format!("answered {status}"));
-            }
-            let text = String::from_utf8_lossy(&body);
-            exporter::read(&text, &self.config.vhost, &mut seen);
-        }
-        if seen.queues.is_empty() {
-            return Err("tells of no queue of the vhost".to_owned());
-        }
-        Ok(seen)
+        ask(&self.http, &self.config).await
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What all nodes say. One that is silent makes the look blind: its queues would seem empty.
+async fn ask(http: &Http, config: &WatchConfig) -> Result<Seen, String> {
+    let mut seen = Seen::default();
+    for base in &config.exporters {
+        let address = exporter::address(base, &config.vhost);
+        let (status, body) = http.get(&address).await?;
+        if !status.is_success() {
+            return Err(format!("answered {status}"));
+        }
+        let text = String::from_utf8_lossy(&body);
+        exporter::read(&text, &config.vhost, &mut seen);
+    }
+    if seen.queues.is_empty() {
+        return Err("tells of no queue of the vhost".to_owned());
+    }
+    Ok(seen)
+}
+
+/// Whether the exporters tell of the house's queues; how many they do.
+///
+/// # Errors
+/// Why they can't be read, or don't.
+pub async fn check(config: &WatchConfig) -> Result<usize, String> {
+    let http = Http::new(ANSWER_MAX, ANSWER_BYTES_MAX)?;
+    Ok(ask(&http, config).await?.queues.len())
 }
 
 impl Sweep for QueueWatch {

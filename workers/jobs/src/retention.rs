@@ -2,7 +2,7 @@
 
 use boxoffice_contracts::metric;
 use boxoffice_runtime::{Failure, Sweep, Tx, forget_handled};
-use boxoffice_store::mysql::{partner_events, partner_inbox, webhooks};
+use boxoffice_store::mysql::{partner_events, partner_inbox, retries, webhooks};
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub struct RetentionPolicy {
     pub webhooks_days: u32,
     /// What partners were sent, and how their messages were judged: as far back as they can recover from.
     pub partners_days: u32,
+    /// Plans of retries that nobody started.
+    pub plans_days: u32,
     /// Rows of each table that one transaction forgets.
     pub rows_max: u32,
     /// Pause when everything old is gone.
@@ -34,6 +36,7 @@ impl Default for RetentionPolicy {
             inbox_days: 35,
             webhooks_days: 35,
             partners_days: 14,
+            plans_days: 7,
             rows_max: 1_000,
             every_secs: 60,
         }
@@ -53,6 +56,9 @@ impl RetentionPolicy {
                 return Err(format!("retention.{name}: at least {DAYS_MIN}"));
             }
         }
+        if self.plans_days == 0 {
+            return Err("retention.plans_days: at least 1".to_owned());
+        }
         if !(1..=ROWS_MAX).contains(&self.rows_max) {
             return Err(format!("retention.rows_max: 1 to {ROWS_MAX}"));
         }
@@ -63,7 +69,7 @@ impl RetentionPolicy {
     }
 }
 
-/// Deletes old inbox rows, webhooks and messages of partners, a portion per transaction, until none is left; then waits.
+/// Deletes old inbox rows, webhooks, messages of partners and plans that nobody started, a portion per transaction, until none is left; then waits.
 ///
 /// Safe to run twice: a row that is gone is not found again, and a portion never holds more than its rows.
 #[derive(Debug, Clone)]
@@ -84,6 +90,7 @@ impl Sweep for Retention {
             inbox_days,
             webhooks_days,
             partners_days,
+            plans_days,
             rows_max,
             ..
         } = self.policy;
@@ -94,27 +101,29 @@ impl Sweep for Retention {
         let rows = u64::from(rows_max);
         let judged = partner_inbox::forget_before(tx.db(), before, rows).await?;
         let sent = partner_events::forget_before(tx.db(), before, rows).await?;
+        let before = tx.now().await? - TimeDelta::days(i64::from(plans_days));
+        let plans = retries::forget_plans_before(tx.db(), before, rows).await?;
         for (table, count) in [
             ("inbox", messages),
             ("webhook_events", events),
             ("partner_inbox", judged),
             ("partner_out", sent),
+            ("retries", plans),
         ] {
             metrics::counter!(metric::RETENTION_ROWS_TOTAL, "table" => table).increment(count);
         }
-        if messages + events + judged + sent > 0 {
+        if messages + events + judged + sent + plans > 0 {
             tracing::debug!(
                 inbox = messages,
                 webhook_events = events,
                 partner_inbox = judged,
                 partner_out = sent,
+                retries = plans,
                 "forgotten"
             );
         }
-        Ok(left_over(
-            messages.max(events).max(judged).max(sent),
-            rows_max,
-        ))
+        let most = [messages, events, judged, sent, plans].into_iter().max();
+        Ok(left_over(most.unwrap_or_default(), rows_max))
     }
 }
 
@@ -149,6 +158,7 @@ mod tests {
         assert!(change(|p| p.inbox_days = 0).contains("inbox_days"));
         assert!(change(|p| p.webhooks_days = 3).contains("webhooks_days"));
         assert!(change(|p| p.partners_days = 3).contains("partners_days"));
+        assert!(change(|p| p.plans_days = 0).contains("plans_days"));
         assert!(change(|p| p.rows_max = 0).contains("rows_max"));
         assert!(change(|p| p.rows_max = 1_000_000).contains("rows_max"));
         assert!(change(|p| p.every_secs = 0).contains("every_secs"));

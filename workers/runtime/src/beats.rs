@@ -7,6 +7,7 @@ use crate::{
     critical::Times,
     gate::Gate,
     hand::Hand,
+    prefetch::{self, Prefetch},
     sql,
     tally::{Minute, Tally},
     telemetry,
@@ -54,6 +55,14 @@ impl Station {
         }
         self.gate.hold(holds);
     }
+
+    fn take_ahead(&self, prefetches: &[Prefetch]) {
+        for (slot, queue) in self.queues.iter().enumerate() {
+            let wanted = prefetches.iter().find(|order| order.queue == *queue);
+            self.gate
+                .take_ahead(slot, wanted.map(|order| order.prefetch));
+        }
+    }
 }
 
 /// The roles of this process, and what people want of them as it was read last.
@@ -64,6 +73,7 @@ pub(crate) struct Board(Arc<Mutex<Posted>>);
 struct Posted {
     stations: Vec<Station>,
     controls: Option<Vec<Control>>,
+    prefetches: Vec<Prefetch>,
 }
 
 impl Board {
@@ -72,6 +82,7 @@ impl Board {
         if let Some(controls) = &posted.controls {
             station.obey(controls);
         }
+        station.take_ahead(&posted.prefetches);
         posted.stations.push(station);
     }
 
@@ -81,6 +92,14 @@ impl Board {
             station.obey(&controls);
         }
         posted.controls = Some(controls);
+    }
+
+    fn take_ahead(&self, prefetches: Vec<Prefetch>) {
+        let mut posted = self.posted();
+        for station in &posted.stations {
+            station.take_ahead(&prefetches);
+        }
+        posted.prefetches = prefetches;
     }
 
     fn stations(&self) -> Vec<Station> {
@@ -127,9 +146,10 @@ impl Keeper {
                 _ = looks.tick() => {}
                 () = self.stop.cancelled() => break,
             }
-            match controls::effective(&self.db).await {
-                Ok(controls) => {
+            match self.orders().await {
+                Ok((controls, prefetches)) => {
                     told_blind = false;
+                    self.board.take_ahead(prefetches);
                     self.board.obey(controls);
                 }
                 // The last known ones stay; without any, nothing is consumed yet.
@@ -156,6 +176,11 @@ impl Keeper {
         if let Err(error) = self.beat().await {
             tracing::debug!(%error, "the last beat was not written");
         }
+    }
+
+    async fn orders(&self) -> Result<(Vec<Control>, Vec<Prefetch>), DbErr> {
+        let controls = controls::effective(&self.db).await?;
+        Ok((controls, prefetch::all(&self.db).await?))
     }
 
     async fn beat(&self) -> Result<(), DbErr> {

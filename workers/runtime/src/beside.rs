@@ -7,6 +7,7 @@ use crate::{
     settle::{Settlement, Settler},
     spans, tx,
 };
+use boxoffice_contracts::topology::Exchange;
 use sea_orm::DatabaseConnection;
 use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -40,6 +41,19 @@ impl Beside {
                 env.kill.clone(),
             ),
         }
+    }
+
+    /// How many messages wait in the outbox for a destination that doesn't take them, counted up to `max`.
+    ///
+    /// # Errors
+    /// When the database can't be asked.
+    pub async fn behind(
+        &self,
+        exchange: Exchange,
+        routing_key: &str,
+        max: u32,
+    ) -> Result<u32, sea_orm::DbErr> {
+        outbox::behind(&self.db, exchange.name(), routing_key, max).await
     }
 
     /// Runs `work` in a transaction and commits it; what it sends is published after that, in the background.

@@ -33,6 +33,8 @@ pub struct Incoming {
     pub content_type: Option<String>,
     /// Proved by the broker when it is there.
     pub user_id: Option<String>,
+    pub message_id: Option<String>,
+    pub correlation_id: Option<String>,
     /// It was handed out before.
     pub redelivered: bool,
     /// It lay in another queue before, and was dead-lettered from there.
@@ -120,6 +122,8 @@ impl ForeignQueue {
             routing_key: delivery.routing_key.as_str().to_owned(),
             content_type: text(delivery.properties.content_type()),
             user_id: text(delivery.properties.user_id()),
+            message_id: text(delivery.properties.message_id()),
+            correlation_id: text(delivery.properties.correlation_id()),
             redelivered: delivery.redelivered,
             dead_lettered: delivery
                 .properties

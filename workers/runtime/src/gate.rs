@@ -10,6 +10,8 @@ use tokio::sync::watch;
 pub(crate) struct Gate {
     will: Mutex<Will>,
     modes: Vec<watch::Sender<Mode>>,
+    /// What people want each consumer to take ahead; `None`: what the topology says.
+    prefetches: Vec<watch::Sender<Option<u16>>>,
 }
 
 #[derive(Debug)]
@@ -47,6 +49,7 @@ impl Gate {
             modes: (0..queues.max(1))
                 .map(|_| watch::Sender::new(Mode::Hold))
                 .collect(),
+            prefetches: (0..queues).map(|_| watch::Sender::new(None)).collect(),
         }
     }
 
@@ -56,6 +59,15 @@ impl Gate {
 
     pub(crate) fn subscribe(&self, slot: usize) -> watch::Receiver<Mode> {
         self.modes[slot].subscribe()
+    }
+
+    pub(crate) fn prefetch(&self, slot: usize) -> watch::Receiver<Option<u16>> {
+        self.prefetches[slot].subscribe()
+    }
+
+    pub(crate) fn take_ahead(&self, slot: usize, prefetch: Option<u16>) {
+        self.prefetches[slot]
+            .send_if_modified(|known| std::mem::replace(known, prefetch) != prefetch);
     }
 
     pub(crate) fn stop(&self) {

@@ -34,6 +34,7 @@ mod link;
 mod outbox;
 mod parked;
 pub mod pool;
+pub mod prefetch;
 pub mod publish;
 mod purge;
 mod reader;

@@ -128,6 +128,29 @@ pub(crate) async fn unsent_of(
         .collect())
 }
 
+/// Counts what waits for a destination and has no owner any more, up to `max`.
+pub(crate) async fn behind(
+    db: &impl ConnectionTrait,
+    exchange: &str,
+    routing_key: &str,
+    max: u32,
+) -> Result<u32, sea_orm::DbErr> {
+    let ask = format!(
+        "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE exchange = {} AND kind = {} \
+         AND created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND LIMIT {max}) AS waiting",
+        sql::text(exchange),
+        sql::text(routing_key),
+    );
+    let row = db
+        .query_one_raw(Statement::from_string(DbBackend::MySql, ask))
+        .await?;
+    let counted: i64 = match row {
+        Some(row) => row.try_get_by_index(0)?,
+        None => 0,
+    };
+    Ok(u32::try_from(counted).unwrap_or(max))
+}
+
 /// A row as it was read; what is in it may be unreadable.
 #[derive(Debug)]
 pub(crate) struct Pending {

@@ -46,6 +46,8 @@ pub(crate) struct Reader {
     pub(crate) hand: Arc<Hand>,
     pub(crate) tally: Arc<Tally>,
     pub(crate) mode: watch::Receiver<Mode>,
+    /// What people want instead of the topology's prefetch.
+    pub(crate) prefetch: watch::Receiver<Option<u16>>,
 }
 
 enum End {
@@ -103,12 +105,26 @@ impl Reader {
         let window = Window::new(self.queue.name, channel.clone());
         metrics::counter!(telemetry::CONSUMERS_OPENED_TOTAL, "queue" => self.queue.name)
             .increment(1);
+        // Until the first message has shown that it is harmless.
+        let mut careful = true;
         let mut prefetch = 1;
         let mut consumer = self.subscribe(&channel, prefetch).await?;
         loop {
             let delivery = tokio::select! {
                 delivery = consumer.next() => delivery,
                 () = link.gone(generation) => return Ok(End::Again),
+                wanted = self.prefetch.changed(), if !careful => {
+                    // The prefetch is the consumer's, set when it begins: another consumer on the same channel, so
+                    // that what is in hand stays ours.
+                    if wanted.is_err() {
+                        return Ok(End::Again);
+                    }
+                    self.withdraw(&channel, &window, consumer, true).await?;
+                    prefetch = self.full();
+                    consumer = self.subscribe(&channel, prefetch).await?;
+                    tracing::info!(queue = self.queue.name, prefetch, "prefetch changed");
+                    continue;
+                }
                 changed = self.mode.changed() => {
                     let mode = if changed.is_ok() { *self.mode.borrow_and_update() } else { Mode::Stop };
                     match mode {
@@ -140,7 +156,7 @@ impl Reader {
                 return Ok(End::Again);
             };
             let delivered = self.read(&window, delivery?);
-            match (suspect(&delivered), prefetch == 1) {
+            match (suspect(&delivered), careful) {
                 (true, true) => self.hand.put(Delivered {
                     alone: true,
                     ..delivered
@@ -149,7 +165,8 @@ impl Reader {
                 (false, true) => {
                     self.hand.put(delivered);
                     self.withdraw(&channel, &window, consumer, true).await?;
-                    prefetch = self.queue.prefetch;
+                    careful = false;
+                    prefetch = self.full();
                     consumer = self.subscribe(&channel, prefetch).await?;
                 }
                 (true, false) => {
@@ -167,6 +184,13 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// What is taken ahead by a consumer that has nothing to fear.
+    fn full(&mut self) -> u16 {
+        self.prefetch
+            .borrow_and_update()
+            .unwrap_or(self.queue.prefetch)
     }
 
     /// Sets the prefetch, then consumes: the other way round the first deliveries would be unbounded.

@@ -1,15 +1,21 @@
 //! Sends what was committed and never confirmed.
+//!
+//! A message that the broker can't take for a fault of its own is parked after some attempts. A queue that refuses
+//! everybody is waited for.
 
 use crate::{
     Cause, Failure, outbox,
-    outbox::{Pending, Row},
+    outbox::{Pending, Row, Sent},
     parked::{self, Parking},
     publish::{PublishError, Publisher},
-    stored, telemetry, tx,
+    sql, stored, telemetry, tx,
 };
 use boxoffice_contracts::{Envelope, trace::TraceParent};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use tokio::time::{interval, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -40,10 +46,67 @@ pub(crate) struct Relay {
     pub(crate) publisher: Publisher,
     pub(crate) tasks: TaskTracker,
     pub(crate) stop: CancellationToken,
+    /// Where the broker stored nothing lately, and when it was asked last.
+    pub(crate) full: Full,
+}
+
+/// Exchange and routing key of what is full.
+type Destination = (String, String);
+
+/// Destinations that refuse. What is for them waits and counts no attempt; one message asks whether that has changed,
+/// and none of them stands in the way of the others.
+#[derive(Debug, Default)]
+pub(crate) struct Full(BTreeMap<Destination, Instant>);
+
+impl Full {
+    fn refused(&mut self, (exchange, key): Destination) {
+        let told = self.0.contains_key(&(exchange.clone(), key.clone()));
+        if !told {
+            tracing::warn!(
+                exchange,
+                routing_key = key,
+                "a queue takes nothing: what is for it waits in the outbox"
+            );
+        }
+        self.0.insert((exchange, key), Instant::now());
+    }
+
+    fn took(&mut self, destination: &Destination) {
+        if self.0.remove(destination).is_some() {
+            let (exchange, routing_key) = destination;
+            tracing::info!(exchange, routing_key, "a full queue takes messages again");
+        }
+    }
+
+    /// Those that are asked again now.
+    fn due(&self) -> Vec<Destination> {
+        let due = self
+            .0
+            .iter()
+            .filter(|(_, asked)| asked.elapsed() >= SWEEP_EVERY);
+        due.map(|(destination, _)| destination.clone()).collect()
+    }
+
+    /// What rows of none of them fulfil.
+    fn spared(&self) -> String {
+        let each = self
+            .0
+            .keys()
+            .map(|destination| format!("NOT {} AND ", is_for(destination)));
+        each.collect()
+    }
+}
+
+fn is_for((exchange, key): &Destination) -> String {
+    format!(
+        "(exchange = {} AND kind = {})",
+        sql::text(exchange),
+        sql::text(key)
+    )
 }
 
 impl Relay {
-    pub(crate) async fn run(self) {
+    pub(crate) async fn run(mut self) {
         let mut every = interval(SWEEP_EVERY);
         every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut parked_counted = None::<Instant>;
@@ -81,17 +144,23 @@ impl Relay {
     }
 
     /// One portion. `true` when there may be more and the broker takes them.
-    async fn sweep(&self) -> Result<bool, Failure> {
+    async fn sweep(&mut self) -> Result<bool, Failure> {
         let tx = tx::begin(&self.db, &self.tasks).await?;
         self.measure(tx.db()).await?;
         // By state, never by a high-water mark: ids commit out of order.
-        let due = format!(
-            "created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND \
-             ORDER BY created_at LIMIT {SWEEP_ROWS} FOR UPDATE SKIP LOCKED"
-        );
-        let rows = outbox::select(tx.db(), &due).await?;
+        let due = |which: &str, rows: u32| {
+            format!(
+                "{which}created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND \
+                 ORDER BY created_at LIMIT {rows} FOR UPDATE SKIP LOCKED"
+            )
+        };
+        let mut rows = outbox::select(tx.db(), &due(&self.full.spared(), SWEEP_ROWS)).await?;
         let found = rows.len();
-        if found == 0 {
+        for destination in self.full.due() {
+            let one = format!("{} AND ", is_for(&destination));
+            rows.extend(outbox::select(tx.db(), &due(&one, 1)).await?);
+        }
+        if rows.is_empty() {
             return Ok(false);
         }
         let (confirmed, bad, healthy) = self.send(rows).await;
@@ -107,7 +176,7 @@ impl Relay {
     }
 
     /// What was confirmed, what is at fault itself, and whether the broker takes messages.
-    async fn send(&self, rows: Vec<Pending>) -> (Vec<Row>, Vec<(Row, u32, Cause)>, bool) {
+    async fn send(&mut self, rows: Vec<Pending>) -> (Vec<Row>, Vec<(Row, u32, Cause)>, bool) {
         let (mut confirmed, mut bad, mut good) = (Vec::new(), Vec::new(), Vec::new());
         for row in rows {
             let (key, attempts) = (row.row, row.attempts);
@@ -122,6 +191,7 @@ impl Relay {
         for ((sent, attempts), result) in good.into_iter().zip(results) {
             let error = match result {
                 Ok(()) => {
+                    self.full.took(&destination(&sent));
                     confirmed.push(sent.row);
                     continue;
                 }
@@ -129,7 +199,7 @@ impl Relay {
                 Err(PublishError::Failed(_)) if healthy => {
                     match self
                         .publisher
-                        .publish_within(&[sent.wire], SWEEP_CONFIRM)
+                        .publish_within(&std::slice::from_ref(&sent.wire), SWEEP_CONFIRM)
                         .await
                         .pop()
                     {
@@ -147,7 +217,9 @@ impl Relay {
                 PublishError::Down | PublishError::Blocked | PublishError::TimedOut => {
                     healthy = false;
                 }
-                PublishError::Refused | PublishError::Returned | PublishError::Failed(_) => {
+                // A full queue, or one whose disk is away, is an outage of the queue and no fault of the message.
+                PublishError::Refused => self.full.refused(destination(&sent)),
+                PublishError::Returned | PublishError::Failed(_) => {
                     bad.push((
                         sent.row,
                         attempts,
@@ -199,6 +271,10 @@ impl Relay {
     }
 }
 
+fn destination(sent: &Sent) -> Destination {
+    (sent.wire.exchange.clone(), sent.wire.routing_key.clone())
+}
+
 /// Stands in for an envelope that can't be read.
 fn placeholder(message: &Pending) -> Envelope {
     Envelope {
@@ -212,5 +288,26 @@ fn placeholder(message: &Pending) -> Envelope {
         deadline: None,
         attempt: 0,
         replay_of: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_refuses_is_spared_until_it_takes_something() {
+        let of = |key: &str| ("boxoffice.intake".to_owned(), key.to_owned());
+        let mut full = Full::default();
+        assert_eq!(full.spared(), "");
+        full.refused(of("a.b.v1"));
+        full.refused(of("it's"));
+        assert_eq!(full.due(), [], "it was asked just now");
+        let spared = full.spared();
+        assert_eq!(spared.matches("NOT (exchange = ").count(), 2, "{spared}");
+        assert!(!spared.contains("it's"), "quoted: {spared}");
+        full.took(&of("a.b.v1"));
+        full.took(&of("nothing"));
+        assert_eq!(full.0.len(), 1);
     }
 }

@@ -94,6 +94,7 @@ impl Role {
                 hand: Arc::clone(&hand),
                 tally: Arc::clone(tally),
                 mode: gate.subscribe(slot),
+                prefetch: gate.prefetch(slot),
             };
             env.tasks.spawn(reader.run());
         }

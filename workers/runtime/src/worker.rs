@@ -10,7 +10,7 @@ use crate::{
     health::{Health, RoleState},
     publish::Publisher,
     purge::Purger,
-    relay::Relay,
+    relay::{Full, Relay},
     role::Env,
     sweep,
 };
@@ -202,6 +202,7 @@ impl Workers {
             publisher: Publisher::new(&self.broker),
             tasks: tasks.clone(),
             stop: closing.clone(),
+            full: Full::default(),
         };
         keepers.spawn(relay.run());
         keepers.spawn(Keeper::new(&self.db, &board, closing.clone()).run());

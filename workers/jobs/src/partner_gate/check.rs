@@ -40,6 +40,9 @@ pub(super) enum Way<'a> {
         content_type: Option<&'a str>,
         /// The property that the broker compares with the connection's user, where it is given.
         user_id: Option<&'a str>,
+        /// Properties that stand in for the body's `id` and `correlationid` where it isn't read.
+        message_id: Option<&'a str>,
+        correlation_id: Option<&'a str>,
     },
     /// Out of quarantine, by a person who answers for the sender. It keeps the identity that it gets there.
     Quarantine { identity: MessageId },
@@ -107,7 +110,7 @@ impl Refusal {
 pub(super) fn examine(partner: &PartnerId, raw: Raw<'_>) -> Examined {
     let mut examined = Examined {
         identity: identity_of_bytes(partner, raw),
-        label: Label::default(),
+        label: label_of_properties(raw),
         known: None,
         result: Err(Refusal::rejected(Code::InternalError)),
     };
@@ -145,6 +148,19 @@ fn inspect(
     let order = schema(known, &event)?;
     sequence(known, &event)?;
     Ok(Understood { event, order })
+}
+
+/// What the properties say a reply may echo: well-formed, and no card number.
+fn label_of_properties(raw: Raw<'_>) -> Label {
+    let Way::Exchange {
+        message_id,
+        correlation_id,
+        ..
+    } = raw.by
+    else {
+        return Label::default();
+    };
+    Label::of_properties(message_id, correlation_id)
 }
 
 fn size(raw: Raw<'_>) -> Result<(), Refusal> {
@@ -244,12 +260,15 @@ fn identity_of_bytes(partner: &PartnerId, raw: Raw<'_>) -> MessageId {
             routing_key,
             content_type,
             user_id,
+            message_id,
+            correlation_id: _,
         } => {
             let mut hash = Sha256::new();
             for part in [
                 routing_key,
                 content_type.unwrap_or_default(),
                 user_id.unwrap_or_default(),
+                message_id.unwrap_or_default(),
             ] {
                 hash.update((part.len() as u64).to_be_bytes());
                 hash.update(part);

@@ -44,6 +44,8 @@ fn ask(body: &[u8], content_type: Option<&str>, user_id: Option<&str>) -> Examin
             routing_key: "booking.submit.v1",
             content_type,
             user_id,
+            message_id: Some("property-7"),
+            correlation_id: Some("story-7"),
         },
     };
     examine(&acme(), raw)
@@ -333,6 +335,8 @@ fn an_unknown_kind_or_version_says_what_is_known() {
                 routing_key: kind,
                 content_type: Some(CONTENT_TYPE),
                 user_id: Some("acme.1"),
+                message_id: None,
+                correlation_id: None,
             },
         };
         examine(&acme(), raw)
@@ -365,6 +369,8 @@ fn the_same_message_has_one_identity_however_it_is_written() {
                 routing_key: "booking.submit.v1",
                 content_type: Some(CONTENT_TYPE),
                 user_id: Some("acme-2.1"),
+                message_id: None,
+                correlation_id: None,
             },
         },
     );
@@ -407,4 +413,43 @@ fn what_comes_out_of_quarantine_needs_no_proof_but_everything_else() {
     assert!(good.result.is_ok());
     let (outcome, code, _) = refused(examine(b"{"));
     assert_eq!((outcome, code), (Outcome::Quarantined, Code::BodyMalformed));
+}
+
+/// A reply that names nothing can't be matched: the properties stand in, if they are fit to be echoed.
+#[test]
+fn what_is_not_read_is_named_by_its_properties() {
+    let text = submit().to_string();
+    for (body, content_type, user_id) in [
+        (text.as_bytes(), Some("text/plain"), Some("acme.1")),
+        (text.as_bytes(), Some(CONTENT_TYPE), None),
+        (&b"{\"id\":"[..], Some(CONTENT_TYPE), Some("acme.1")),
+    ] {
+        let label = ask(body, content_type, user_id).label;
+        assert_eq!(label.event_id.as_deref(), Some("property-7"));
+        assert_eq!(label.correlation_id.as_deref(), Some("story-7"));
+    }
+    assert_eq!(of(&submit()).label.event_id.as_deref(), Some("order-7"));
+
+    let unread = |message_id: Option<&str>| {
+        let by = Way::Exchange {
+            routing_key: "booking.submit.v1",
+            content_type: None,
+            user_id: None,
+            message_id,
+            correlation_id: message_id,
+        };
+        examine(&acme(), Raw { body: b"{}", by })
+    };
+    let long = "x".repeat(129);
+    for unfit in [
+        None,
+        Some(""),
+        Some("two words"),
+        Some(&*long),
+        Some("4242-4242-4242-4242"),
+    ] {
+        assert_eq!(unread(unfit).label, Label::default(), "{unfit:?}");
+    }
+    // Two messages are two, also where only their properties tell them apart.
+    assert_ne!(unread(Some("a")).identity, unread(Some("b")).identity);
 }

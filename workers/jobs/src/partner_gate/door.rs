@@ -11,8 +11,11 @@ use super::{
     send::{self, Sender},
 };
 use boxoffice_contracts::{
-    Code, metric,
+    Code, Message,
+    message::booking::Submit,
+    metric,
     partner::{PartnerId, broker},
+    topology::Exchange,
 };
 use boxoffice_runtime::{
     Beside, Broker, Failure, ForeignQueue, Incoming, clock, foreign::acknowledge,
@@ -51,6 +54,9 @@ pub(super) struct Door {
     pub beside: Beside,
     pub broker: Broker,
     turns: Semaphore,
+    /// Whether the house takes no more for now: partners are not read, and what they send waits in their queues, which
+    /// are bounded.
+    full: watch::Sender<bool>,
 }
 
 /// The tasks of one partner.
@@ -77,6 +83,7 @@ pub(super) async fn run(gate: Arc<Gate>, beside: Beside) {
         beside,
         broker,
         turns: Semaphore::new(TURNS),
+        full: watch::Sender::new(false),
     });
     let stop = door.beside.stop.clone();
     let mut tasks = JoinSet::new();
@@ -90,6 +97,7 @@ pub(super) async fn run(gate: Arc<Gate>, beside: Beside) {
             }
             Err(error) => told.once(|| tracing::warn!(%error, "the partners can't be listed")),
         }
+        door.look_behind().await;
         let next = Instant::now() + LOOK_EVERY;
         tokio::select! {
             () = send::wake_waiting(&door, next, wakes(&served)) => {}
@@ -103,6 +111,29 @@ pub(super) async fn run(gate: Arc<Gate>, beside: Beside) {
     // What is in hand is finished; the process gives up on what isn't.
     while tasks.join_next().await.is_some() {}
     door.broker.close().await;
+}
+
+impl Door {
+    /// Whether the house has taken what was accepted. Who can't ask now keeps to what is known.
+    async fn look_behind(&self) {
+        let max = self.gate.config.backlog_max.max(1);
+        let key = Submit::KIND.as_str();
+        let Ok(behind) = self.beside.behind(Exchange::Intake, key, max).await else {
+            return;
+        };
+        let full = behind >= max;
+        if self.full.send_replace(full) == full {
+            return;
+        }
+        if full {
+            tracing::warn!(
+                messages = behind,
+                "partners are not read: the house takes no bookings"
+            );
+        } else {
+            tracing::info!("partners are read again");
+        }
+    }
 }
 
 fn wakes(served: &BTreeMap<PartnerId, Served>) -> HashMap<PartnerId, Arc<Notify>> {
@@ -244,9 +275,16 @@ impl Reader {
 
     /// Until the consumer ends, or it is time to stop.
     async fn consume(&mut self, partner: &PartnerId, mut queue: ForeignQueue) {
+        let mut full = self.door.full.subscribe();
         loop {
+            tokio::select! {
+                _ = full.wait_for(|full| !full) => {}
+                () = self.stop.cancelled() => return,
+            }
             let batch = tokio::select! {
                 batch = queue.batch(BATCH_MAX) => batch,
+                // Whatever comes from now on waits.
+                _ = full.wait_for(|full| *full) => continue,
                 () = self.stop.cancelled() => return,
             };
             let Some(batch) = batch else { return };
@@ -281,6 +319,8 @@ impl Reader {
             routing_key: &incoming.routing_key,
             content_type: incoming.content_type.as_deref(),
             user_id: incoming.user_id.as_deref(),
+            message_id: incoming.message_id.as_deref(),
+            correlation_id: incoming.correlation_id.as_deref(),
         };
         let examined = check::examine(
             partner,

@@ -2,7 +2,10 @@
 
 use boxoffice_contracts::{
     partner::event::CloudEvent,
-    request::fields::{Fields, Mistakes, Wrong, text, whole},
+    request::{
+        card::holds_card_number,
+        fields::{Fields, Mistakes, Wrong, text, whole},
+    },
     rules::instant,
     trace::TraceParent,
 };
@@ -29,6 +32,19 @@ impl Label {
             event_id: name("id"),
             correlation_id: name("correlationid"),
             kind: name("type"),
+        }
+    }
+
+    /// Of a message whose body isn't read: AMQP's own properties stand in.
+    pub(super) fn of_properties(message_id: Option<&str>, correlation_id: Option<&str>) -> Self {
+        let echoed = |text: &str| {
+            let fits = name(text.to_owned()).ok()?;
+            (!holds_card_number(&fits)).then_some(fits)
+        };
+        Self {
+            event_id: message_id.and_then(echoed),
+            correlation_id: correlation_id.and_then(echoed),
+            kind: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use boxoffice_runtime::{Cause, Failure};
 use serde::Serialize;
 
 /// An event of ours; its sequence is added when it is sent.
-pub(super) fn event<T: Serialize>(
+pub(crate) fn event<T: Serialize>(
     id: MessageId,
     kind: Kind,
     subject: Option<String>,

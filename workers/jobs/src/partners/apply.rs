@@ -5,12 +5,16 @@ use super::{
     management::{ManagementError, part},
     things::{self, Thing, is_seen},
 };
-use boxoffice_contracts::partner::{PartnerId, broker};
+use boxoffice_contracts::partner::{
+    PartnerId,
+    broker::{self, Permissions},
+};
 use boxoffice_store::mysql::{
     partner_credentials::Credential,
     partners::{Partner, PartnerState},
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// What was done, in words for a log.
 pub(super) type Done = Vec<String>;
@@ -22,6 +26,8 @@ pub(super) struct Wish<'a> {
     /// The partner changed since it was applied: who is connected may no longer be allowed what it does.
     pub is_news: bool,
     pub removal: Removal,
+    /// Names of its own queues, when it may make no more.
+    pub full: Option<&'a [String]>,
 }
 
 /// How much of a removed partner's queues may go.
@@ -71,10 +77,10 @@ pub(super) async fn partner(door: &Door, wish: &Wish<'_>) -> Result<Done, Manage
     }
     for credential in &wish.live {
         let user = credential.user(&wish.partner.id);
-        let things = things::user(door, wish.partner, credential);
+        let things = things::user(door, wish.partner, credential, wish.full);
         // Wider rights than before interrupt nobody.
         if !(wish.is_news && wish.partner.state == PartnerState::Active) {
-            disconnect_if_other_rights(door, &user, &things, &mut done).await?;
+            disconnect_if_other_rights(door, wish.partner, &user, &things, &mut done).await?;
         }
         for thing in &things {
             ensure(door, thing, &mut done).await?;
@@ -171,6 +177,7 @@ async fn drop_foreign_rights(
 /// connections is seconds old, so closing them one by one would miss some. The user is made again after this.
 async fn disconnect_if_other_rights(
     door: &Door,
+    partner: &Partner,
     user: &str,
     things: &[Thing],
     done: &mut Done,
@@ -179,7 +186,17 @@ async fn disconnect_if_other_rights(
         return Ok(());
     };
     let seen = door.management.get(&rights.path).await?;
-    if seen.is_some_and(|seen| !is_seen(&rights.shows, &seen)) {
+    let others = |mut seen: Value| {
+        // Which of its own queues an active partner may make changes with their number: nothing that a channel
+        // remembers of that is anybody else's.
+        let may = seen["configure"].as_str().unwrap_or_default();
+        if partner.state == PartnerState::Active && Permissions::is_own_configure(&partner.id, may)
+        {
+            seen["configure"] = rights.shows["configure"].clone();
+        }
+        !is_seen(&rights.shows, &seen)
+    };
+    if seen.is_some_and(others) {
         let path = format!("/api/users/{}", part(user));
         door.management.delete(&path).await?;
         done.push(format!("no connections of {user}"));
@@ -246,6 +263,26 @@ async fn take_away(
         }
     }
     Ok(())
+}
+
+/// Names of the queues that partners made themselves, sorted.
+pub(super) async fn own_queues(
+    door: &Door,
+) -> Result<BTreeMap<PartnerId, Vec<String>>, ManagementError> {
+    // Newer brokers count nothing for it; older ones don't know the word.
+    let path = format!(
+        "/api/queues/{}?columns=name&disable_stats=true",
+        part(&door.vhost)
+    );
+    let seen = door.management.get(&path).await?.unwrap_or_default();
+    let mut own: BTreeMap<PartnerId, Vec<String>> = BTreeMap::new();
+    for queue in texts(&seen, "name") {
+        if let Some((id, _)) = broker::own_queue(&queue) {
+            own.entry(id).or_default().push(queue);
+        }
+    }
+    own.values_mut().for_each(|queues| queues.sort());
+    Ok(own)
 }
 
 /// The partner's queues, its own ones too, with the messages in them as the broker counted last.

@@ -128,13 +128,20 @@ pub(super) fn bindings(id: &PartnerId) -> [(String, String, Vec<String>); 2] {
 }
 
 /// A live credential's user. What it may comes last: without a topic rule every key would be allowed.
-pub(super) fn user(door: &Door, partner: &Partner, credential: &Credential) -> Vec<Thing> {
+/// `full`: its own queues, when it may make no more.
+pub(super) fn user(
+    door: &Door,
+    partner: &Partner,
+    credential: &Credential,
+    full: Option<&[String]>,
+) -> Vec<Thing> {
     let (v, id) = (part(&door.vhost), &partner.id);
     let user = credential.user(id);
     let u = part(&user);
-    let may = match partner.state {
-        PartnerState::Active => Permissions::active(id),
-        PartnerState::Suspended | PartnerState::Removed => Permissions::suspended(id),
+    let may = match (partner.state, full) {
+        (PartnerState::Active, None) => Permissions::active(id),
+        (PartnerState::Active, Some(queues)) => Permissions::bounded(id, queues),
+        (PartnerState::Suspended | PartnerState::Removed, _) => Permissions::suspended(id),
     };
     let mut account = Thing::new(
         format!("user {user}"),
@@ -248,6 +255,7 @@ mod tests {
             management: Management::new("http://root:x@h:1").unwrap(),
             vhost: "a vhost".to_owned(),
             gate: None,
+            queues_max: 1,
         }
     }
 
@@ -281,7 +289,7 @@ mod tests {
     /// A topic exchange without a rule takes every key: the rules stand before the right to publish at all.
     #[test]
     fn a_user_may_nothing_before_its_topics_are_ruled() {
-        let things = user(&door(), &partner(PartnerState::Active), &credential());
+        let things = user(&door(), &partner(PartnerState::Active), &credential(), None);
         let paths: Vec<&str> = things.iter().map(|thing| thing.path.as_str()).collect();
         assert_eq!(
             paths,
@@ -301,7 +309,12 @@ mod tests {
 
     #[test]
     fn a_suspended_partner_keeps_its_users_and_writes_nothing() {
-        let things = user(&door(), &partner(PartnerState::Suspended), &credential());
+        let things = user(
+            &door(),
+            &partner(PartnerState::Suspended),
+            &credential(),
+            None,
+        );
         let may = &things.last().unwrap().body;
         assert_eq!(
             (&may["write"], &may["configure"]),

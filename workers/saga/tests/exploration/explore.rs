@@ -5,7 +5,7 @@ use crate::{
     invariants::{always, at_rest, is_at_rest, story},
     keys::{Keys, key},
     shell::{Handled, handle, take},
-    world::{Decide, Msg, POLICY, Scenario, World},
+    world::{Decide, Msg, Op, POLICY, Scenario, World, operation_number},
 };
 use boxoffice_saga::{Input, Status};
 use chrono::TimeDelta;
@@ -228,6 +228,12 @@ fn decided(
     {
         *explored.stories.entry(story).or_default() += 1;
     }
+    if let Input::Mend(order) = input {
+        let done = &world.sides[index].operations[operation_number(order.operation)];
+        if *done == Op::Done {
+            *explored.stories.entry(order.as_str()).or_default() += 1;
+        }
+    }
     handled
 }
 
@@ -235,7 +241,9 @@ fn decided(
 pub(crate) fn operation_of(msg: Msg) -> Option<usize> {
     match msg {
         Msg::Submit => Some(0),
-        Msg::Pay(number) | Msg::Cancel(number, ..) => Some(usize::from(number)),
+        Msg::Pay(number) | Msg::Cancel(number, ..) | Msg::Mend(number, _) => {
+            Some(usize::from(number))
+        }
         Msg::Authorized { .. }
         | Msg::ActionRequired { .. }
         | Msg::Declined { .. }

@@ -8,7 +8,7 @@ use boxoffice_contracts::{
 use boxoffice_saga::{
     Input,
     booking::{Position, RefundPolicy},
-    input::{LateFacts, Offer, Submit},
+    input::{LateFacts, Mend, Offer, Submit},
 };
 use uuid::Uuid;
 
@@ -62,6 +62,12 @@ impl World {
                 deadline,
                 scanned: vec![],
             },
+            Msg::Mend(number, action) => Input::Mend(Mend {
+                operation: id(number),
+                action,
+                deadline,
+                scanned: vec![],
+            }),
             Msg::Authorized { attempt, amount } => Input::Authorized {
                 attempt,
                 amount: euros(amount),

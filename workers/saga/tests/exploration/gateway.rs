@@ -72,6 +72,7 @@ pub(crate) fn call(world: &World, scenario: &Scenario, envelope: &Envelope) -> V
         Msg::Submit
         | Msg::Pay(_)
         | Msg::Cancel(..)
+        | Msg::Mend(..)
         | Msg::Authorized { .. }
         | Msg::ActionRequired { .. }
         | Msg::Declined { .. }

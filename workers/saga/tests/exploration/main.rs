@@ -13,7 +13,7 @@ mod mutants;
 mod shell;
 mod world;
 
-use boxoffice_contracts::message::booking::Tender;
+use boxoffice_contracts::message::booking::{MendAction, Tender};
 use explore::explore;
 use std::{
     collections::BTreeMap,
@@ -113,6 +113,26 @@ macro_rules! with {
     };
 }
 
+/// Staff order something at any moment of a booking that its customer cancels, or would.
+macro_rules! mended {
+    ($action:ident, $($kind:ident $times:literal),*) => {
+        with!(
+            Scenario {
+                name: concat!("mended by ", stringify!($action)),
+                commands: &[
+                    (0, Msg::Submit),
+                    (0, Msg::Cancel(1, None, Who::Customer)),
+                    (0, Msg::Mend(2, MendAction::$action)),
+                ],
+                three_ds: false,
+                documents: true,
+                ..LONELY
+            },
+            $($kind $times),*
+        )
+    };
+}
+
 /// Every kind of trouble, each in a world small enough for a push.
 fn scenarios() -> Vec<Scenario> {
     vec![
@@ -131,6 +151,14 @@ fn scenarios() -> Vec<Scenario> {
         with!(PARTIAL, capture 1),
         FREE,
         with!(ON_CREDIT, decline 1),
+        mended!(Nudge, lost 1),
+        mended!(Reconcile, lost 1),
+        mended!(Cancel, lost 1),
+        mended!(Cancel, capture 1),
+        mended!(RetryRefund, refund 1),
+        mended!(RenderTickets, crash 1),
+        mended!(MailTickets, crash 1),
+        mended!(Acknowledge, capture 1),
     ]
 }
 
@@ -157,6 +185,24 @@ fn deep_scenarios() -> Vec<Scenario> {
         with!(PARTIAL, dup 1),
         with!(PARTIAL, refund 1),
         with!(PARTIAL, crash 1),
+        mended!(Nudge, capture 1, lost 1),
+        mended!(Nudge, refund 1, dup 1),
+        mended!(Reconcile, odd 1),
+        mended!(Reconcile, lost 1, dup 1),
+        mended!(Cancel, odd 1),
+        mended!(Cancel, decline 1, crash 1),
+        mended!(RetryRefund, refund 2, lost 1),
+        mended!(Acknowledge, refund 1, crash 1),
+        Scenario {
+            name: "two of the staff",
+            commands: &[
+                (0, Msg::Submit),
+                (0, Msg::Pay(1)),
+                (0, Msg::Mend(2, MendAction::Cancel)),
+                (0, Msg::Mend(3, MendAction::Reconcile)),
+            ],
+            ..mended!(Cancel, lost 1)
+        },
         Scenario {
             documents: true,
             ..PARTIAL
@@ -165,7 +211,7 @@ fn deep_scenarios() -> Vec<Scenario> {
 }
 
 /// Stories that some scenario must have told, or the walk has walked past what matters.
-const STORIES: [&str; 13] = [
+const STORIES: [&str; 20] = [
     "cancelled",
     "cancelled while authorizing",
     "cancelled while capturing",
@@ -176,6 +222,13 @@ const STORIES: [&str; 13] = [
     "expired while paying",
     "late money honoured",
     "late money refused",
+    "mend_acknowledge",
+    "mend_cancel",
+    "mend_mail_tickets",
+    "mend_nudge",
+    "mend_reconcile",
+    "mend_render_tickets",
+    "mend_retry_refund",
     "partly refunded",
     "payment failed",
     "refunded",

@@ -1,6 +1,9 @@
 //! A small world: one or two bookings, their seats, the gateway, and everything that is under way.
 
-use boxoffice_contracts::{Instant, OperationId, RefundId, message::booking::Tender};
+use boxoffice_contracts::{
+    Instant, OperationId, RefundId,
+    message::booking::{MendAction, Tender},
+};
 use boxoffice_saga::{Booking, Decision, Input, Policy};
 use chrono::{DateTime, TimeDelta};
 use std::rc::Rc;
@@ -54,6 +57,8 @@ pub(crate) enum Msg {
     Pay(u8),
     /// Operation, position or all, and on whose behalf.
     Cancel(u8, Option<u16>, Who),
+    /// Operation, and what staff order; at any moment, whether it is offered then or not.
+    Mend(u8, MendAction),
     Authorized {
         attempt: u16,
         amount: i64,
