@@ -99,7 +99,11 @@ impl Books {
         spread!(mails, rows!(tx, mails, BookingId, first, last));
         use bookings::event_row::{Column, Entity};
         let events = Entity::find()
-            .filter(Column::BookingId.gte(first).and(Column::BookingId.lte(last)))
+            .filter(
+                Column::BookingId
+                    .gte(first)
+                    .and(Column::BookingId.lte(last)),
+            )
             .order_by_asc(Column::BookingId)
             .order_by_asc(Column::Version)
             .all(tx)

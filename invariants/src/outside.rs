@@ -218,8 +218,10 @@ async fn stray_papers(db: &DatabaseConnection, database: &mongodb::Database, tal
                 continue;
             }
         };
-        let ids: BTreeMap<String, Option<BookingId>> =
-            told.into_iter().map(|id| (id.clone(), id.parse().ok())).collect();
+        let ids: BTreeMap<String, Option<BookingId>> = told
+            .into_iter()
+            .map(|id| (id.clone(), id.parse().ok()))
+            .collect();
         let known = ids.values().flatten().map(|id| id.0).collect();
         let missing = match unknown_bookings(db, known).await {
             Ok(missing) => missing,
@@ -275,11 +277,7 @@ impl Papers {
     }
 }
 
-fn document(
-    facts: documents::DocumentFacts,
-    bytes: &[u8],
-    keys: Option<&TicketKeys>,
-) -> Document {
+fn document(facts: documents::DocumentFacts, bytes: &[u8], keys: Option<&TicketKeys>) -> Document {
     let hash: String = Sha256::digest(bytes)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -19,7 +19,8 @@ const SUSPECTS_MAX: usize = 1_000;
 
 /// The checks of single bookings that need our own rows only.
 const OF_PAGES: [&str; 15] = [
-    "C1", "C2", "C3", "C5", "C7", "C8", "C9", "C10", "C11", "C12b", "C13", "C16", "C17", "C18", "C19",
+    "C1", "C2", "C3", "C5", "C7", "C8", "C9", "C10", "C11", "C12b", "C13", "C16", "C17", "C18",
+    "C19",
 ];
 
 /// Makes every check whose sources are at hand.
@@ -61,11 +62,7 @@ struct Walked {
 }
 
 /// One look at the whole, and at all bookings or at those alone that are named.
-async fn look(
-    sources: &Sources,
-    options: &Options,
-    only: Option<&[BookingId]>,
-) -> (Tally, Walked) {
+async fn look(sources: &Sources, options: &Options, only: Option<&[BookingId]>) -> (Tally, Walked) {
     let mut tally = Tally::default();
     let as_of = match now(sources).await {
         Ok(as_of) => as_of,
@@ -145,8 +142,12 @@ impl Walk<'_> {
         let books = Books::read(&self.sources.db, first, last).await?;
         self.walked.bookings += (books.bookings.len() + books.unreadable.len()) as u64;
         for (id, why) in &books.unreadable {
-            self.tally
-                .found("C16", Some(*id), id.to_string(), format!("{id} can't be read: {why}"));
+            self.tally.found(
+                "C16",
+                Some(*id),
+                id.to_string(),
+                format!("{id} can't be read: {why}"),
+            );
         }
         let settled: Vec<BookingId> = books
             .bookings

@@ -56,7 +56,12 @@ pub(super) fn stories(records: &[Record]) -> (Stories, Vec<Map>, Vec<Impossible>
     asked.sort_by_key(|(record, _)| record.at_us);
     let (mut stories, mut maps, mut wrong) = (Stories::new(), Vec::new(), Vec::new());
     for (record, what) in &asked {
-        if let Asked::Submit { booking, show, seats } = what {
+        if let Asked::Submit {
+            booking,
+            show,
+            seats,
+        } = what
+        {
             let story = stories.entry(*booking).or_insert_with(|| Story {
                 show: *show,
                 seats: seats.clone(),
@@ -74,13 +79,26 @@ pub(super) fn stories(records: &[Record]) -> (Stories, Vec<Map>, Vec<Impossible>
         let (from, answer) = (record.at_us, answers.get(&(record.client, record.call)));
         let booking = match what {
             Asked::SeatMap { show } => {
-                if let Some((to, Event::Ok { learned: Learned::SeatMap { taken } })) = answer {
+                if let Some((
+                    to,
+                    Event::Ok {
+                        learned: Learned::SeatMap { taken },
+                    },
+                )) = answer
+                {
                     let (show, to, taken) = (*show, *to, taken.clone());
-                    maps.push(Map { show, from, to, taken });
+                    maps.push(Map {
+                        show,
+                        from,
+                        to,
+                        taken,
+                    });
                 }
                 continue;
             }
-            Asked::Submit { booking, .. } | Asked::Pay { booking } | Asked::Look { booking } => booking,
+            Asked::Submit { booking, .. } | Asked::Pay { booking } | Asked::Look { booking } => {
+                booking
+            }
             Asked::Cancel { booking, seats } => {
                 let failed = matches!(answer, Some((_, Event::Fail { .. })));
                 if let Some(story) = stories.get_mut(booking).filter(|_| !failed) {
@@ -89,18 +107,40 @@ pub(super) fn stories(records: &[Record]) -> (Stories, Vec<Map>, Vec<Impossible>
                 booking
             }
         };
-        let Some((to, Event::Ok { learned: Learned::Booking { status, code, seats } })) = answer else {
+        let Some((
+            to,
+            Event::Ok {
+                learned:
+                    Learned::Booking {
+                        status,
+                        code,
+                        seats,
+                    },
+            },
+        )) = answer
+        else {
             continue;
         };
         let Some(story) = stories.get_mut(booking) else {
             if holds_seats(status) {
                 let text = format!("{booking} is {status}, and nobody asked for it");
-                wrong.push(Impossible { key: booking.to_string(), text });
+                wrong.push(Impossible {
+                    key: booking.to_string(),
+                    text,
+                });
             }
             continue;
         };
         story.may_exist = true;
-        story.learn(Look { from, to: *to, status: status.clone(), seats: seats.clone() }, code.as_deref());
+        story.learn(
+            Look {
+                from,
+                to: *to,
+                status: status.clone(),
+                seats: seats.clone(),
+            },
+            code.as_deref(),
+        );
     }
     (stories, maps, wrong)
 }
@@ -130,7 +170,12 @@ impl Story {
     /// What the looks say that no order of events explains.
     pub(super) fn impossible(&self, id: BookingId) -> Vec<Impossible> {
         let mut wrong = Vec::new();
-        let mut say = |text| wrong.push(Impossible { key: id.to_string(), text });
+        let mut say = |text| {
+            wrong.push(Impossible {
+                key: id.to_string(),
+                text,
+            })
+        };
         for look in &self.looks {
             let stranger = |seat: &&String| !self.seats.contains(seat);
             if let Some(seat) = look.seats.iter().flatten().find(stranger) {
@@ -141,7 +186,10 @@ impl Story {
         for end in self.looks.iter().filter(|look| is_over(&look.status)) {
             let back = |look: &&Look| look.from >= end.to && holds_seats(&look.status);
             if let Some(back) = self.looks.iter().find(back) {
-                say(format!("{id} was {} and is {} again", end.status, back.status));
+                say(format!(
+                    "{id} was {} and is {} again",
+                    end.status, back.status
+                ));
                 break;
             }
         }
@@ -149,7 +197,11 @@ impl Story {
     }
 
     /// Its ownership of each seat, stretch by stretch: an expired booking may be brought back by late money.
-    pub(super) fn add_to<'a>(&'a self, id: BookingId, seats: &mut BTreeMap<(ShowId, &'a str), Seat>) {
+    pub(super) fn add_to<'a>(
+        &'a self,
+        id: BookingId,
+        seats: &mut BTreeMap<(ShowId, &'a str), Seat>,
+    ) {
         for seat in &self.seats {
             let register = seats.entry((self.show, seat)).or_default();
             if self.may_exist {
@@ -168,8 +220,14 @@ impl Story {
         for look in of(true) {
             let window = (look.from, look.to);
             let between = |last: &Stretch| {
-                let after = last.looks.iter().map(|(_, to)| *to).min().unwrap_or_default();
-                ends.iter().any(|(from, to)| after <= *from && *to <= look.from)
+                let after = last
+                    .looks
+                    .iter()
+                    .map(|(_, to)| *to)
+                    .min()
+                    .unwrap_or_default();
+                ends.iter()
+                    .any(|(from, to)| after <= *from && *to <= look.from)
             };
             match stretches.last_mut().filter(|last| !between(last)) {
                 Some(last) => {
@@ -191,7 +249,9 @@ impl Story {
         let over = over.map(|look| look.to).min();
         if let Some(last) = stretches.last_mut() {
             let asked_back = self.cancels.iter().filter(|(_, seats)| {
-                seats.as_ref().is_none_or(|seats| seats.iter().any(|own| own == seat))
+                seats
+                    .as_ref()
+                    .is_none_or(|seats| seats.iter().any(|own| own == seat))
             });
             let asked_back = asked_back.map(|(at, _)| *at).min();
             let seen_free = ends.iter().any(|(from, _)| *from >= last.sure.1);
@@ -216,5 +276,8 @@ impl Story {
 
 /// Ends that late money does not undo.
 fn is_over(status: &str) -> bool {
-    matches!(status, "rejected" | "payment_failed" | "cancelled" | "refunded")
+    matches!(
+        status,
+        "rejected" | "payment_failed" | "cancelled" | "refunded"
+    )
 }

@@ -22,7 +22,13 @@ impl Told {
     fn record(&mut self, call: u64, at_us: u64, event: Event) {
         let wall = "2026-11-21T12:00:00Z".parse().unwrap();
         let client = 1;
-        self.0.push(Record { client, call, at_us, wall, event });
+        self.0.push(Record {
+            client,
+            call,
+            at_us,
+            wall,
+            event,
+        });
     }
 
     fn call(&mut self, (from, to): (u64, u64), asked: Asked, answer: Event) -> &mut Self {
@@ -33,23 +39,50 @@ impl Told {
     }
 
     fn submit(&mut self, at: (u64, u64), number: u128, seats: &[&str]) -> &mut Self {
-        let accepted = Event::Ok { learned: Learned::Accepted };
+        let accepted = Event::Ok {
+            learned: Learned::Accepted,
+        };
         self.submit_to(at, number, seats, accepted)
     }
 
-    fn submit_to(&mut self, at: (u64, u64), number: u128, seats: &[&str], answer: Event) -> &mut Self {
+    fn submit_to(
+        &mut self,
+        at: (u64, u64),
+        number: u128,
+        seats: &[&str],
+        answer: Event,
+    ) -> &mut Self {
         let seats = seats.iter().map(|seat| (*seat).to_owned()).collect();
-        let asked = Asked::Submit { booking: booking(number), show: show(), seats };
+        let asked = Asked::Submit {
+            booking: booking(number),
+            show: show(),
+            seats,
+        };
         self.call(at, asked, answer)
     }
 
     fn look(&mut self, at: (u64, u64), number: u128, status: &str) -> &mut Self {
-        self.call(at, Asked::Look { booking: booking(number) }, saw(status, None, None))
+        self.call(
+            at,
+            Asked::Look {
+                booking: booking(number),
+            },
+            saw(status, None, None),
+        )
     }
 
     fn cancel(&mut self, at: (u64, u64), number: u128) -> &mut Self {
-        let asked = Asked::Cancel { booking: booking(number), seats: None };
-        self.call(at, asked, Event::Ok { learned: Learned::Accepted })
+        let asked = Asked::Cancel {
+            booking: booking(number),
+            seats: None,
+        };
+        self.call(
+            at,
+            asked,
+            Event::Ok {
+                learned: Learned::Accepted,
+            },
+        )
     }
 
     fn map(&mut self, at: (u64, u64), taken: &[&str]) -> &mut Self {
@@ -67,7 +100,10 @@ impl Told {
     #[track_caller]
     fn is_impossible(&self, why: &str) {
         let (_, wrong) = check(&self.0);
-        assert!(wrong.iter().any(|found| found.text.contains(why)), "{why}: {wrong:#?}");
+        assert!(
+            wrong.iter().any(|found| found.text.contains(why)),
+            "{why}: {wrong:#?}"
+        );
     }
 }
 
@@ -84,38 +120,60 @@ fn saw(status: &str, code: Option<&str>, seats: Option<&[&str]>) -> Event {
 fn two_owners_at_one_time_are_impossible() {
     let mut told = Told::default();
     told.submit((0, 1), 1, &["A-1"]).submit((0, 1), 2, &["A-1"]);
-    told.look((10, 11), 1, "confirmed").look((30, 31), 1, "confirmed");
-    told.look((15, 16), 2, "confirmed").look((40, 41), 2, "confirmed");
+    told.look((10, 11), 1, "confirmed")
+        .look((30, 31), 1, "confirmed");
+    told.look((15, 16), 2, "confirmed")
+        .look((40, 41), 2, "confirmed");
     told.is_impossible("A-1");
 }
 
 #[test]
 fn a_seat_that_was_sold_is_not_sold_again_before_it_is_given_back() {
     let mut told = Told::default();
-    told.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "completed");
+    told.submit((0, 1), 1, &["A-1"])
+        .look((10, 11), 1, "completed");
     told.submit((20, 21), 2, &["A-1"]).look((30, 31), 2, "held");
     told.is_impossible("is completed");
     // Given back in between, or asked for it without an answer: then it may have been free.
-    let asked = Asked::Cancel { booking: booking(1), seats: None };
-    let lost = Event::Unknown { why: "reset".to_owned() };
+    let asked = Asked::Cancel {
+        booking: booking(1),
+        seats: None,
+    };
+    let lost = Event::Unknown {
+        why: "reset".to_owned(),
+    };
     told.call((12, 13), asked.clone(), lost);
     told.is_possible();
     let mut refused = Told::default();
-    refused.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "completed");
-    refused.call((12, 13), asked, Event::Fail { code: "503".to_owned() });
-    refused.submit((20, 21), 2, &["A-1"]).look((30, 31), 2, "held");
+    refused
+        .submit((0, 1), 1, &["A-1"])
+        .look((10, 11), 1, "completed");
+    refused.call(
+        (12, 13),
+        asked,
+        Event::Fail {
+            code: "503".to_owned(),
+        },
+    );
+    refused
+        .submit((20, 21), 2, &["A-1"])
+        .look((30, 31), 2, "held");
     refused.is_impossible("is completed");
 }
 
 #[test]
 fn a_look_within_the_time_of_another_owner_is_impossible() {
     let mut told = Told::default();
-    told.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "held").look((50, 51), 1, "authorizing");
+    told.submit((0, 1), 1, &["A-1"])
+        .look((10, 11), 1, "held")
+        .look((50, 51), 1, "authorizing");
     told.submit((5, 6), 2, &["A-1"]).look((20, 30), 2, "held");
     told.is_impossible("in a look from 20 to 30");
     // A look that overlaps the edge may have been before or after.
     let mut edge = Told::default();
-    edge.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "held").look((50, 51), 1, "authorizing");
+    edge.submit((0, 1), 1, &["A-1"])
+        .look((10, 11), 1, "held")
+        .look((50, 51), 1, "authorizing");
     edge.submit((5, 6), 2, &["A-1"]).look((45, 60), 2, "held");
     edge.is_possible();
 }
@@ -123,24 +181,34 @@ fn a_look_within_the_time_of_another_owner_is_impossible() {
 #[test]
 fn owners_that_follow_each_other_are_possible() {
     let mut told = Told::default();
-    told.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "held").look((20, 21), 1, "expired");
-    told.submit((15, 16), 2, &["A-1"]).look((22, 23), 2, "held").look((24, 25), 2, "completed");
+    told.submit((0, 1), 1, &["A-1"])
+        .look((10, 11), 1, "held")
+        .look((20, 21), 1, "expired");
+    told.submit((15, 16), 2, &["A-1"])
+        .look((22, 23), 2, "held")
+        .look((24, 25), 2, "completed");
     told.cancel((30, 31), 2).look((32, 33), 2, "refunded");
-    told.submit((34, 35), 3, &["A-1"]).look((36, 37), 3, "completed");
+    told.submit((34, 35), 3, &["A-1"])
+        .look((36, 37), 3, "completed");
     // Late money brings the first back only while nobody has the seat.
     told.is_possible();
-    told.look((40, 41), 1, "confirmed").look((50, 51), 1, "completed");
+    told.look((40, 41), 1, "confirmed")
+        .look((50, 51), 1, "completed");
     told.is_impossible("A-1");
 }
 
 #[test]
 fn late_money_brings_back_what_expired_and_nothing_else() {
     let mut told = Told::default();
-    told.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "held").look((20, 21), 1, "expired");
+    told.submit((0, 1), 1, &["A-1"])
+        .look((10, 11), 1, "held")
+        .look((20, 21), 1, "expired");
     told.look((30, 31), 1, "completed");
     told.is_possible();
     let mut told = Told::default();
-    told.submit((0, 1), 1, &["A-1"]).look((20, 21), 1, "cancelled").look((30, 31), 1, "completed");
+    told.submit((0, 1), 1, &["A-1"])
+        .look((20, 21), 1, "cancelled")
+        .look((30, 31), 1, "completed");
     told.is_impossible("was cancelled and is completed again");
 }
 
@@ -150,19 +218,26 @@ fn what_was_read_must_have_been() {
     told.map((0, 5), &["A-1"]);
     told.is_impossible("shown as taken");
     // A submit without an answer may have taken it.
-    let lost = Event::Unknown { why: "deadline".to_owned() };
+    let lost = Event::Unknown {
+        why: "deadline".to_owned(),
+    };
     told.submit_to((1, 2), 1, &["A-1"], lost);
     told.is_possible();
     let mut told = Told::default();
-    let down = Event::Fail { code: "503".to_owned() };
-    told.submit_to((1, 2), 1, &["A-1"], down).map((3, 4), &["A-1"]);
+    let down = Event::Fail {
+        code: "503".to_owned(),
+    };
+    told.submit_to((1, 2), 1, &["A-1"], down)
+        .map((3, 4), &["A-1"]);
     told.is_impossible("shown as taken");
     let mut told = Told::default();
     told.look((0, 1), 9, "completed");
     told.is_impossible("nobody asked for it");
     let mut told = Told::default();
     told.submit((0, 1), 1, &["A-1"]);
-    let asked = Asked::Look { booking: booking(1) };
+    let asked = Asked::Look {
+        booking: booking(1),
+    };
     told.call((2, 3), asked, saw("held", None, Some(&["A-2"])));
     told.is_impossible("did not ask for");
 }
@@ -172,7 +247,13 @@ fn who_is_refused_was_refused_for_somebody() {
     let refusal = || saw("rejected", Some("seats_unavailable"), None);
     let mut told = Told::default();
     told.submit((0, 1), 1, &["A-1", "A-2"]);
-    told.call((2, 3), Asked::Look { booking: booking(1) }, refusal());
+    told.call(
+        (2, 3),
+        Asked::Look {
+            booking: booking(1),
+        },
+        refusal(),
+    );
     told.is_impossible("was refused");
     // One of the seats is enough.
     told.submit((1, 2), 2, &["A-2"]);
@@ -182,11 +263,28 @@ fn who_is_refused_was_refused_for_somebody() {
 #[test]
 fn some_seats_of_a_booking_may_be_given_back() {
     let mut told = Told::default();
-    told.submit((0, 1), 1, &["A-1", "A-2"]).look((10, 11), 1, "completed");
-    let asked = Asked::Cancel { booking: booking(1), seats: Some(vec!["A-2".to_owned()]) };
-    told.call((12, 13), asked, Event::Ok { learned: Learned::Accepted });
-    told.call((14, 15), Asked::Look { booking: booking(1) }, saw("completed", None, Some(&["A-1"])));
-    told.submit((16, 17), 2, &["A-2"]).look((18, 19), 2, "completed");
+    told.submit((0, 1), 1, &["A-1", "A-2"])
+        .look((10, 11), 1, "completed");
+    let asked = Asked::Cancel {
+        booking: booking(1),
+        seats: Some(vec!["A-2".to_owned()]),
+    };
+    told.call(
+        (12, 13),
+        asked,
+        Event::Ok {
+            learned: Learned::Accepted,
+        },
+    );
+    told.call(
+        (14, 15),
+        Asked::Look {
+            booking: booking(1),
+        },
+        saw("completed", None, Some(&["A-1"])),
+    );
+    told.submit((16, 17), 2, &["A-2"])
+        .look((18, 19), 2, "completed");
     told.is_possible();
     told.submit((20, 21), 3, &["A-1"]).look((22, 23), 3, "held");
     told.is_impossible("A-1");
@@ -196,7 +294,13 @@ fn some_seats_of_a_booking_may_be_given_back() {
 fn a_record_is_one_line_and_reads_back() {
     let mut told = Told::default();
     told.submit((0, 1), 1, &["A-1"]).map((2, 3), &["A-1"]);
-    told.call((4, 5), Asked::Look { booking: booking(1) }, saw("held", None, None));
+    told.call(
+        (4, 5),
+        Asked::Look {
+            booking: booking(1),
+        },
+        saw("held", None, None),
+    );
     for record in &told.0 {
         let line = serde_json::to_string(record).unwrap();
         assert!(!line.contains('\n'));
@@ -215,9 +319,20 @@ struct Life {
 }
 
 fn life() -> impl Strategy<Value = Life> {
-    (1..20_u64, 1..40_u64, proptest::option::of(1..40_u64), any::<bool>(), 0..15_u64).prop_map(
-        |(before, held, sold, answers, blur)| Life { before, held, sold, answers, blur },
+    (
+        1..20_u64,
+        1..40_u64,
+        proptest::option::of(1..40_u64),
+        any::<bool>(),
+        0..15_u64,
     )
+        .prop_map(|(before, held, sold, answers, blur)| Life {
+            before,
+            held,
+            sold,
+            answers,
+            blur,
+        })
 }
 
 proptest! {

@@ -26,7 +26,9 @@ pub(super) fn gapless(entry: &Entry, say: &mut Say<'_>) {
         let is = entry.status();
         say.wrong(
             "C16",
-            format!("has {decided} decisions that lead to {status}, and is {is} of version {version}"),
+            format!(
+                "has {decided} decisions that lead to {status}, and is {is} of version {version}"
+            ),
         );
     }
 }
@@ -42,7 +44,10 @@ pub(super) fn legal(entry: &Entry, say: &mut Say<'_>) {
         let (from, to, version) = (&event.from_status, &event.to_status, event.version);
         if !legal::is_step(from, to) {
             let input = &event.input;
-            say.wrong("C17", format!("went from {from} to {to} by {input} in version {version}"));
+            say.wrong(
+                "C17",
+                format!("went from {from} to {to} by {input} in version {version}"),
+            );
         }
         for (check, status) in [("C18", "expired"), ("C19", "confirmed")] {
             if to == status && !legal::is_step(before, status) {
@@ -83,7 +88,11 @@ pub(super) fn never_stuck(entry: &Entry, moment: Moment, say: &mut Say<'_>) {
     {
         say.wrong(
             "C3",
-            format!("is {} since {}, beyond its limit {limit}", entry.described(), entry.row.updated_at),
+            format!(
+                "is {} since {}, beyond its limit {limit}",
+                entry.described(),
+                entry.row.updated_at
+            ),
         );
     } else if moment.at_rest && !entry.is_at_rest() {
         say.wrong("C3", format!("is {} and due", entry.described()));
@@ -93,8 +102,14 @@ pub(super) fn never_stuck(entry: &Entry, moment: Moment, say: &mut Say<'_>) {
 /// C1: no command of a booking at rest waits for its outcome.
 pub(super) fn commands_have_outcomes(entry: &Entry, say: &mut Say<'_>) {
     say.looked("C1");
-    let pending = entry.operations.iter().filter(|row| row.outcome == "pending");
+    let pending = entry
+        .operations
+        .iter()
+        .filter(|row| row.outcome == "pending");
     for row in pending {
-        say.wrong("C1", format!("is at rest, and its {} {} is pending", row.kind, row.id));
+        say.wrong(
+            "C1",
+            format!("is at rest, and its {} {} is pending", row.kind, row.id),
+        );
     }
 }

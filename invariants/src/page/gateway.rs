@@ -12,8 +12,15 @@ pub(super) fn judged(entry: &Entry, judged: &[Judged], lists_open: bool, say: &m
     }
     for intent in judged {
         let ours = |id: Option<&str>| id == Some(intent.id.as_str());
-        if !entry.intents.iter().any(|row| ours(row.intent_id.as_deref())) {
-            say.wrong("C20", format!("has {} there, which is unknown to us", intent.id));
+        if !entry
+            .intents
+            .iter()
+            .any(|row| ours(row.intent_id.as_deref()))
+        {
+            say.wrong(
+                "C20",
+                format!("has {} there, which is unknown to us", intent.id),
+            );
         }
         if intent.captured > 0 && intent.currency != entry.row.currency.to_lowercase() {
             let (here, there) = (&entry.row.currency, &intent.currency);
@@ -21,9 +28,16 @@ pub(super) fn judged(entry: &Entry, judged: &[Judged], lists_open: bool, say: &m
         }
     }
     let known = |id: &str| judged.iter().any(|intent| intent.id == id);
-    for id in entry.intents.iter().filter_map(|row| row.intent_id.as_deref()) {
+    for id in entry
+        .intents
+        .iter()
+        .filter_map(|row| row.intent_id.as_deref())
+    {
         if lists_open && !known(id) {
-            say.wrong("C20", format!("has {id} here, which is unknown to the gateway"));
+            say.wrong(
+                "C20",
+                format!("has {id} here, which is unknown to the gateway"),
+            );
         }
     }
     let there: (i64, i64) = (
@@ -50,17 +64,30 @@ pub(super) fn judged(entry: &Entry, judged: &[Judged], lists_open: bool, say: &m
         .collect();
     if !reserved.is_empty() && payment.intent != IntentState::Open {
         let state = payment.intent;
-        say.wrong("C20", format!("has an intent that is {state:?} here and {reserved:?} there"));
+        say.wrong(
+            "C20",
+            format!("has an intent that is {state:?} here and {reserved:?} there"),
+        );
     }
 }
 
 /// The gateway never heard of a booking that credit pays.
 fn inside(entry: &Entry, judged: &[Judged], say: &mut Say<'_>) {
-    for id in entry.intents.iter().filter_map(|row| row.intent_id.as_deref()) {
-        say.wrong("C20", format!("is paid by credit, and is at the gateway as {id}"));
+    for id in entry
+        .intents
+        .iter()
+        .filter_map(|row| row.intent_id.as_deref())
+    {
+        say.wrong(
+            "C20",
+            format!("is paid by credit, and is at the gateway as {id}"),
+        );
     }
     for intent in judged {
         let id = &intent.id;
-        say.wrong("C20", format!("is paid by credit, and {id} is in the gateway's books"));
+        say.wrong(
+            "C20",
+            format!("is paid by credit, and {id} is in the gateway's books"),
+        );
     }
 }

@@ -45,7 +45,8 @@ pub(super) fn balanced(entry: &Entry, say: &mut Say<'_>) {
 /// C9: one intent of a booking is captured, and the gateway took the money once.
 pub(super) fn captured_once(entry: &Entry, beside: &Beside, say: &mut Say<'_>) {
     say.looked("C9");
-    let captured = |intent: &&boxoffice_store::mysql::intents::row::Model| intent.captured_minor > 0;
+    let captured =
+        |intent: &&boxoffice_store::mysql::intents::row::Model| intent.captured_minor > 0;
     let ours = entry.intents.iter().filter(captured).count();
     let judged = beside.judged.iter().flatten();
     let theirs: u32 = judged.map(|judged| judged.captures).sum();
@@ -87,8 +88,15 @@ pub(super) fn posted(entry: &Entry, say: &mut Say<'_>) {
             format!("has {pays} posted as {tender} and {pays_not} as the other, and {moved} moved"),
         );
     }
-    let captured: i64 = entry.intents.iter().map(|intent| intent.captured_minor).sum();
-    let succeeded = entry.refunds.iter().filter(|refund| refund.state == "succeeded");
+    let captured: i64 = entry
+        .intents
+        .iter()
+        .map(|intent| intent.captured_minor)
+        .sum();
+    let succeeded = entry
+        .refunds
+        .iter()
+        .filter(|refund| refund.state == "succeeded");
     let refunded: i64 = succeeded.map(|refund| refund.amount_minor).sum();
     if (captured, refunded) != (row.captured_minor, row.refunded_minor) {
         let (took, gave) = (row.captured_minor, row.refunded_minor);
@@ -103,10 +111,18 @@ pub(super) fn posted(entry: &Entry, say: &mut Say<'_>) {
 pub(super) fn resolved(entry: &Entry, say: &mut Say<'_>) {
     say.looked("C11");
     for attempt in &entry.attempts {
-        if matches!(attempt.state.as_str(), "ordered" | "unknown" | "action_required") {
+        if matches!(
+            attempt.state.as_str(),
+            "ordered" | "unknown" | "action_required"
+        ) {
             say.wrong(
                 "C11",
-                format!("is {}, and its attempt {} is {}", entry.status(), attempt.attempt, attempt.state),
+                format!(
+                    "is {}, and its attempt {} is {}",
+                    entry.status(),
+                    attempt.attempt,
+                    attempt.state
+                ),
             );
         }
     }
@@ -114,19 +130,35 @@ pub(super) fn resolved(entry: &Entry, say: &mut Say<'_>) {
         if matches!(intent.state.as_str(), "open" | "closing") {
             say.wrong(
                 "C11",
-                format!("is {}, and its intent {} is {}", entry.status(), intent.generation, intent.state),
+                format!(
+                    "is {}, and its intent {} is {}",
+                    entry.status(),
+                    intent.generation,
+                    intent.state
+                ),
             );
         }
         if intent.tender != entry.saga.tender.as_str() {
             let tender = entry.saga.tender.as_str();
-            say.wrong("C11", format!("is paid by {tender}, and an intent of it by {}", intent.tender));
+            say.wrong(
+                "C11",
+                format!(
+                    "is paid by {tender}, and an intent of it by {}",
+                    intent.tender
+                ),
+            );
         }
     }
     for refund in &entry.refunds {
         if matches!(refund.state.as_str(), "requested" | "pending") {
             say.wrong(
                 "C11",
-                format!("is {}, and its refund {} is {}", entry.status(), refund.id, refund.state),
+                format!(
+                    "is {}, and its refund {} is {}",
+                    entry.status(),
+                    refund.id,
+                    refund.state
+                ),
             );
         }
     }

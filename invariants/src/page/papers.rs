@@ -36,10 +36,16 @@ pub(super) fn mails(entry: &Entry, say: &mut Say<'_>) {
     for mail in &entry.mails {
         let (template, revision) = (&mail.template, mail.revision);
         if mail.state == "sending" {
-            say.wrong("C13", format!("is at rest, and its {template} {revision} is still being sent"));
+            say.wrong(
+                "C13",
+                format!("is at rest, and its {template} {revision} is still being sent"),
+            );
         }
         if mail.state == "sent" && !was_true(entry, template) {
-            say.wrong("C13", format!("was sent {template} {revision}, and was never that"));
+            say.wrong(
+                "C13",
+                format!("was sent {template} {revision}, and was never that"),
+            );
         }
     }
     if let Some((template, revision)) = owed(entry) {
@@ -49,7 +55,10 @@ pub(super) fn mails(entry: &Entry, say: &mut Say<'_>) {
         });
         if !told {
             let status = entry.status();
-            say.wrong("C13", format!("is {status}, and its customer was not sent {template} {revision}"));
+            say.wrong(
+                "C13",
+                format!("is {status}, and its customer was not sent {template} {revision}"),
+            );
         }
     }
 }
@@ -62,7 +71,10 @@ pub(super) fn arrived(entry: &Entry, arrived: &Arrived, copies: bool, say: &mut 
         match arrived.get(id) {
             None => say.wrong("C13b", format!("was sent {id}, and it never came")),
             Some(came) if came.to.len() != 1 || !came.to.contains(&entry.row.customer_email) => {
-                say.wrong("C13b", format!("was sent {id}, and it went to somebody else"));
+                say.wrong(
+                    "C13b",
+                    format!("was sent {id}, and it went to somebody else"),
+                );
             }
             Some(_) => {}
         }

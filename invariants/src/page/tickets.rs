@@ -22,7 +22,10 @@ pub(super) fn of_live_positions(entry: &Entry, say: &mut Say<'_>) {
     }
     if admitting != live {
         let status = entry.status();
-        say.wrong("C12b", format!("is {status}: positions {live:?}, tickets {admitting:?}"));
+        say.wrong(
+            "C12b",
+            format!("is {status}: positions {live:?}, tickets {admitting:?}"),
+        );
     }
 }
 
@@ -33,10 +36,19 @@ pub(super) fn admit_once(entry: &Entry, say: &mut Say<'_>) {
     for ticket in &entry.tickets {
         let (no, state) = (ticket.position, ticket.state.as_str());
         if ![ISSUED, SCANNED, VOID].contains(&state) {
-            say.wrong("C22", format!("has a ticket of position {no} that is {state:?}"));
+            say.wrong(
+                "C22",
+                format!("has a ticket of position {no} that is {state:?}"),
+            );
         }
         if (state == VOID) != ticket.voided_at.is_some() {
-            say.wrong("C22", format!("has a ticket of position {no} that is {state}, void since {:?}", ticket.voided_at));
+            say.wrong(
+                "C22",
+                format!(
+                    "has a ticket of position {no} that is {state}, void since {:?}",
+                    ticket.voided_at
+                ),
+            );
         }
         if state != SCANNED {
             continue;
@@ -45,7 +57,10 @@ pub(super) fn admit_once(entry: &Entry, say: &mut Say<'_>) {
             say.wrong("C22", format!("was admitted twice at position {no}"));
         }
         if !entry.live().any(|position| position.no == no) {
-            say.wrong("C22", format!("was admitted at position {no}, which was given back"));
+            say.wrong(
+                "C22",
+                format!("was admitted at position {no}, which was given back"),
+            );
         }
     }
 }
@@ -55,12 +70,21 @@ pub(super) fn documents(entry: &Entry, documents: &[Document], say: &mut Say<'_>
     say.looked("C12");
     for document in documents.iter().filter(|document| !document.sound) {
         let revision = document.facts.revision;
-        say.wrong("C12", format!("has a document {revision} with another hash"));
+        say.wrong(
+            "C12",
+            format!("has a document {revision} with another hash"),
+        );
     }
     let newest = entry.saga.ticket_revision;
-    let revisions: Vec<u16> = documents.iter().map(|document| document.facts.revision).collect();
+    let revisions: Vec<u16> = documents
+        .iter()
+        .map(|document| document.facts.revision)
+        .collect();
     if revisions.iter().any(|revision| *revision > newest) {
-        say.wrong("C12", format!("has documents {revisions:?}, and tickets of revision {newest}"));
+        say.wrong(
+            "C12",
+            format!("has documents {revisions:?}, and tickets of revision {newest}"),
+        );
     }
     if !is_ticketed(entry.status()) || entry.live().next().is_none() {
         return;
@@ -70,11 +94,17 @@ pub(super) fn documents(entry: &Entry, documents: &[Document], say: &mut Say<'_>
         .filter(|document| document.facts.revision == newest)
         .collect();
     let [document] = current[..] else {
-        return say.wrong("C12", format!("has documents {revisions:?}, its tickets are of revision {newest}"));
+        return say.wrong(
+            "C12",
+            format!("has documents {revisions:?}, its tickets are of revision {newest}"),
+        );
     };
     match &document.tickets {
         None => {}
-        Some(Err(why)) => say.wrong("C12", format!("has a document {newest} whose codes fail: {why}")),
+        Some(Err(why)) => say.wrong(
+            "C12",
+            format!("has a document {newest} whose codes fail: {why}"),
+        ),
         Some(Ok(printed)) => {
             let mut printed = printed.clone();
             printed.sort_unstable();
@@ -83,7 +113,10 @@ pub(super) fn documents(entry: &Entry, documents: &[Document], say: &mut Say<'_>
             valid.sort_unstable();
             if printed != valid {
                 let (printed, valid) = (printed.len(), valid.len());
-                say.wrong("C12", format!("has {valid} valid tickets, and a document of {printed} others"));
+                say.wrong(
+                    "C12",
+                    format!("has {valid} valid tickets, and a document of {printed} others"),
+                );
             }
         }
     }

@@ -49,12 +49,17 @@ async fn some(
         } = command;
         let wrong = match rows.get(&operation.0) {
             None => format!("{kind} of {booking} was accepted and is lost"),
-            Some(row) if row.kind != *kind => format!("{kind} of {booking} is kept as {}", row.kind),
+            Some(row) if row.kind != *kind => {
+                format!("{kind} of {booking} is kept as {}", row.kind)
+            }
             Some(row) if row.booking_id != booking.0 => {
                 format!("{kind} of {booking} is kept for {}", row.booking_id)
             }
             Some(row) if row.outcome != "rejected" && !bookings.contains(&booking.0) => {
-                format!("{kind} of {booking} is {}, and there is no such booking", row.outcome)
+                format!(
+                    "{kind} of {booking} is {}, and there is no such booking",
+                    row.outcome
+                )
             }
             Some(_) => continue,
         };

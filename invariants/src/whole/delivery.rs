@@ -13,7 +13,11 @@ use sea_orm::{DatabaseConnection, DbErr, Value};
 const OUTBOX_AGE_MAX_SECS: u32 = 30;
 
 pub(super) async fn outbox(db: &DatabaseConnection, options: &Options, tally: &mut Tally) {
-    let age = if options.at_rest { 0 } else { OUTBOX_AGE_MAX_SECS };
+    let age = if options.at_rest {
+        0
+    } else {
+        OUTBOX_AGE_MAX_SECS
+    };
     if let Err(error) = try_outbox(db, age, tally).await {
         tally.failed("C14", error);
     }
@@ -113,7 +117,8 @@ pub(super) async fn credit(db: &DatabaseConnection, tally: &mut Tally) {
 async fn try_credit(db: &DatabaseConnection, tally: &mut Tally) -> Result<(), DbErr> {
     let partners = {
         let snapshot = Snapshot::open(db).await?;
-        let query = "SELECT id AS partner FROM partners UNION SELECT partner_id FROM partner_credit";
+        let query =
+            "SELECT id AS partner FROM partners UNION SELECT partner_id FROM partner_credit";
         let rows = snapshot.all(query, []).await?;
         snapshot.close().await?;
         rows.iter()
@@ -146,8 +151,7 @@ async fn of_partner(snapshot: &Snapshot, partner: &str, tally: &mut Tally) -> Re
     for row in snapshot.all(sums, values).await? {
         tally.looked("C25", 1);
         let currency: String = row.try_get("", "currency")?;
-        let (reserved, used): (i64, i64) =
-            (row.try_get("", "reserved")?, row.try_get("", "used")?);
+        let (reserved, used): (i64, i64) = (row.try_get("", "reserved")?, row.try_get("", "used")?);
         if (reserved, used) != (0, 0) {
             let text = format!(
                 "{partner} in {currency}: the bookings have {reserved} more reserved and {used} more used than the credit"
@@ -176,4 +180,3 @@ pub(super) async fn queues(books: &dyn QueueBooks, options: &Options, tally: &mu
         }
     }
 }
-

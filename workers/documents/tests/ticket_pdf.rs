@@ -218,7 +218,11 @@ fn every_code_of_a_sample_is_scanned_off_the_page_and_verifies() {
     assert_eq!(scanned, (1..=40).map(Uuid::from_u128).collect::<Vec<_>>());
     // The checks read them without a camera, and see the same.
     let pdf = render(&document).unwrap();
-    let printed: Vec<_> = document.pages.iter().map(|p| p.qr_payload.clone()).collect();
+    let printed: Vec<_> = document
+        .pages
+        .iter()
+        .map(|p| p.qr_payload.clone())
+        .collect();
     assert_eq!(codes::read(&pdf).unwrap(), printed);
 }
 
@@ -231,7 +235,10 @@ fn a_code_with_one_module_turned_over_is_damaged() {
             let dict = &object.as_stream().ok()?.dict;
             dict.get(b"BitsPerComponent").ok()?.as_i64().ok()
         };
-        let found = file.objects.iter().find(|(_, object)| depth(object) == Some(1));
+        let found = file
+            .objects
+            .iter()
+            .find(|(_, object)| depth(object) == Some(1));
         *found.unwrap().0
     };
     let id = image(&file);

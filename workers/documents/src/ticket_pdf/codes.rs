@@ -37,7 +37,9 @@ pub fn read(pdf: &[u8]) -> Result<Vec<String>, CodesError> {
 fn picture(file: &Document, page: ObjectId) -> Result<Option<Picture>, lopdf::Error> {
     let content = file.get_and_decode_page_content(page)?;
     let (own, inherited) = file.get_page_resources(page)?;
-    let inherited = inherited.iter().filter_map(|id| file.get_dictionary(*id).ok());
+    let inherited = inherited
+        .iter()
+        .filter_map(|id| file.get_dictionary(*id).ok());
     for resources in own.into_iter().chain(inherited) {
         let Ok(pictures) = file.get_dict_in_dict(resources, b"XObject") else {
             continue;
@@ -143,7 +145,9 @@ fn is_fixed(row: usize, column: usize) -> bool {
     let version = |a: usize, b: usize| a < 6 && (SIDE - 11..SIDE - 8).contains(&b);
     let near = |at: usize, centre: usize| at.abs_diff(centre) <= 2;
     let centres = [(6, 22), (22, 6), (22, 22), (22, 38), (38, 22), (38, 38)];
-    let alignment = centres.iter().any(|(r, c)| near(row, *r) && near(column, *c));
+    let alignment = centres
+        .iter()
+        .any(|(r, c)| near(row, *r) && near(column, *c));
     finder || timing || version(row, column) || version(column, row) || alignment
 }
 
