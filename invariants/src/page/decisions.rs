@@ -67,7 +67,7 @@ pub(super) fn submitted_once(entry: &Entry, say: &mut Say<'_>) {
     let submits = entry
         .operations
         .iter()
-        .filter(|row| row.kind == "submit" && row.outcome != "rejected")
+        .filter(|row| row.kind == "submit" && row.outcome != "refused")
         .count();
     let wanted = usize::from(entry.status() != "rejected");
     if submits != wanted {

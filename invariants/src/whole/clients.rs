@@ -55,7 +55,7 @@ async fn some(
             Some(row) if row.booking_id != booking.0 => {
                 format!("{kind} of {booking} is kept for {}", row.booking_id)
             }
-            Some(row) if row.outcome != "rejected" && !bookings.contains(&booking.0) => {
+            Some(row) if row.outcome != "refused" && !bookings.contains(&booking.0) => {
                 format!(
                     "{kind} of {booking} is {}, and there is no such booking",
                     row.outcome

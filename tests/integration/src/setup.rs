@@ -61,6 +61,10 @@ document_wait_secs = 5
 [retention]
 every_secs = 1
 
+# The world is its own judge.
+[invariants]
+every_secs = 0
+
 [api]
 heartbeat_secs = 1
 

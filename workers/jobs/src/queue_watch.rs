@@ -8,6 +8,7 @@ mod series;
 
 use crate::{alerts::Recipients, http::Http};
 use boxoffice_contracts::metric;
+use boxoffice_invariants::QueueDepth;
 use boxoffice_runtime::{Failure, Sweep, Tx, beats, controls};
 use boxoffice_store::mysql::{alerts, queues};
 use chrono::TimeDelta;
@@ -50,6 +51,39 @@ pub struct QueueWatch {
     memory: Mutex<Memory>,
 }
 
+/// What all nodes say of the depths of their queues.
+///
+/// # Errors
+/// A line that says which of them is silent.
+pub(crate) async fn depths(http: &Http, config: &WatchConfig) -> Result<Vec<QueueDepth>, String> {
+    let seen = ask(http, config).await?.queues.into_iter();
+    Ok(seen
+        .map(|(name, depth)| QueueDepth {
+            name,
+            ready: depth.ready,
+            unacked: depth.unacked,
+        })
+        .collect())
+}
+
+/// One that is silent makes the look blind: its queues would seem empty.
+async fn ask(http: &Http, config: &WatchConfig) -> Result<Seen, String> {
+    let mut seen = Seen::default();
+    for base in &config.exporters {
+        let address = exporter::address(base, &config.vhost);
+        let (status, body) = http.get(&address).await?;
+        if !status.is_success() {
+            return Err(format!("answered {status}"));
+        }
+        let text = String::from_utf8_lossy(&body);
+        exporter::read(&text, &config.vhost, &mut seen);
+    }
+    if seen.queues.is_empty() {
+        return Err("tells of no queue of the vhost".to_owned());
+    }
+    Ok(seen)
+}
+
 impl QueueWatch {
     /// # Errors
     /// When TLS can't be set up.
@@ -60,24 +94,6 @@ impl QueueWatch {
             recipients,
             memory: Mutex::default(),
         })
-    }
-
-    /// What all nodes say. One that is silent makes the look blind: its queues would seem empty.
-    async fn ask(&self) -> Result<Seen, String> {
-        let mut seen = Seen::default();
-        for base in &self.config.exporters {
-            let address = exporter::address(base, &self.config.vhost);
-            let (status, body) = self.http.get(&address).await?;
-            if !status.is_success() {
-                return Err(format!("answered {status}"));
-            }
-            let text = String::from_utf8_lossy(&body);
-            exporter::read(&text, &self.config.vhost, &mut seen);
-        }
-        if seen.queues.is_empty() {
-            return Err("tells of no queue of the vhost".to_owned());
-        }
-        Ok(seen)
     }
 
     fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
@@ -93,7 +109,7 @@ impl Sweep for QueueWatch {
         if self.config.exporters.is_empty() {
             return Ok(());
         }
-        let answer = self.ask().await;
+        let answer = ask(&self.http, &self.config).await;
         let mut memory = self.memory();
         match answer {
             Ok(seen) => memory.seen(seen),
