@@ -2,7 +2,7 @@
 
 use super::say;
 use crate::{
-    office::table::{Format, Table},
+    office::{Format, Table},
     settings::Settings,
     ticket_keys,
 };
@@ -88,7 +88,7 @@ async fn sources(settings: &Settings, gateway_days: u32) -> Result<Sources> {
     let queues = ExportedQueues::of(&settings.watch()).map_err(anyhow::Error::msg)?;
     Ok(Sources {
         documents: Some(documents),
-        ticket_keys: keys.iter().next().is_some().then_some(keys),
+        ticket_keys: Some(keys).filter(|keys| keys.iter().next().is_some()),
         gateway: gateway.map(|books| Arc::new(books) as Arc<dyn GatewayBooks>),
         queues: queues.map(|queues| Arc::new(queues) as Arc<dyn QueueBooks>),
         ..Sources::of(db)

@@ -7,8 +7,9 @@
 
 mod plantings;
 
-use boxoffice_integration::{Order, Show, World};
-use boxoffice_invariants::{CATALOGUE, Options, check_all};
+use boxoffice_integration::{Order, Show, World, gateway::SECRET_KEY};
+use boxoffice_invariants::{CATALOGUE, GatewayBooks as _, Options, Report, check_all};
+use boxoffice_jobs::gateway::{GatewayConfig, balance::StripeBooks};
 use plantings::{How, PLANTINGS};
 use sea_orm::{ConnectionTrait, DatabaseConnection};
 use std::{collections::BTreeSet, time::Duration};
@@ -174,6 +175,82 @@ async fn suspects_are_looked_at_twice_and_silence_is_not_fine() {
     let report = check_all(&deaf, &live).await;
     assert!(!report.is_fine());
     assert!(report.check("C20").unwrap().error.is_some(), "{report:#?}");
+    world.finish().await;
+}
+
+/// The program asks as an operator would: Stripe's books instead of the sandbox's ledger, no mail server.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_looks_at_a_live_house() {
+    let world = World::setup().show(Show::named("evening")).start().await;
+    let (ada, show) = (world.customer("ada"), world.show("evening"));
+    let order = |seat: &str| Order::of(&show, &[seat]).paid_with("pm_card_visa");
+    let kept = ada.book(order("A-1")).await;
+    kept.until("completed").await;
+    let given_back = ada.book(order("A-2")).await;
+    given_back.until("completed").await;
+    given_back.cancel(None).await;
+    given_back.until("refunded").await;
+    world.settle().await;
+    world.check().await;
+
+    let config = GatewayConfig {
+        url: Some(format!("http://{}", world.gateway.address())),
+        secret_key: SECRET_KEY.to_owned(),
+        ..GatewayConfig::default()
+    };
+    let books = StripeBooks::of(&config, 2).unwrap().unwrap();
+    let listed = books.ledger().await.unwrap();
+    let ledger = world.gateway.ledger().await;
+    assert_eq!(listed.intents.len(), ledger.len());
+    for judged in ledger {
+        let same = listed
+            .intents
+            .iter()
+            .find(|row| row.id == judged.id)
+            .unwrap();
+        let sums = (same.captured, same.refunded, same.captures, same.booking());
+        let expected = (
+            judged.captured,
+            judged.refunded,
+            judged.captures,
+            judged.booking(),
+        );
+        assert_eq!(sums, expected);
+    }
+
+    let doctor = |more: &[&str]| {
+        let arguments = [&["doctor", "--check-invariants", "--grace", "0"], more].concat();
+        let output = world.processes["all"].command(&arguments);
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap(), said)
+    };
+    let (code, said) = doctor(&[]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("2 bookings, all promises hold"), "{said}");
+    let change = format!(
+        "UPDATE bookings SET captured_minor = captured_minor - 1 WHERE id = X'{}'",
+        kept.id.0.simple()
+    );
+    world.db.execute_unprepared(&change).await.unwrap();
+    let (code, said) = doctor(&["--format", "json"]);
+    assert_eq!(code, 1, "{said}");
+    let start = said.find('{').unwrap();
+    let mut told = serde_json::Deserializer::from_str(&said[start..]).into_iter::<Report>();
+    let report = told.next().unwrap().unwrap();
+    for check in ["C8", "C10", "C20"] {
+        let outcome = report.check(check).unwrap();
+        assert_eq!(outcome.violations, 1, "{check}: {said}");
+        assert!(outcome.examples[0].contains(&kept.id.to_string()), "{said}");
+    }
+    assert!(report.check("C13b").is_none(), "nobody was asked: {said}");
+    let (code, said) = doctor(&[]);
+    assert_eq!(code, 1);
+    assert!(said.contains("promises broken"), "{said}");
+    world
+        .db
+        .execute_unprepared(&change.replace("- 1", "+ 1"))
+        .await
+        .unwrap();
     world.finish().await;
 }
 

@@ -8,16 +8,16 @@ use boxoffice_invariants::Sources;
 use futures::future::BoxFuture;
 use mongodb::Database;
 
-pub use sources::{restore_documents, silent};
+pub(crate) use sources::{restore_documents, silent};
 
 /// An error, planted where its check looks.
-pub struct Planting {
-    pub check: &'static str,
-    pub what: &'static str,
-    pub how: How,
+pub(crate) struct Planting {
+    pub(crate) check: &'static str,
+    pub(crate) what: &'static str,
+    pub(crate) how: How,
 }
 
-pub enum How {
+pub(crate) enum How {
     /// Statements; `{completed}` and the like are ids of bookings.
     Sql(&'static [&'static str]),
     Documents(for<'a> fn(&'a Database, BookingId) -> BoxFuture<'a, ()>),
@@ -26,10 +26,10 @@ pub enum How {
 }
 
 /// Every error of every check.
-pub struct Plantings;
+pub(crate) struct Plantings;
 
 impl Plantings {
-    pub fn iter(&self) -> impl Iterator<Item = &'static Planting> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static Planting> {
         tables::PLANTINGS.iter().chain(sources::PLANTINGS)
     }
 }
@@ -43,4 +43,4 @@ impl IntoIterator for Plantings {
     }
 }
 
-pub const PLANTINGS: Plantings = Plantings;
+pub(crate) const PLANTINGS: Plantings = Plantings;

@@ -223,7 +223,7 @@ impl GatewayBooks for Silent {
 }
 
 /// A gateway that doesn't answer.
-pub fn silent() -> Arc<dyn GatewayBooks> {
+pub(crate) fn silent() -> Arc<dyn GatewayBooks> {
     Arc::new(Silent)
 }
 
@@ -307,7 +307,7 @@ async fn delete(documents: &Database, collection: &str, booking: BookingId) {
 }
 
 /// Puts back what was kept.
-pub async fn restore_documents(documents: &Database) {
+pub(crate) async fn restore_documents(documents: &Database) {
     for collection in ["ticket_documents", "timelines"] {
         let kept = documents.collection::<Document>(&kept(collection));
         if kept.estimated_document_count().await.unwrap() == 0 {
