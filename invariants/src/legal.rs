@@ -84,7 +84,6 @@ mod tests {
         for (from, to) in [
             ("none", "confirmed"),
             ("held", "paid"),
-            ("held", "confirmed"),
             ("confirmed", "expired"),
             ("completed", "expired"),
             ("completed", "held"),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    invariants: invariants::Arguments,
+    invariants: invariants::CheckArguments,
 }
 
 /// What a check found.

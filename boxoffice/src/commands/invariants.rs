@@ -15,7 +15,7 @@ use std::{process::ExitCode, sync::Arc, time::Duration};
 
 /// How the checks are made.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {
+pub(crate) struct CheckArguments {
     /// Compare what every party believes instead: seats, money, tickets, documents, mails, queues. Reads only, so it
     /// may run while the house is live. Fails when anything is wrong, and when a check could not be made.
     #[arg(long)]
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
     examples: usize,
 }
 
-pub(crate) async fn run(arguments: &Arguments, settings: &Settings) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: &CheckArguments, settings: &Settings) -> Result<ExitCode> {
     let sources = sources(settings, arguments.gateway_days).await?;
     let options = Options {
         grace: Duration::from_secs(arguments.grace),

@@ -254,7 +254,7 @@ pub(super) const PLANTINGS: &[Planting] = &[
         "C19",
         "confirmed although nobody paid",
         &[
-            "UPDATE booking_events SET to_status = 'confirmed' WHERE booking_id = {cancelled} AND from_status = 'held'",
+            "UPDATE booking_events SET to_status = 'confirmed' WHERE booking_id = {cancelled} AND version = 1",
         ],
     ),
     sql(
