@@ -239,7 +239,7 @@ async fn the_doctor_looks_at_a_live_house() {
     let report = told.next().unwrap().unwrap();
     for check in ["C8", "C10", "C20"] {
         let outcome = report.check(check).unwrap();
-        assert_eq!(outcome.violations, 1, "{check}: {said}");
+        assert!(outcome.violations > 0, "{check}: {said}");
         assert!(outcome.examples[0].contains(&kept.id.to_string()), "{said}");
     }
     assert!(report.check("C13b").is_none(), "nobody was asked: {said}");
