@@ -8,6 +8,7 @@ mod config;
 mod credit;
 mod doctor;
 mod import;
+mod invariants;
 mod keys;
 mod migrate;
 mod mongo;

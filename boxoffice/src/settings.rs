@@ -6,9 +6,11 @@ use boxoffice_api::config::{ApiConfig, Secret};
 use boxoffice_jobs::{
     alerts::{AlertsConfig, Recipients, Signer},
     gateway::GatewayConfig,
+    invariants::InvariantsPolicy,
     mail::{MailConfig, SmtpConfig, SmtpTls, TicketLinks},
     partners::Door,
     payments::PaymentsPolicy,
+    queue_watch::WatchConfig,
     retention::RetentionPolicy,
     tickets::TicketsConfig,
 };
@@ -50,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) tickets: TicketSettings,
     pub(crate) saga: Policy,
     pub(crate) retention: RetentionPolicy,
+    pub(crate) invariants: InvariantsPolicy,
     pub(crate) api: ApiConfig,
     pub(crate) keys: KeySettings,
     pub(crate) log: LogSettings,
@@ -234,8 +237,17 @@ impl Settings {
         let config = layers(file)?;
         let mut settings: Self = config.try_deserialize().context("configuration")?;
         settings.retention.validate().map_err(anyhow::Error::msg)?;
+        settings.invariants.validate().map_err(anyhow::Error::msg)?;
         settings.fill_from_keys()?;
         Ok(settings)
+    }
+
+    /// Where the broker tells of its queues.
+    pub(crate) fn watch(&self) -> WatchConfig {
+        WatchConfig {
+            exporters: self.amqp.exporters(),
+            vhost: self.amqp.vhost_name(),
+        }
     }
 
     fn fill_from_keys(&mut self) -> Result<()> {

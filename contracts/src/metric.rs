@@ -94,6 +94,10 @@ metrics! {
         "Requests that wanted to wait and had no place: the client's own, or all.";
     Counter INTAKE_REFUSED_TOTAL = "boxoffice_intake_refused_total", "commands", ["reason"],
         "Commands that were answered with 503 because they could not be made durable.";
+    Gauge INVARIANT_VIOLATIONS = "boxoffice_invariant_violations", "violations", ["check"],
+        "What breaks a promise, by check of docs/invariants.md. Zero for each check from the first look on.";
+    Gauge INVARIANTS_UNCHECKED = "boxoffice_invariants_unchecked", "1", ["check"],
+        "1 while a check can't be made.";
     Histogram MESSAGE_WAIT_SECONDS = "boxoffice_message_wait_seconds", "seconds", ["queue"],
         "Age of a message when its worker takes it the first time. Waits between attempts are not in it.";
     Counter MESSAGES_HANDLED_TOTAL = "boxoffice_messages_handled_total", "messages", ["queue", "outcome"],

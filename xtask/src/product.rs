@@ -49,6 +49,7 @@ const ROLES: &[(&str, &[&str])] = &[
     ("partners", &["worker", "run", "partners"]),
     ("timeline", &["worker", "run", "timeline"]),
     ("retention", &["worker", "run", "retention"]),
+    ("invariants", &["worker", "run", "invariants"]),
     ("queue-watch", &["worker", "run", "queue-watch"]),
     ("alerts", &["worker", "run", "alerts"]),
 ];

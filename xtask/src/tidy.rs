@@ -92,6 +92,17 @@ const FORBIDDEN: &[(&str, &[&str], &str)] = &[
         "the store knows no broker",
     ),
     (
+        "invariants",
+        &[
+            "lapin",
+            "axum",
+            "boxoffice-api",
+            "boxoffice-jobs",
+            "boxoffice-runtime",
+        ],
+        "whoever checks knows neither the broker nor the workers",
+    ),
+    (
         "api",
         &["lapin", "boxoffice-jobs", "async-stripe", "lettre"],
         "the API only publishes and reads",
@@ -138,10 +149,11 @@ fn queues_and_alerts_are_documented(root: &Path, findings: &mut Vec<String>) -> 
 }
 
 /// Where the product's own code lies; the sandbox and the mail catcher are no part of it.
-const PRODUCT: [&str; 6] = [
+const PRODUCT: [&str; 7] = [
     "api",
     "boxoffice",
     "contracts",
+    "invariants",
     "migrations",
     "store",
     "workers",

@@ -1,4 +1,4 @@
-use super::say;
+use super::{invariants, say};
 use crate::settings::Settings;
 use anyhow::Result;
 use boxoffice_contracts::topology::QUEUES;
@@ -10,7 +10,10 @@ use std::process::ExitCode;
 
 /// Check servers, their settings, topology, clock and keys, and say what to do.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    invariants: invariants::CheckArguments,
+}
 
 /// What a check found.
 enum Finding {
@@ -22,7 +25,10 @@ enum Finding {
 
 use Finding::{Advice, Fine, Wrong};
 
-pub(crate) async fn run(_: Arguments, settings: Settings) -> Result<ExitCode> {
+pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<ExitCode> {
+    if arguments.invariants.check_invariants {
+        return invariants::run(&arguments.invariants, &settings).await;
+    }
     let mut findings = Vec::new();
     findings.extend(mysql(&settings).await);
     findings.extend(broker(&settings).await);

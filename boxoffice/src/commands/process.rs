@@ -7,7 +7,12 @@ use boxoffice_api::{
     AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router,
 };
 use boxoffice_documents::TicketSigner;
-use boxoffice_jobs::{gateway, partner_gate::GateConfig, queue_watch::WatchConfig, registry};
+use boxoffice_invariants::GatewayBooks;
+use boxoffice_jobs::{
+    gateway::{self, balance::StripeBooks},
+    partner_gate::GateConfig,
+    registry,
+};
 use boxoffice_runtime::{Broker, EventStream, Health, Workers, clock, pool};
 use boxoffice_store::mongo;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -69,6 +74,8 @@ impl Services {
         let settings = &self.settings;
         let gateway = gateway::build(&settings.gateway)
             .map_err(|error| anyhow::anyhow!("gateway: {error}"))?;
+        let books = StripeBooks::of(&settings.gateway, settings.invariants.gateway_days)
+            .map_err(|error| anyhow::anyhow!("gateway: {error}"))?;
         let seed = keys::seed(settings.tickets.seed.expose())?;
         let mail = settings.smtp.mail_config(&settings.api)?;
         let context = registry::Context {
@@ -79,14 +86,14 @@ impl Services {
             saga: settings.saga.clone(),
             payments: settings.payments.clone(),
             retention: settings.retention.clone(),
+            invariants: settings.invariants.clone(),
+            gateway_books: books.map(|books| Arc::new(books) as Arc<dyn GatewayBooks>),
+            ticket_keys: ticket_keys::set(&ticket_keys::of(&settings.tickets)?)?,
             signer: TicketSigner::from_seed(settings.tickets.key_id, seed),
             tickets: settings.tickets.config(),
             partners: settings.partners.door()?,
             partners_look_every: settings.partners.check_every(),
-            watch: WatchConfig {
-                exporters: settings.amqp.exporters(),
-                vhost: settings.amqp.vhost_name(),
-            },
+            watch: settings.watch(),
             alerts: settings.alerts.config(&mail)?,
             recipients: settings.alerts.recipients(),
             mail,

@@ -67,6 +67,11 @@ pub const ROLES: &[Role] = &[
         doc: "Takes bookings that are due a step.",
     },
     Role {
+        name: "invariants",
+        sends: &[],
+        doc: "Looks whether what was promised holds.",
+    },
+    Role {
         name: "mail",
         sends: &[event::Recorded::KIND],
         doc: "Sends mails.",

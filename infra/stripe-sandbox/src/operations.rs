@@ -24,6 +24,7 @@ pub(crate) enum Operation {
     CreateRefund,
     RetrieveRefund(String),
     ListRefunds,
+    ListBalanceTransactions,
     RetrieveEvent(String),
     ListEvents,
     /// The customer's answer on the 3-D Secure page.
@@ -120,6 +121,7 @@ fn try_perform(
             .map(|refund| read(objects::refund(refund)))
             .ok_or_else(|| ApiError::no_such("refund", id, None)),
         Operation::ListRefunds => Ok(read(lists::refunds(form, ledger)?)),
+        Operation::ListBalanceTransactions => Ok(read(lists::balance_transactions(form, ledger)?)),
         Operation::RetrieveEvent(id) => ledger
             .events
             .get(id)
@@ -143,6 +145,7 @@ impl Operation {
             | Self::ListIntents
             | Self::RetrieveRefund(_)
             | Self::ListRefunds
+            | Self::ListBalanceTransactions
             | Self::RetrieveEvent(_)
             | Self::ListEvents => Some(Op::Retrieve),
             Self::Authenticate { .. } | Self::DashboardRefund(_) | Self::Dispute(_) => None,
@@ -162,7 +165,10 @@ impl Operation {
             | Self::Dispute(id) => Some(id.as_str()),
             Self::RetrieveRefund(id) => ledger.refunds.get(id).map(|r| r.payment_intent.as_str()),
             Self::CreateRefund | Self::ListRefunds => form.text("payment_intent"),
-            Self::ListIntents | Self::RetrieveEvent(_) | Self::ListEvents => None,
+            Self::ListIntents
+            | Self::ListBalanceTransactions
+            | Self::RetrieveEvent(_)
+            | Self::ListEvents => None,
         };
         let mut subject = intent
             .and_then(|id| ledger.intents.get(id))

@@ -43,6 +43,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
             .get(|State(app): Shared, call: Call| run(app, Op::ListRefunds, call)))
         .route("/v1/refunds/{id}",
              get(|State(app): Shared, Path(id): Id, call: Call| run(app, Op::RetrieveRefund(id), call)))
+        .route("/v1/balance_transactions",
+             get(|State(app): Shared, call: Call| run(app, Op::ListBalanceTransactions, call)))
         .route("/v1/events",
              get(|State(app): Shared, call: Call| run(app, Op::ListEvents, call)))
         .route("/v1/events/{id}",

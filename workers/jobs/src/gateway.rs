@@ -3,6 +3,7 @@
 //! Every call that changes something takes an idempotency key, which was committed before. No implementation
 //! retries by itself: what to do about a missing answer is the worker's decision.
 
+pub mod balance;
 pub mod config;
 pub mod instant;
 pub mod stripe;

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod gateway;
 pub mod hold_expiry;
 mod http;
+pub mod invariants;
 pub mod mail;
 pub mod mender;
 pub mod parked;

@@ -8,6 +8,7 @@ mod series;
 
 use crate::{alerts::Recipients, http::Http};
 use boxoffice_contracts::metric;
+use boxoffice_invariants::QueueDepth;
 use boxoffice_runtime::{Failure, Sweep, Tx, beats, controls};
 use boxoffice_store::mysql::{alerts, queues};
 use chrono::TimeDelta;
@@ -50,25 +51,19 @@ pub struct QueueWatch {
     memory: Mutex<Memory>,
 }
 
-impl QueueWatch {
-    /// # Errors
-    /// When TLS can't be set up.
-    pub fn new(config: WatchConfig, recipients: Recipients) -> Result<Self, String> {
-        Ok(Self {
-            http: Http::new(ANSWER_MAX, ANSWER_BYTES_MAX)?,
-            config,
-            recipients,
-            memory: Mutex::default(),
+/// What all nodes say of the depths of their queues.
+///
+/// # Errors
+/// A line that says which of them is silent.
+pub(crate) async fn depths(http: &Http, config: &WatchConfig) -> Result<Vec<QueueDepth>, String> {
+    let seen = ask(http, config).await?.queues.into_iter();
+    Ok(seen
+        .map(|(name, depth)| QueueDepth {
+            name,
+            ready: depth.ready,
+            unacked: depth.unacked,
         })
-    }
-
-    async fn ask(&self) -> Result<Seen, String> {
-        ask(&self.http, &self.config).await
-    }
-
-    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+        .collect())
 }
 
 /// What all nodes say. One that is silent makes the look blind: its queues would seem empty.
@@ -89,6 +84,23 @@ async fn ask(http: &Http, config: &WatchConfig) -> Result<Seen, String> {
     Ok(seen)
 }
 
+impl QueueWatch {
+    /// # Errors
+    /// When TLS can't be set up.
+    pub fn new(config: WatchConfig, recipients: Recipients) -> Result<Self, String> {
+        Ok(Self {
+            http: Http::new(ANSWER_MAX, ANSWER_BYTES_MAX)?,
+            config,
+            recipients,
+            memory: Mutex::default(),
+        })
+    }
+
+    fn memory(&self) -> std::sync::MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Whether the exporters tell of the house's queues; how many they do.
 ///
 /// # Errors
@@ -106,7 +118,7 @@ impl Sweep for QueueWatch {
         if self.config.exporters.is_empty() {
             return Ok(());
         }
-        let answer = self.ask().await;
+        let answer = ask(&self.http, &self.config).await;
         let mut memory = self.memory();
         match answer {
             Ok(seen) => memory.seen(seen),

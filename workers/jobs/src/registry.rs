@@ -5,6 +5,7 @@ use crate::{
     calendar::CalendarNames,
     gateway::Gateway,
     hold_expiry::HoldExpiry,
+    invariants::{CheckInvariants, ExportedQueues, InvariantsPolicy},
     mail::{MailConfig, MailConfigError, SendMail},
     mender::Mender,
     parked,
@@ -17,7 +18,8 @@ use crate::{
     tickets::{RenderTickets, TicketsConfig},
     timeline::WriteTimeline,
 };
-use boxoffice_documents::TicketSigner;
+use boxoffice_documents::{TicketKeys, TicketSigner};
+use boxoffice_invariants::{GatewayBooks, QueueBooks, Sources};
 use boxoffice_runtime::{Broker, Workers};
 use boxoffice_saga::Policy;
 use mongodb::Database;
@@ -34,6 +36,11 @@ pub struct Context {
     pub saga: Policy,
     pub payments: PaymentsPolicy,
     pub retention: RetentionPolicy,
+    pub invariants: InvariantsPolicy,
+    /// The gateway's own books, where it keeps any.
+    pub gateway_books: Option<Arc<dyn GatewayBooks>>,
+    /// Public halves of all keys that ticket codes are good by.
+    pub ticket_keys: TicketKeys,
     pub signer: TicketSigner,
     pub tickets: TicketsConfig,
     pub mail: MailConfig,
@@ -69,6 +76,9 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
         saga,
         payments,
         retention,
+        invariants,
+        gateway_books,
+        ticket_keys,
         signer,
         tickets,
         mail,
@@ -87,6 +97,13 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
     let layouts = Layouts::default();
     recipients.validate().map_err(ContextError::Alerts)?;
     let tell = TellAlerts::new(db.clone(), alerts).map_err(ContextError::Alerts)?;
+    let queues = ExportedQueues::of(&watch).map_err(ContextError::Alerts)?;
+    let sources = Sources {
+        documents: Some(documents.clone()),
+        ticket_keys: Some(ticket_keys),
+        queues: queues.map(|queues| Arc::new(queues) as Arc<dyn QueueBooks>),
+        ..Sources::of(db.clone())
+    };
     let watch = QueueWatch::new(watch, recipients).map_err(ContextError::Alerts)?;
     let workers = Workers::new(broker, &db)
         .sweep(tell)
@@ -94,6 +111,7 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
             policy: saga.clone(),
             layouts: layouts.clone(),
         })
+        .sweep(CheckInvariants::new(invariants, sources, gateway_books))
         .call(SendMail::new(documents.clone(), mail)?)
         .sweep(Mender);
     let gate = PartnerGate::new(gate, documents.clone(), layouts.clone());
@@ -123,9 +141,10 @@ pub fn workers(broker: &Broker, context: Context) -> Result<Workers, ContextErro
 }
 
 /// Names of all roles, as [`workers`] has them.
-pub const ROLES: [&str; 13] = [
+pub const ROLES: [&str; 14] = [
     "alerts",
     "hold-expiry",
+    "invariants",
     "mail",
     "mender",
     "parked",

@@ -170,6 +170,20 @@ fn of_all() -> Vec<Alert> {
             "bookings came to need a person: {{ $labels.reason }}",
         ),
         alert(
+            "BoxofficeInvariantViolated",
+            format!("max by (check) ({}) >= 1", metric::INVARIANT_VIOLATIONS),
+            Duration::ZERO,
+            "page",
+            "a promise is broken: {{ $labels.check }} of docs/invariants.md",
+        ),
+        alert(
+            "BoxofficeInvariantUnchecked",
+            format!("max by (check) ({}) == 1", metric::INVARIANTS_UNCHECKED),
+            15 * MINUTE,
+            "ticket",
+            "nobody knows whether {{ $labels.check }} of docs/invariants.md holds",
+        ),
+        alert(
             "BoxofficeIntakeRefuses",
             format!(
                 "sum by (reason) (rate({}[{WINDOW}])) > 0",

@@ -341,3 +341,41 @@ async fn the_dashboard_refunds_and_the_bank_disputes() {
     world.post("/sandbox/reset", &[]).await;
     assert_eq!(world.get("/sandbox/ledger/summary").await["intents"], 0);
 }
+
+#[tokio::test]
+async fn money_that_moved_is_listed_with_what_moved_it() {
+    let world = World::start().await;
+    let paid = world.confirmed("pm_card_visa").await.id();
+    world
+        .post(&format!("/v1/payment_intents/{paid}/capture"), &[])
+        .await;
+    world.confirmed("pm_card_visa").await;
+    let form = [("payment_intent", paid.as_str()), ("amount", "500")];
+    let refund = world.post("/v1/refunds", &form).await.id();
+
+    let url = "/v1/balance_transactions";
+    let all = world.get(&format!("{url}?expand[]=data.source")).await;
+    let rows = all["data"].as_array().unwrap();
+    let of = |kind: &str| rows.iter().find(|row| row["type"] == kind).unwrap();
+    assert_eq!(rows.len(), 2, "what was only reserved did not move: {all}");
+    assert_eq!(of("charge")["amount"], 2500);
+    assert_eq!(of("charge")["source"]["payment_intent"], paid);
+    assert_eq!(of("charge")["source"]["amount_captured"], 2500);
+    assert_eq!(of("refund")["amount"], -500);
+    assert_eq!(of("refund")["source"]["id"], refund);
+
+    let first = world.get(&format!("{url}?limit=1")).await;
+    assert_eq!(first["has_more"], true);
+    assert!(
+        first["data"][0]["source"].is_string(),
+        "not expanded: {first}"
+    );
+    let id = first["data"][0]["id"].as_str().unwrap();
+    let second = world
+        .get(&format!("{url}?limit=1&starting_after={id}"))
+        .await;
+    assert_eq!(second["has_more"], false);
+    assert_ne!(second["data"][0]["id"], first["data"][0]["id"]);
+    let later = world.get(&format!("{url}?created[gte]=99999999999")).await;
+    assert_eq!(later["data"], json!([]));
+}
