@@ -1,1 +1,9 @@
 //! A box office under fire: real processes, real servers, and everything that can happen to them.
+//!
+//! A [`Stage`](stage::Stage) is the house with servers of its own, each link through a fault proxy. A
+//! [`Fault`](fault::Fault) is one thing that happens to it and ends again; the [catalogue](fault::catalogue) has
+//! one maker per kind.
+
+pub mod fault;
+pub mod faults;
+pub mod stage;
