@@ -128,6 +128,20 @@ impl Setup {
         self
     }
 
+    /// Another SQL server than the one that all tests share. Without a schema.
+    #[must_use]
+    pub fn mysql(mut self, url: String) -> Self {
+        self.services.mysql = url;
+        self
+    }
+
+    /// Another MongoDB than the one that all tests share.
+    #[must_use]
+    pub fn mongodb(mut self, url: String) -> Self {
+        self.services.mongodb = url;
+        self
+    }
+
     pub async fn start(self) -> World {
         install_tls();
         let place = Place::create(&self.services).await;
