@@ -4,6 +4,13 @@
 //! [`Fault`](fault::Fault) is one thing that happens to it and ends again; the [catalogue](fault::catalogue) has
 //! one maker per kind.
 
+#![allow(
+    clippy::unwrap_used,
+    reason = "a harness of tests: what fails here fails the run"
+)]
+
 pub mod fault;
 pub mod faults;
+pub mod house;
+pub mod meter;
 pub mod stage;

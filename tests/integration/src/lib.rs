@@ -46,6 +46,6 @@ pub use partner_side::PartnerSide;
 pub use proxy::{Link, Mode};
 pub use reseller::Reseller;
 pub use rush::Crowd;
-pub use setup::{Roles, Setup};
+pub use setup::{Parties, Roles, Setup};
 pub use wait::{eventually, secs, wait_until};
 pub use world::World;
