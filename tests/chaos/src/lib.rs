@@ -9,6 +9,7 @@
     reason = "a harness of tests: what fails here fails the run"
 )]
 
+pub mod expected;
 pub mod fault;
 pub mod faults;
 pub mod house;
