@@ -82,6 +82,10 @@ pub struct Stage {
     pub internals: BTreeMap<String, std::net::SocketAddr>,
     /// Settings, keys and logs of the processes.
     pub folder: PathBuf,
+    /// The broker's management API, with user and password.
+    pub management: String,
+    /// The run has `intake.journal` on: what was accepted outlives the broker's disk.
+    pub journal: bool,
     issuer: Arc<TokenIssuer>,
 }
 
@@ -151,6 +155,8 @@ impl Stage {
                 .map(|(name, process)| (name.clone(), process.internal()))
                 .collect(),
             folder: world.folder.clone(),
+            management: broker.management_url(),
+            journal: false,
             issuer: Arc::clone(&world.issuer),
             world: Mutex::new(world),
             broker: Mutex::new(broker),
