@@ -9,8 +9,15 @@
     reason = "a harness of tests: what fails here fails the run"
 )]
 
+pub mod diary;
+pub mod expected;
 pub mod fault;
 pub mod faults;
 pub mod house;
+pub mod judge;
 pub mod meter;
+pub mod report;
+pub mod runner;
+pub mod scrape;
 pub mod stage;
+pub mod workload;

@@ -1,6 +1,7 @@
 //! The house under fire: the world, its own servers, and a fault proxy in each link.
 
 use crate::{
+    expected::Expected,
     house::{self, Shows},
     meter::Meter,
 };
@@ -71,6 +72,8 @@ pub struct Stage {
     pub links: BTreeMap<Link, Proxy>,
     /// What clients met.
     pub meter: Meter,
+    /// Messages that will wait for a person, and rightly.
+    pub expected: Expected,
     pub shows: Shows,
     /// The API's address, past no proxy: clients meet what it answers.
     pub api: String,
@@ -146,6 +149,7 @@ impl Stage {
         Self {
             shows: shows.imported(|slug| world.show(slug)),
             meter: Meter::default(),
+            expected: Expected::default(),
             api: world.api.clone(),
             gateway: format!("http://{gateway}"),
             db: world.db.clone(),

@@ -16,7 +16,6 @@ use crate::{
     stage::Stage,
 };
 use boxoffice_contracts::BookingId;
-use boxoffice_integration::Show;
 use boxoffice_invariants::Accepted;
 use rand::{Rng, SeedableRng, rngs::StdRng};
 use reqwest::Client;
