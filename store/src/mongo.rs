@@ -7,9 +7,10 @@ pub mod layouts;
 pub mod quarantine;
 pub mod timelines;
 
+use futures::TryStreamExt;
 use mongodb::{
     Client, Database,
-    bson::doc,
+    bson::{Document, doc},
     error::{Error, ErrorKind, WriteFailure},
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
@@ -53,6 +54,22 @@ pub async fn ensure_indexes(database: &Database) -> Result<(), Error> {
     layouts::ensure_indexes(database).await?;
     quarantine::ensure_indexes(database).await?;
     timelines::ensure_indexes(database).await
+}
+
+/// Every booking that a collection speaks of, in order.
+async fn bookings_in(database: &Database, collection: &str) -> Result<Vec<String>, Error> {
+    let group = doc! { "$group": { "_id": "$booking_id" } };
+    let found: Vec<Document> = database
+        .collection::<Document>(collection)
+        .aggregate([group, doc! { "$sort": { "_id": 1 } }])
+        .await?
+        .try_collect()
+        .await?;
+    let read = |row: &Document| row.get_str("_id").ok().map(str::to_owned);
+    found
+        .iter()
+        .map(|row| read(row).ok_or_else(|| Error::custom(format!("{collection}: broken row"))))
+        .collect()
 }
 
 /// Whether there is a server that takes writes.

@@ -202,6 +202,40 @@ pub async fn facts_of(
         .collect()
 }
 
+/// All documents of these bookings with their bytes.
+///
+/// # Errors
+/// When the server can't be reached or holds what was never written.
+pub async fn all_of(
+    database: &Database,
+    bookings: &[BookingId],
+) -> Result<Vec<(DocumentFacts, Vec<u8>)>, Error> {
+    let ids: Vec<String> = bookings.iter().map(ToString::to_string).collect();
+    let found: Vec<Document> = rows(database)
+        .clone_with_type::<Document>()
+        .find(doc! { "booking_id": { "$in": ids } })
+        .projection(doc! { "calendar": 0 })
+        .await?
+        .try_collect()
+        .await?;
+    let read = |row: &Document| {
+        let bytes = row.get_binary_generic("bytes").ok()?.clone();
+        Some((facts(row)?, bytes))
+    };
+    found
+        .iter()
+        .map(|row| read(row).ok_or_else(|| Error::custom("ticket_documents: broken row")))
+        .collect()
+}
+
+/// Every booking that has a document, as it is written there.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn bookings(database: &Database) -> Result<Vec<String>, Error> {
+    super::bookings_in(database, COLLECTION).await
+}
+
 fn facts(row: &Document) -> Option<DocumentFacts> {
     let created = row.get_datetime("created_at").ok()?.timestamp_millis();
     Some(DocumentFacts {

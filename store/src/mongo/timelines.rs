@@ -149,6 +149,40 @@ pub async fn find(
     rows.into_iter().map(line).collect()
 }
 
+/// The names of all lines of these bookings' timelines.
+///
+/// # Errors
+/// When the server can't be reached or holds what was never written.
+pub async fn keys_of(
+    database: &Database,
+    bookings: &[BookingId],
+) -> Result<Vec<(BookingId, String)>, Error> {
+    let ids: Vec<String> = bookings.iter().map(ToString::to_string).collect();
+    let found: Vec<Document> = rows(database)
+        .clone_with_type::<Document>()
+        .find(doc! { "booking_id": { "$in": ids } })
+        .projection(doc! { "booking_id": 1, "key": 1 })
+        .await?
+        .try_collect()
+        .await?;
+    let read = |row: &Document| {
+        let booking = row.get_str("booking_id").ok()?.parse().ok()?;
+        Some((booking, row.get_str("key").ok()?.to_owned()))
+    };
+    found
+        .iter()
+        .map(|row| read(row).ok_or_else(|| Error::custom("timelines: broken row")))
+        .collect()
+}
+
+/// Every booking that has a timeline, as it is written there.
+///
+/// # Errors
+/// When the server can't be reached.
+pub async fn bookings(database: &Database) -> Result<Vec<String>, Error> {
+    super::bookings_in(database, COLLECTION).await
+}
+
 /// Takes a timeline away.
 ///
 /// # Errors

@@ -9,9 +9,18 @@
     reason = "a harness of tests: what fails here fails the run"
 )]
 
+<<<<<<< HEAD
+=======
+pub mod diary;
+>>>>>>> h5-run
 pub mod expected;
 pub mod fault;
 pub mod faults;
 pub mod house;
+pub mod judge;
 pub mod meter;
+pub mod report;
+pub mod runner;
+pub mod scrape;
 pub mod stage;
+pub mod workload;

@@ -72,7 +72,11 @@ pub struct Stage {
     pub links: BTreeMap<Link, Proxy>,
     /// What clients met.
     pub meter: Meter,
+<<<<<<< HEAD
     /// What was sent in bad faith and must be parked.
+=======
+    /// Messages that will wait for a person, and rightly.
+>>>>>>> h5-run
     pub expected: Expected,
     pub shows: Shows,
     /// The API's address, past no proxy: clients meet what it answers.
@@ -85,6 +89,10 @@ pub struct Stage {
     pub internals: BTreeMap<String, std::net::SocketAddr>,
     /// Settings, keys and logs of the processes.
     pub folder: PathBuf,
+    /// The broker's management API, with user and password.
+    pub management: String,
+    /// The run has `intake.journal` on: what was accepted outlives the broker's disk.
+    pub journal: bool,
     issuer: Arc<TokenIssuer>,
 }
 
@@ -155,6 +163,8 @@ impl Stage {
                 .map(|(name, process)| (name.clone(), process.internal()))
                 .collect(),
             folder: world.folder.clone(),
+            management: broker.management_url(),
+            journal: false,
             issuer: Arc::clone(&world.issuer),
             world: Mutex::new(world),
             broker: Mutex::new(broker),

@@ -2,7 +2,7 @@
 //!
 //! A [`World`] owns a MySQL schema, a vhost, a MongoDB database, a gateway and a mail server, and starts the
 //! product's own program as processes that a test may kill. [`World::finish`] waits until everything has come
-//! to rest, compares what every party believes ([`checks`]), stops the processes in order and takes all away
+//! to rest, compares what every party believes ([`boxoffice_invariants`]), stops the processes in order and takes all away
 //! again. A world that is dropped without it fails its test.
 
 #![allow(
@@ -16,7 +16,6 @@
 
 pub mod books;
 pub mod broker;
-pub mod checks;
 pub mod collector;
 pub mod customer;
 pub mod desk;
@@ -37,6 +36,7 @@ pub mod services;
 pub mod setup;
 pub mod tap;
 pub mod wait;
+pub mod witness;
 pub mod world;
 
 pub use customer::{Answer, Booking, Customer, Order, State};

@@ -240,7 +240,7 @@ impl Setup {
             vhost: crate::broker::Vhost::connect(&place.amqp_url()).await,
             api: format!("http://127.0.0.1:{api_port}"),
             journal: Arc::new(Journal::default()),
-            allowed: crate::checks::Allowed::default(),
+            allowed: boxoffice_invariants::Allowed::default(),
             finished: false,
             place,
             db,

@@ -1,9 +1,8 @@
 //! A box office of one test, running, and everything around it.
 
 use crate::{
-    books::{self, Books},
+    books,
     broker::Vhost,
-    checks::{self, Allowed},
     customer::{Customer, Journal},
     fixture::Show,
     gateway::Gateway,
@@ -12,11 +11,14 @@ use crate::{
     services::Place,
     setup::Setup,
     wait::{eventually, secs},
+    witness::Mailbox,
 };
 use boxoffice_api::token::{Grant, TokenIssuer};
 use boxoffice_contracts::{BookingId, Owner, Role, VenueId, principal::TENANT_HOUSE};
+use boxoffice_invariants::{Allowed, MailSink as _, Options, Report, check_all};
 use boxoffice_mail_catcher::Catcher;
 use boxoffice_runtime::clock;
+use boxoffice_store::mongo::documents;
 use mongodb::Database;
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use std::{
@@ -181,7 +183,7 @@ impl World {
 
     /// So many messages will wait for a person; more or fewer fail the test.
     pub fn expect_parked(&mut self, count: usize) {
-        self.allowed.parked = count;
+        self.allowed.parked = u64::try_from(count).unwrap();
     }
 
     /// A mail may come twice, under one id: somebody is killed between sending and noting it.
@@ -292,25 +294,25 @@ impl World {
         unrest
     }
 
-    /// What every party believes now.
-    pub async fn books(&self) -> Books {
-        let mut books = Books::read(&self.db).await;
-        books.read_documents(&self.documents).await;
-        books.read_mails(&self.catcher);
-        books.judged = self.gateway.ledger().await;
-        books.webhooks_undelivered = self.gateway.undelivered().await;
-        books.accepted = self.journal.all();
-        books
+    /// Compares what every party believes now. Nothing is looked at twice.
+    pub async fn judge(&self) -> Report {
+        let options = Options {
+            look_again: Duration::ZERO,
+            allowed: self.allowed,
+            ..Options::at_rest()
+        };
+        check_all(&self.sources(), &options).await
     }
 
     /// Compares what every party believes; the world must have settled.
     pub async fn check(&self) {
         let deadline = Instant::now() + AGREE_MAX;
         loop {
-            let wrong = checks::violations(&self.books().await, self.allowed);
-            if wrong.is_empty() {
+            let report = self.judge().await;
+            if report.is_fine() {
                 return;
             }
+            let wrong = report.complaints();
             assert!(
                 Instant::now() < deadline,
                 "{} things are wrong: {wrong:#?}",
@@ -318,6 +320,22 @@ impl World {
             );
             sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// A line for every mail that came and every document that is kept.
+    pub async fn papers(&self) -> Vec<String> {
+        let mailbox = Mailbox(format!("http://{}", self.catcher.http()));
+        let arrived = mailbox.arrived().await.unwrap();
+        let mails = arrived
+            .iter()
+            .map(|(id, mail)| format!("mail {id} to {:?}, {} times", mail.to, mail.copies));
+        let mut papers: Vec<String> = mails.collect();
+        let bookings = documents::bookings(&self.documents).await.unwrap();
+        let ids: Vec<BookingId> = bookings.iter().map(|id| id.parse().unwrap()).collect();
+        for document in documents::facts_of(&self.documents, &ids).await.unwrap() {
+            papers.push(format!("{document:?}"));
+        }
+        papers
     }
 
     /// Settles, checks, ends every process in order, and takes everything away.

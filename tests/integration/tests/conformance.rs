@@ -317,17 +317,7 @@ impl Standing {
         for judged in world.gateway.ledger().await {
             lines.insert(format!("{judged:?}"));
         }
-        let papers = world.books().await;
-        for (id, (to, copies)) in &papers.arrived {
-            lines.insert(format!("mail {id} to {to}, {copies} times"));
-        }
-        for document in &papers.documents {
-            let (booking, revision) = (&document.booking, document.revision);
-            lines.insert(format!(
-                "document of {booking}, {revision}, {}",
-                document.sound
-            ));
-        }
+        lines.extend(world.papers().await);
         Self(lines)
     }
 

@@ -1,147 +1,39 @@
-//! The judge is judged: every check finds the error that it is there for.
+//! The judge is judged: every check finds the error that it is there for, planted where it looks.
 
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests: what fails here fails the test"
 )]
 
-use boxoffice_contracts::message::booking::Tender;
-use boxoffice_integration::{
-    Order, Show, World,
-    books::{Books, Entry},
-    checks,
-};
-use boxoffice_store::mysql::{
-    claims::Admission, intents::row::Model as Intent, ledger::row::Model as LedgerLine,
-};
+mod plantings;
 
-/// What is wrong with the books, and the check that must say so.
-type Error = (&'static str, fn(&mut Books));
+use boxoffice_integration::{Order, Show, World};
+use boxoffice_invariants::{CATALOGUE, Options, check_all};
+use plantings::{How, PLANTINGS};
+use sea_orm::{ConnectionTrait, DatabaseConnection};
+use std::{collections::BTreeSet, time::Duration};
 
-const ERRORS: &[Error] = &[
-    ("C1 ", |books| {
-        let seat = with(books, "completed").positions[0].seat_id.clone();
-        let other = with(books, "cancelled");
-        other.row.status = "completed".to_owned();
-        other.positions[0].seat_id = seat;
-        other.positions[0].live = true;
-    }),
-    ("C5 ", |books| {
-        with(books, "completed").row.status = "expired".to_owned()
-    }),
-    ("C5 ", |books| books.claims[0].epoch += 1),
-    ("C5 ", |books| books.claims[0].state = "held".to_owned()),
-    ("C7 ", |books| books.claims.clear()),
-    ("C24 ", |books| counter(books).taken += 1),
-    ("C24 ", |books| counter(books).taken -= 1),
-    ("C24 ", |books| counter(books).capacity = 1),
-    ("C24 ", |books| books.admissions.clear()),
-    ("C24 ", |books| {
-        let standing = |entry: &&mut Entry| entry.positions[0].seat_id.is_none();
-        let entry = books.bookings.values_mut().find(standing).unwrap();
-        entry.positions[0].live = false;
-    }),
-    ("C8 ", |books| {
-        with(books, "completed").row.captured_minor -= 1
-    }),
-    ("C8 ", |books| {
-        with(books, "refunded").positions[0].retained_minor = 1
-    }),
-    ("C9 ", |books| books.judged[0].captures = 2),
-    ("C10 ", |books| books.ledger[0].amount_minor += 1),
-    ("C10 ", |books| books.ledger.clear()),
-    ("C12 every", |books| books.documents.clear()),
-    ("C12 every", |books| books.documents[0].sound = false),
-    ("C12 tickets", |books| {
-        books
-            .tickets
-            .iter_mut()
-            .for_each(|ticket| ticket.state = "issued".to_owned())
-    }),
-    ("C12 tickets", |books| books.tickets.clear()),
-    ("C13 mails say", |books| books.mails.clear()),
-    ("C13 mails say", |books| {
-        books.mails[0].template = "apology".to_owned()
-    }),
-    ("C13 mails arrive", |books| books.arrived.clear()),
-    ("C13 mails arrive", |books| {
-        let to = ("somebody@else.example".to_owned(), 1);
-        books
-            .arrived
-            .values_mut()
-            .for_each(|mail| *mail = to.clone());
-    }),
-    ("mail ", |books| {
-        books.arrived.values_mut().for_each(|mail| mail.1 = 2)
-    }),
-    ("C14 ", |books| books.outbox = 1),
-    ("C15 ", |books| books.parked.push("one".to_owned())),
-    ("C16 ", |books| {
-        drop(with(books, "completed").events.remove(1))
-    }),
-    ("C18 ", |books| {
-        let entry = with(books, "completed");
-        entry.row.wake_at = Some(entry.row.created_at);
-    }),
-    ("C20 ", |books| books.judged[0].captured += 1),
-    ("C20 ", |books| drop(books.judged.remove(0))),
-    ("C20 ", |books| books.judged[0].id = "pi_another".to_owned()),
-    ("C20 ", |books| {
-        books
-            .judged
-            .iter_mut()
-            .for_each(|judged| judged.refunded += 1)
-    }),
-    ("C20 a partner's", |books| books.credits[0].used_minor += 1),
-    ("C20 a partner's", |books| books.credits[0].used_minor -= 1),
-    ("C20 a partner's", |books| {
-        books.credits[0].reserved_minor += 1
-    }),
-    ("C20 a partner's", |books| books.credits.clear()),
-    // A void that was forgotten.
-    ("C20 a partner's", |books| {
-        on_credit(books).1.state = "closing".to_owned();
-    }),
-    ("C20 a partner's", |books| {
-        on_credit(books).0.row.refunded_minor += 1;
-    }),
-    ("C20 credit", |books| {
-        on_credit(books).1.intent_id = Some("pi_1".to_owned());
-    }),
-    ("C20 credit", |books| {
-        on_credit(books).1.tender = "card".to_owned();
-    }),
-    ("C20 credit", |books| {
-        let id = on_credit(books).0.saga.id.to_string();
-        let key = "booking_id".to_owned();
-        books.judged[0].metadata.insert(key, id);
-    }),
-    ("C10 ", |books| {
-        let of_partner = |line: &&mut LedgerLine| line.account == "partner_credit";
-        let line = books.ledger.iter_mut().find(of_partner).unwrap();
-        line.account = "gateway".to_owned();
-    }),
-    ("I2 ", |books| books.operations.clear()),
-    ("I2 ", |books| {
-        books.operations[0].outcome = "pending".to_owned()
-    }),
-    ("timelines ", |books| {
-        books
-            .timelines
-            .retain(|(_, key)| !key.starts_with("decision:"))
-    }),
-    ("timelines ", |books| {
-        books.timelines.retain(|(_, key)| !key.starts_with("mail:"))
-    }),
-    ("timelines ", |books| {
-        let made_up = ("nobody".to_owned(), "decision:0000000001".to_owned());
-        books.timelines.insert(made_up);
-    }),
-];
+#[test]
+fn every_check_has_something_to_find() {
+    let planted: BTreeSet<_> = PLANTINGS.iter().map(|planting| planting.check).collect();
+    let checks: BTreeSet<_> = CATALOGUE.iter().map(|check| check.id).collect();
+    assert_eq!(planted, checks);
+}
+
+/// docs/invariants.md has a line for each check, and names what is promised and compared as the crate does.
+#[test]
+fn the_page_lists_the_checks_as_they_are() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/invariants.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for check in CATALOGUE {
+        let line = format!("| {} | {} | {} |", check.id, check.name, check.compares);
+        assert!(page.contains(&line), "docs/invariants.md lacks {line}");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_check_finds_its_error() {
-    let world = World::setup()
+    let mut world = World::setup()
         .show(Show::named("evening"))
         .show(Show::named("night").in_the_club())
         .start()
@@ -149,7 +41,8 @@ async fn every_check_finds_its_error() {
     let ada = world.customer("ada");
     let show = world.show("evening");
     let order = |seat: &str| Order::of(&show, &[seat]).paid_with("pm_card_visa");
-    ada.book(order("A-1")).await.until("completed").await;
+    let completed = ada.book(order("A-1")).await;
+    completed.until("completed").await;
     let refunded = ada.book(order("A-2")).await;
     refunded.until("completed").await;
     refunded.cancel(None).await;
@@ -159,53 +52,170 @@ async fn every_check_finds_its_error() {
     cancelled.cancel(None).await;
     cancelled.until("cancelled").await;
     let standing = Order::of(&world.show("night"), &[]).and("Standing", 2);
-    let standing = standing.paid_with("pm_card_visa");
-    ada.book(standing).await.until("completed").await;
+    let standing = ada.book(standing.paid_with("pm_card_visa")).await;
+    standing.until("completed").await;
     let acme = world.reseller("acme").await;
     world.lend(&acme, 10_000).await;
-    acme.book(Order::of(&show, &["B-1"]))
+    let credit = acme.book(Order::of(&show, &["B-1"])).await;
+    credit.until("completed").await;
+    world.settle().await;
+    world.check().await;
+    acme.leave().await;
+    world.settle().await;
+    // Nobody mends what is planted.
+    for process in world.processes.values_mut() {
+        assert!(process.stop().await.success());
+    }
+    world.check().await;
+
+    let ids = [
+        ("completed", completed.id),
+        ("refunded", refunded.id),
+        ("cancelled", cancelled.id),
+        ("standing", standing.id),
+        ("credit", credit.id),
+    ];
+    let named = |statement: &str| {
+        let mut statement = statement.to_owned();
+        for (name, id) in ids {
+            let hex = format!("X'{}'", id.0.simple());
+            statement = statement.replace(&format!("{{{name}}}"), &hex);
+        }
+        statement
+    };
+    keep(&world.db).await;
+    for planting in PLANTINGS {
+        let mut sources = world.sources();
+        match &planting.how {
+            How::Sql(statements) => {
+                for statement in *statements {
+                    let done = world.db.execute_unprepared(&named(statement)).await;
+                    let rows = done.unwrap_or_else(|error| panic!("{statement}: {error}"));
+                    assert!(rows.rows_affected() > 0, "nothing was planted: {statement}");
+                }
+            }
+            How::Documents(spoil) => spoil(&world.documents, completed.id).await,
+            How::Source(spoil) => spoil(&mut sources, completed.id),
+        }
+        let options = Options {
+            look_again: Duration::ZERO,
+            page: 2,
+            ..Options::at_rest()
+        };
+        let report = check_all(&sources, &options).await;
+        let outcome = report.check(planting.check).unwrap();
+        assert!(
+            outcome.violations > 0,
+            "{} says nothing of {:?}: {:#?}",
+            planting.check,
+            planting.what,
+            report.complaints()
+        );
+        restore(&world.db).await;
+        plantings::restore_documents(&world.documents).await;
+    }
+    // All is as it was; so every planting was judged by itself.
+    world.check().await;
+    world.finish().await;
+}
+
+/// What is wrong only for a moment is no violation; what a source can't tell is said.
+#[tokio::test(flavor = "multi_thread")]
+async fn suspects_are_looked_at_twice_and_silence_is_not_fine() {
+    let mut world = World::setup().show(Show::named("evening")).start().await;
+    let order = Order::of(&world.show("evening"), &["A-1"]).paid_with("pm_card_visa");
+    world
+        .customer("ada")
+        .book(order)
         .await
         .until("completed")
         .await;
     world.settle().await;
     world.check().await;
-
-    for (check, spoil) in ERRORS {
-        let mut books = world.books().await;
-        spoil(&mut books);
-        let found = checks::violations(&books, checks::Allowed::default());
-        assert!(
-            found.iter().any(|wrong| wrong.starts_with(check)),
-            "{check} says nothing: {found:#?}"
-        );
+    for process in world.processes.values_mut() {
+        assert!(process.stop().await.success());
     }
-    acme.leave().await;
+    let options = Options {
+        look_again: Duration::from_secs(3),
+        ..Options::at_rest()
+    };
+    let change = |by: &str| format!("UPDATE bookings SET captured_minor = captured_minor {by} 1");
+    world.db.execute_unprepared(&change("-")).await.unwrap();
+    let sources = world.sources();
+    let (asked, by) = (sources.clone(), options.clone());
+    let looking = tokio::spawn(async move { check_all(&asked, &by).await });
+    // The first look is over within this, the second one begins after it.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    world.db.execute_unprepared(&change("+")).await.unwrap();
+    let report = looking.await.unwrap();
+    assert!(report.is_fine(), "{:#?}", report.complaints());
+
+    world.db.execute_unprepared(&change("-")).await.unwrap();
+    let live = Options {
+        look_again: Duration::from_millis(1),
+        grace: Duration::ZERO,
+        ..Options::default()
+    };
+    let report = check_all(&sources, &live).await;
+    assert_eq!(report.check("C8").unwrap().violations, 1);
+    assert_eq!(report.check("C20").unwrap().violations, 1);
+    // Younger than the grace: what others hold is not compared yet.
+    let patient = Options {
+        grace: Duration::from_secs(3_600),
+        ..live.clone()
+    };
+    let report = check_all(&sources, &patient).await;
+    assert_eq!(report.check("C8").unwrap().violations, 1);
+    assert!(report.check("C20").is_none(), "{report:#?}");
+    world.db.execute_unprepared(&change("+")).await.unwrap();
+
+    let mut deaf = world.sources();
+    deaf.gateway = Some(plantings::silent());
+    let report = check_all(&deaf, &live).await;
+    assert!(!report.is_fine());
+    assert!(report.check("C20").unwrap().error.is_some(), "{report:#?}");
     world.finish().await;
 }
 
-/// The booking that a partner's credit pays, and its intent.
-fn on_credit(books: &mut Books) -> (&mut Entry, &mut Intent) {
-    let mut entries = books.bookings.values_mut();
-    let paid = |entry: &&mut Entry| entry.saga.tender == Tender::PartnerCredit;
-    let entry = entries.find(paid).unwrap();
-    let own = |intent: &&mut Intent| intent.booking_id == entry.row.id;
-    let intent = books.intents.iter_mut().find(own).unwrap();
-    (entry, intent)
+/// Tables that plantings change.
+const TABLES: [&str; 17] = [
+    "admissions",
+    "booking_events",
+    "bookings",
+    "claims",
+    "inbox",
+    "ledger_entries",
+    "mails",
+    "operations",
+    "outbox",
+    "parked_messages",
+    "partner_credit",
+    "payment_attempts",
+    "payment_intents",
+    "positions",
+    "refunds",
+    "shows",
+    "tickets",
+];
+
+async fn keep(db: &DatabaseConnection) {
+    for table in TABLES {
+        for statement in [
+            format!("CREATE TABLE kept_{table} LIKE {table}"),
+            format!("INSERT INTO kept_{table} SELECT * FROM {table}"),
+        ] {
+            db.execute_unprepared(&statement).await.unwrap();
+        }
+    }
 }
 
-/// A booking of a seat.
-fn with<'a>(books: &'a mut Books, status: &str) -> &'a mut Entry {
-    books
-        .bookings
-        .values_mut()
-        .find(|entry| {
-            let of_a_card = entry.saga.tender == Tender::Card;
-            entry.row.status == status && of_a_card && entry.positions[0].seat_id.is_some()
-        })
-        .unwrap()
-}
-
-fn counter(books: &mut Books) -> &mut Admission {
-    let taken = |counter: &&mut Admission| counter.taken > 0;
-    books.admissions.values_mut().find(taken).unwrap()
+async fn restore(db: &DatabaseConnection) {
+    for table in TABLES {
+        for statement in [
+            format!("DELETE FROM {table}"),
+            format!("INSERT INTO {table} SELECT * FROM kept_{table}"),
+        ] {
+            db.execute_unprepared(&statement).await.unwrap();
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Base45 (RFC 9285): bytes in the alphabet that a QR code packs into 5.5 bits per character.
 
-const ALPHABET: &[u8; 45] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
+pub(crate) const ALPHABET: &[u8; 45] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:";
 
 /// Two bytes become three characters, a last single byte two.
 pub(crate) fn encode(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 //! Same facts, same bytes: identifiers come from the booking reference and no date is written.
 
 mod canvas;
+pub mod codes;
 mod face;
 mod file;
 mod fit;

@@ -4,7 +4,7 @@
 
 mod common;
 
-use boxoffice_documents::ticket_pdf::{PAGES_MAX, render, uncovered};
+use boxoffice_documents::ticket_pdf::{PAGES_MAX, codes, render, uncovered};
 use boxoffice_documents::{Language, RenderError, TicketDocument, TicketPage, token};
 use common::{NASTY, TERMS, booking, keys, page, starts_at, worst};
 use lopdf::{Document, Object};
@@ -216,6 +216,42 @@ fn every_code_of_a_sample_is_scanned_off_the_page_and_verifies() {
         );
     }
     assert_eq!(scanned, (1..=40).map(Uuid::from_u128).collect::<Vec<_>>());
+    // The checks read them without a camera, and see the same.
+    let pdf = render(&document).unwrap();
+    let printed: Vec<_> = document
+        .pages
+        .iter()
+        .map(|p| p.qr_payload.clone())
+        .collect();
+    assert_eq!(codes::read(&pdf).unwrap(), printed);
+}
+
+#[test]
+fn a_code_with_one_module_turned_over_is_damaged() {
+    let document = booking("Stalker");
+    let mut file = parse(&document);
+    let image = |file: &Document| {
+        let depth = |object: &Object| {
+            let dict = &object.as_stream().ok()?.dict;
+            dict.get(b"BitsPerComponent").ok()?.as_i64().ok()
+        };
+        let found = file
+            .objects
+            .iter()
+            .find(|(_, object)| depth(object) == Some(1));
+        *found.unwrap().0
+    };
+    let id = image(&file);
+    let stream = file.get_object_mut(id).unwrap().as_stream_mut().unwrap();
+    let mut bits = stream.get_plain_content().unwrap();
+    let middle = bits.len() / 2;
+    bits[middle] ^= 0x10;
+    stream.set_plain_content(bits);
+    let mut bytes = Vec::new();
+    file.save_to(&mut bytes).unwrap();
+    let error = codes::read(&bytes).unwrap_err().to_string();
+    assert!(error.contains("page 1"), "{error}");
+    assert!(codes::read(b"%PDF-1.7 nothing").is_err());
 }
 
 /// Decodes the one image that the page's content draws, as a camera would see it.

@@ -26,13 +26,18 @@ impl QrImage {
                 max: PAYLOAD_BYTES_MAX,
             });
         }
+        QrImage::of(payload).map_err(|reason| RenderError::Code {
+            serial: page.serial.clone(),
+            reason,
+        })
+    }
+
+    /// The picture of any payload.
+    pub(super) fn of(payload: &[u8]) -> Result<QrImage, String> {
         let code = QRBuilder::new(payload)
             .ecl(ECL::M)
             .build()
-            .map_err(|error| RenderError::Code {
-                serial: page.serial.clone(),
-                reason: error.to_string(),
-            })?;
+            .map_err(|error| error.to_string())?;
         let side = code.size;
         let modules = (0..side)
             .flat_map(|y| code[y][..side].iter().map(|module| module.value()))
