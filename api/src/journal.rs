@@ -138,9 +138,7 @@ impl Intake for Journal {
                 | IntakeError::Down
                 | IntakeError::Journal,
             ) => {
-                if let Err(error) =
-                    intake_journal::take_back(&self.db, envelope.message_id).await
-                {
+                if let Err(error) = intake_journal::take_back(&self.db, envelope.message_id).await {
                     tracing::warn!(message.id = %envelope.message_id, %error,
                         "a refused command stays in the journal");
                 }

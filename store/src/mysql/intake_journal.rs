@@ -3,7 +3,7 @@
 use boxoffice_contracts::{BookingId, Instant, MessageId, OperationId};
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    Statement, entity::prelude::*, sea_query::Expr,
+    Statement, sea_query::Expr,
 };
 
 pub mod row {

@@ -20,6 +20,9 @@ mod triggers;
 
 use crate::fault::{Fault, Kind};
 use rand::rngs::StdRng;
+pub use server::Which as Server;
+use server::{Away, Way};
+use std::time::Duration;
 
 /// Every kind, in no order.
 pub(crate) fn all() -> Vec<Kind> {
@@ -42,6 +45,13 @@ pub(crate) fn all() -> Vec<Kind> {
         triggers::KINDS,
     ]
     .concat()
+}
+
+/// A server is down for so long, and then there again. Not of the catalogue: for a story about an outage that is
+/// longer than all retries of a message together.
+#[must_use]
+pub fn outage(server: Server, lasts: Duration) -> Box<dyn Fault> {
+    Box::new(Away::new("outage", server, Way::Kill, lasts))
 }
 
 type Make = fn(&mut StdRng) -> Box<dyn Fault>;

@@ -113,9 +113,11 @@ impl Books {
 #[async_trait::async_trait]
 impl GatewayBooks for Books {
     async fn ledger(&self) -> Result<GatewayLedger, String> {
-        let ledger = self.get(&format!("{}/sandbox/ledger", self.gateway)).await?;
-        let intents: Vec<Judged> = serde_json::from_value(ledger["intents"].clone())
-            .map_err(|error| error.to_string())?;
+        let ledger = self
+            .get(&format!("{}/sandbox/ledger", self.gateway))
+            .await?;
+        let intents: Vec<Judged> =
+            serde_json::from_value(ledger["intents"].clone()).map_err(|error| error.to_string())?;
         let summary = self
             .get(&format!("{}/sandbox/ledger/summary", self.gateway))
             .await?;

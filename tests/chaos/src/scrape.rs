@@ -14,10 +14,26 @@ const EVERY: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Sums that the report tells, by the beginning of the line that Prometheus gets.
 const WANTED: &[(&str, &str, &str)] = &[
-    ("handled", "boxoffice_messages_handled_total{", "outcome=\"done\""),
-    ("repeated", "boxoffice_messages_handled_total{", "outcome=\"repeated\""),
-    ("retried", "boxoffice_messages_handled_total{", "outcome=\"retried\""),
-    ("parked", "boxoffice_messages_handled_total{", "outcome=\"parked\""),
+    (
+        "handled",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"done\"",
+    ),
+    (
+        "repeated",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"repeated\"",
+    ),
+    (
+        "retried",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"retried\"",
+    ),
+    (
+        "parked",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"parked\"",
+    ),
     ("conflicts", "boxoffice_conflicts_total", ""),
     ("pauses", "boxoffice_pauses_total", ""),
     ("consumers_opened", "boxoffice_consumers_opened_total", ""),
@@ -51,7 +67,9 @@ impl Scrape {
         let url = format!("http://{address}/metrics");
         let answer = http.get(url).timeout(ANSWER_MAX).send().await;
         let Ok(answer) = answer else { return };
-        let Ok(text) = answer.text().await else { return };
+        let Ok(text) = answer.text().await else {
+            return;
+        };
         for (name, count) in read(&text) {
             let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
             let before = last.insert((process.to_owned(), name.to_owned()), count);

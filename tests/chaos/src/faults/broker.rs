@@ -50,7 +50,7 @@ const MEMORY: Resource = Resource {
 const DISK: Resource = Resource {
     kind: "broker.disk_alarm",
     field: "disk_free_alarm",
-    raise: &["set_disk_free_limit", "1000TB"],
+    raise: &["set_disk_free_limit", "900000GB"],
     clear: &["set_disk_free_limit", DISK_FREE_MIN],
 };
 

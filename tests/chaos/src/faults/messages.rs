@@ -13,7 +13,7 @@ use async_trait::async_trait;
 use boxoffice_contracts::topology::{Exchange, QUEUES};
 use futures::StreamExt as _;
 use lapin::{
-    Channel, Confirmation, Connection, Consumer,
+    Channel, Confirmation, Connection, Consumer, PublisherConfirm,
     message::Delivery,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
@@ -86,23 +86,26 @@ impl Heard {
         Ok(taken)
     }
 
-    /// Puts it straight into a queue, as it is.
+    /// Puts it straight into a queue, as it is, and waits until it is there.
     async fn put(&self, queue: &str, delivery: &Delivery) -> anyhow::Result<()> {
+        let confirmed = self.send(queue, delivery).await?.await?;
+        ensure!(
+            matches!(confirmed, Confirmation::Ack(None)),
+            "{queue}: {confirmed:?}"
+        );
+        Ok(())
+    }
+
+    async fn send(&self, queue: &str, delivery: &Delivery) -> lapin::Result<PublisherConfirm> {
         let options = BasicPublishOptions {
             mandatory: true,
             ..BasicPublishOptions::default()
         };
         let properties = delivery.properties.clone();
         let data = &delivery.data;
-        let publish =
-            self.channel
-                .basic_publish("".into(), queue.into(), options, data, properties);
-        let confirmed = publish.await?.await?;
-        ensure!(
-            matches!(confirmed, Confirmation::Ack(None)),
-            "{queue}: {confirmed:?}"
-        );
-        Ok(())
+        self.channel
+            .basic_publish("".into(), queue.into(), options, data, properties)
+            .await
     }
 
     /// What wasn't acknowledged goes back to its queue.
@@ -166,13 +169,16 @@ impl Fault for Doubled {
             if heard.is_empty() {
                 break;
             }
+            let mut confirms = Vec::new();
             for copy in &heard {
                 let exchange = copy.exchange.as_str();
                 for queue in queues_of(exchange, copy.routing_key.as_str()) {
-                    if copies.put(queue, copy).await.is_ok() {
-                        self.sent += 1;
-                    }
+                    confirms.extend(copies.send(queue, copy).await);
                 }
+            }
+            for confirm in confirms {
+                let confirmed = confirm.await;
+                self.sent += usize::from(matches!(confirmed, Ok(Confirmation::Ack(None))));
             }
         }
         copies.close().await;

@@ -13,8 +13,15 @@ use crate::{
 };
 use anyhow::ensure;
 use async_trait::async_trait;
-use lapin::options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions};
-use lapin::types::FieldTable;
+use boxoffice_contracts::topology::UNROUTABLE;
+use lapin::{
+    Channel, Confirmation,
+    options::{
+        BasicAckOptions, BasicGetOptions, BasicPublishOptions, ConfirmSelectOptions,
+        QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions,
+    },
+    types::FieldTable,
+};
 use rand::rngs::StdRng;
 use reqwest::Method;
 use std::time::Duration;
@@ -112,6 +119,7 @@ struct Deleted {
     queue: &'static str,
     lasts: Duration,
     seen: Option<String>,
+    rescued: u32,
 }
 
 impl Deleted {
@@ -121,6 +129,7 @@ impl Deleted {
             queue: one_of(dice, queues),
             lasts: between_ms(dice, 500..4_000),
             seen: None,
+            rescued: 0,
         }
     }
 }
@@ -163,13 +172,49 @@ impl Fault for Deleted {
             Ok(())
         })
         .await?;
+        self.rescued = rescue(&channel).await?;
         let _ = connection.close(200, "done".into()).await;
         house_ready(stage).await
     }
 
     async fn effect(&mut self, _stage: &Stage) -> Option<String> {
-        self.seen.clone()
+        let seen = self.seen.as_ref()?;
+        Some(format!("{seen}, {} more found no queue", self.rescued))
     }
+}
+
+/// Moves what found no queue back to where it was sent, as OPERATIONS tells an operator.
+async fn rescue(channel: &Channel) -> anyhow::Result<u32> {
+    let confirm = ConfirmSelectOptions::default();
+    channel.confirm_select(confirm).await?;
+    let mut moved = 0;
+    // What comes back again is not looked at twice.
+    let mut left = 1;
+    while left > 0 {
+        let get = channel.basic_get(UNROUTABLE.into(), BasicGetOptions::default());
+        let Some(message) = get.await? else {
+            break;
+        };
+        left = if moved == 0 {
+            message.message_count
+        } else {
+            left - 1
+        };
+        let message = message.delivery;
+        let (exchange, key) = (message.exchange.clone(), message.routing_key.clone());
+        let properties = message.properties.clone();
+        // Not mandatory: without a queue it comes back to where it lies now.
+        let options = BasicPublishOptions::default();
+        let publish = channel.basic_publish(exchange, key, options, &message.data, properties);
+        let confirmed = publish.await?.await?;
+        ensure!(
+            matches!(confirmed, Confirmation::Ack(None)),
+            "{confirmed:?}"
+        );
+        message.acker.ack(BasicAckOptions::default()).await?;
+        moved += 1;
+    }
+    Ok(moved)
 }
 
 /// A worker is away, and its queue takes one message and no more: publishers are refused.

@@ -46,14 +46,15 @@ pub(super) const KINDS: &[Kind] = &[
 
 /// Which server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Which {
+pub enum Which {
     Broker,
     Mysql,
     Mongodb,
 }
 
 impl Which {
-    pub(crate) const fn as_str(self) -> &'static str {
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Broker => "broker",
             Self::Mysql => "mysql",

@@ -79,7 +79,11 @@ pub async fn run(order: Order) -> anyhow::Result<Findings> {
     let scraping = tokio::spawn(Arc::clone(&scrape).run(Arc::clone(&stage)));
 
     let plan = draw(order.seed, &order.kinds, warm_up, length);
-    say(&format!("{} faults are planned, of {} kinds", plan.len(), order.kinds.len()));
+    say(&format!(
+        "{} faults are planned, of {} kinds",
+        plan.len(),
+        order.kinds.len()
+    ));
     let (stop, stopped) = watch::channel(false);
     let coming = tokio::spawn(Arc::clone(&crowd).come(order.rate, stopped));
     let timeline: Arc<Mutex<Vec<Struck>>> = Arc::default();
@@ -238,7 +242,10 @@ async fn tell(crowd: Arc<Crowd>, timeline: Arc<Mutex<Vec<Struck>>>, length: Dura
         );
         {
             let timeline = timeline.lock().await;
-            let effective = timeline.iter().filter(|struck| struck.effect.is_some()).count();
+            let effective = timeline
+                .iter()
+                .filter(|struck| struck.effect.is_some())
+                .count();
             let _ = write!(line, "{effective} of {} faults effective", timeline.len());
             if let Some(last) = timeline.last() {
                 let _ = write!(line, ", last {} on {}", last.kind, last.target);
@@ -254,6 +261,10 @@ async fn tell(crowd: Arc<Crowd>, timeline: Arc<Mutex<Vec<Struck>>>, length: Dura
 
 /// Tells the person who waits.
 pub(crate) fn say(line: &str) {
-    let end = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
+    let end = if std::io::stderr().is_terminal() {
+        "\r\x1b[2K"
+    } else {
+        ""
+    };
     let _ = writeln!(std::io::stderr(), "{end}chaos: {line}");
 }
