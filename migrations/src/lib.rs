@@ -14,6 +14,7 @@ mod m0006_partner_credit;
 mod m0007_queues;
 mod m0008_mending;
 mod m0009_desk;
+mod m0010_intake_journal;
 mod sql;
 
 #[derive(Debug)]
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0007_queues::Migration),
             Box::new(m0008_mending::Migration),
             Box::new(m0009_desk::Migration),
+            Box::new(m0010_intake_journal::Migration),
         ]
     }
 }

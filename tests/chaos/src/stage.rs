@@ -72,7 +72,11 @@ pub struct Stage {
     pub links: BTreeMap<Link, Proxy>,
     /// What clients met.
     pub meter: Meter,
+<<<<<<< HEAD
+    /// What was sent in bad faith and must be parked.
+=======
     /// Messages that will wait for a person, and rightly.
+>>>>>>> h5-run
     pub expected: Expected,
     pub shows: Shows,
     /// The API's address, past no proxy: clients meet what it answers.

@@ -147,7 +147,7 @@ impl PrivateBroker {
         let overview = format!("{}/api/overview", self.management_url());
         let amqp = self.amqp;
         self.server
-            .ready(READY_MAX, async || {
+            .ready(READY_MAX, || async {
                 TcpStream::connect((Ipv4Addr::LOCALHOST, amqp))
                     .map_err(|error| error.to_string())?;
                 let answer = reqwest::get(&overview)

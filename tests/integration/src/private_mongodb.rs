@@ -53,7 +53,7 @@ impl PrivateMongodb {
         let set = doc! { "replSetInitiate": { "_id": "rs0", "members": [member] } };
         mongodb
             .server
-            .ready(READY_MAX, async || {
+            .ready(READY_MAX, || async {
                 let answer = command(&url, set.clone()).await;
                 match answer {
                     Err(error) if !error.contains("already initialized") => Err(error),
@@ -122,7 +122,7 @@ impl PrivateMongodb {
     pub async fn serves(&mut self) -> Result<(), String> {
         let url = self.url();
         self.server
-            .ready(READY_MAX, async || {
+            .ready(READY_MAX, || async {
                 let answer = command(&url, doc! { "hello": 1 }).await?;
                 match answer.get_bool("isWritablePrimary") {
                     Ok(true) => Ok(()),

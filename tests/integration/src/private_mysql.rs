@@ -168,7 +168,7 @@ impl PrivateMysql {
         self.server.spawn(&mut command)?;
         let admin = self.admin_url();
         self.server
-            .ready(READY_MAX, async || {
+            .ready(READY_MAX, || async {
                 let db = connect(&admin).await.map_err(|error| error.to_string())?;
                 let said = db.execute_unprepared("SELECT 1").await;
                 let _ = db.close().await;

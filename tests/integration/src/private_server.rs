@@ -79,13 +79,21 @@ impl Server {
             .pid()
             .ok_or_else(|| format!("{} does not run", self.name))?;
         signal("TERM", pid);
-        let log = self.log.clone();
-        let status = until(&format!("the end of {}", self.name), END_MAX, async || {
-            self.has_ended().ok_or_else(|| last_lines(&log))
-        })
-        .await?;
-        self.child = None;
-        Ok(status)
+        let deadline = Instant::now() + END_MAX;
+        loop {
+            if let Some(status) = self.has_ended() {
+                self.child = None;
+                return Ok(status);
+            }
+            if Instant::now() >= deadline {
+                let said = last_lines(&self.log);
+                return Err(format!(
+                    "{} goes on {END_MAX:?} after SIGTERM:\n{said}",
+                    self.name
+                ));
+            }
+            sleep(LOOK_EVERY).await;
+        }
     }
 
     /// A signal such as `STOP`.
@@ -99,11 +107,14 @@ impl Server {
     ///
     /// # Errors
     /// Not in time, or it ended by itself.
-    pub(crate) async fn ready(
+    pub(crate) async fn ready<F>(
         &mut self,
         within: Duration,
-        mut look: impl AsyncFnMut() -> Result<(), String>,
-    ) -> Result<(), String> {
+        mut look: impl FnMut() -> F + Send,
+    ) -> Result<(), String>
+    where
+        F: Future<Output = Result<(), String>> + Send,
+    {
         let deadline = Instant::now() + within;
         loop {
             if let Some(status) = self.has_ended() {
@@ -141,11 +152,14 @@ pub fn is_stopped(pid: u32) -> bool {
 ///
 /// # Errors
 /// What it said last, when it doesn't in time.
-pub async fn until<R, E: Display>(
+pub async fn until<R, E: Display, F>(
     what: &str,
     within: Duration,
-    mut look: impl AsyncFnMut() -> Result<R, E>,
-) -> Result<R, String> {
+    mut look: impl FnMut() -> F + Send,
+) -> Result<R, String>
+where
+    F: Future<Output = Result<R, E>> + Send,
+{
     let deadline = Instant::now() + within;
     loop {
         match look().await {

@@ -22,8 +22,12 @@ use tokio::task::block_in_place;
 const NOTICE_MAX: Duration = Duration::from_secs(20);
 
 pub(super) const KINDS: &[Kind] = &[
-    kind("broker.memory_alarm", 3, |dice| Box::new(Alarm::made(dice, &MEMORY))),
-    kind("broker.disk_alarm", 3, |dice| Box::new(Alarm::made(dice, &DISK))),
+    kind("broker.memory_alarm", 3, |dice| {
+        Box::new(Alarm::made(dice, &MEMORY))
+    }),
+    kind("broker.disk_alarm", 3, |dice| {
+        Box::new(Alarm::made(dice, &DISK))
+    }),
     journal_kind("broker.wipe", 1, |dice| Box::new(Wiped::made(dice))),
 ];
 
@@ -68,7 +72,7 @@ impl Alarm {
 
     async fn is(&self, stage: &Stage, wanted: bool) -> anyhow::Result<()> {
         let field = self.resource.field;
-        until(&format!("{field} is {wanted}"), NOTICE_MAX, async || {
+        until(&format!("{field} is {wanted}"), NOTICE_MAX, || async {
             let nodes = manage(stage, Method::GET, "/api/nodes", "").await?;
             let nodes: Value = serde_json::from_str(&nodes)?;
             ensure!(nodes[0][field] == wanted, "{}", nodes[0][field]);
@@ -106,7 +110,8 @@ impl Fault for Alarm {
     }
 
     async fn effect(&mut self, _stage: &Stage) -> Option<String> {
-        self.seen.then(|| format!("{} was raised", self.resource.field))
+        self.seen
+            .then(|| format!("{} was raised", self.resource.field))
     }
 }
 

@@ -110,7 +110,13 @@ async fn close(stage: &Stage, consumers_only: bool) -> anyhow::Result<usize> {
     for connection in list.iter().filter(wanted) {
         if let Some(name) = connection["name"].as_str() {
             let name = name.replace(' ', "%20").replace('>', "%3E");
-            manage(stage, Method::DELETE, &format!("/api/connections/{name}"), "").await?;
+            manage(
+                stage,
+                Method::DELETE,
+                &format!("/api/connections/{name}"),
+                "",
+            )
+            .await?;
             closed += 1;
         }
     }

@@ -19,7 +19,9 @@ const OPS: &[&str] = &["create", "confirm", "capture", "cancel", "refund"];
 const TIMES_MAX: u32 = 1_000_000;
 
 pub(super) const KINDS: &[Kind] = &[
-    kind("gateway.hang", 2, |dice| calls(dice, "gateway.hang", "hang", 1..4)),
+    kind("gateway.hang", 2, |dice| {
+        calls(dice, "gateway.hang", "hang", 1..4)
+    }),
     kind("gateway.hang_after", 2, |dice| {
         calls(dice, "gateway.hang_after", "hang_after", 1..4)
     }),
@@ -32,10 +34,17 @@ pub(super) const KINDS: &[Kind] = &[
     kind("gateway.500_before", 2, |dice| {
         calls(dice, "gateway.500_before", "error_500_before", 1..8)
     }),
-    kind("gateway.429", 3, |dice| calls(dice, "gateway.429", "error_429", 1..12)),
+    kind("gateway.429", 3, |dice| {
+        calls(dice, "gateway.429", "error_429", 1..12)
+    }),
     kind("gateway.slow", 3, |dice| {
         let ms = dice.random_range(200..2_500);
-        asks(dice, "gateway.slow", json!({"op": "any", "kind": "delay", "ms": ms}), TIMES_MAX)
+        asks(
+            dice,
+            "gateway.slow",
+            json!({"op": "any", "kind": "delay", "ms": ms}),
+            TIMES_MAX,
+        )
     }),
     kind("gateway.decline", 2, |dice| {
         let times = dice.random_range(1..6);
@@ -43,7 +52,12 @@ pub(super) const KINDS: &[Kind] = &[
         asks(dice, "gateway.decline", fault, times)
     }),
     kind("gateway.webhooks_early", 2, |dice| {
-        asks(dice, "gateway.webhooks_early", json!({"op": "webhook", "kind": "early"}), TIMES_MAX)
+        asks(
+            dice,
+            "gateway.webhooks_early",
+            json!({"op": "webhook", "kind": "early"}),
+            TIMES_MAX,
+        )
     }),
     kind("gateway.webhooks_duplicated", 2, |dice| {
         let copies = dice.random_range(1..4);

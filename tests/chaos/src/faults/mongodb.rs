@@ -15,7 +15,9 @@ use rand::{Rng as _, rngs::StdRng};
 use std::time::Duration;
 
 pub(super) const KINDS: &[Kind] = &[
-    kind("mongodb.step_down", 3, |dice| Box::new(SteppedDown::made(dice))),
+    kind("mongodb.step_down", 3, |dice| {
+        Box::new(SteppedDown::made(dice))
+    }),
     kind("mongodb.drop_projection", 1, |dice| {
         Box::new(Dropped {
             lasts: between_ms(dice, 0..1_500),
@@ -24,6 +26,9 @@ pub(super) const KINDS: &[Kind] = &[
         })
     }),
 ];
+
+/// The projection, and nothing but it.
+const TIMELINES: &str = "timelines";
 
 /// The set has no primary for some seconds.
 struct SteppedDown {
@@ -64,7 +69,7 @@ impl Fault for SteppedDown {
             .map_err(|error| anyhow!(error))?;
         let said = mongodb.command(doc! { "hello": 1 }).await;
         let said = said.map_err(|error| anyhow!(error))?;
-        self.seen = said.get_bool("isWritablePrimary") == Ok(false);
+        self.seen = matches!(said.get_bool("isWritablePrimary"), Ok(false));
         Ok(())
     }
 
@@ -102,7 +107,7 @@ impl Fault for Dropped {
 
     async fn strike(&mut self, stage: &Stage) -> anyhow::Result<()> {
         let documents = stage.world.lock().await.documents.clone();
-        let timelines = documents.collection::<Document>(boxoffice_store::mongo::timelines::NAME);
+        let timelines = documents.collection::<Document>(TIMELINES);
         self.had = timelines.count_documents(doc! {}).await?;
         timelines.delete_many(doc! {}).await?;
         Ok(())

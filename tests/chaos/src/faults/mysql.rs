@@ -166,7 +166,9 @@ impl Fault for ReadOnly {
 
     async fn strike(&mut self, stage: &Stage) -> anyhow::Result<()> {
         let admin = stage.mysql.lock().await.admin().await?;
-        admin.execute_unprepared("SET GLOBAL read_only = ON").await?;
+        admin
+            .execute_unprepared("SET GLOBAL read_only = ON")
+            .await?;
         admin.close().await?;
         // Touches nothing, and is refused all the same.
         let probe = "UPDATE parked_messages SET status = status WHERE 1 = 0";

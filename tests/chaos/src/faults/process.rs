@@ -21,8 +21,12 @@ use std::{process::ExitStatus, time::Duration};
 const END_MAX: Duration = Duration::from_secs(30);
 
 pub(super) const KINDS: &[Kind] = &[
-    kind("process.kill", 8, |dice| Box::new(Ended::made(dice, End::Kill))),
-    kind("process.term", 4, |dice| Box::new(Ended::made(dice, End::Term))),
+    kind("process.kill", 8, |dice| {
+        Box::new(Ended::made(dice, End::Kill))
+    }),
+    kind("process.term", 4, |dice| {
+        Box::new(Ended::made(dice, End::Term))
+    }),
     kind("process.stop", 6, |dice| Box::new(Frozen::made(dice))),
     kind("process.fd_limit", 2, |dice| Box::new(Limited::files(dice))),
     kind("process.memory_limit", 2, |dice| {
@@ -84,7 +88,7 @@ impl Fault for Ended {
         }
         let pid = stage.world.lock().await.process(&name).pid();
         signal("TERM", pid.context("it is down already")?);
-        let status = until(&format!("the end of {name}"), END_MAX, async || {
+        let status = until(&format!("the end of {name}"), END_MAX, || async {
             let mut world = stage.world.lock().await;
             world.process(&name).has_ended().ok_or("it goes on")
         })
@@ -149,7 +153,7 @@ impl Fault for Frozen {
         let pid = pid.with_context(|| format!("{name} is down already"))?;
         signal("STOP", pid);
         self.stopped = Some(pid);
-        until("a stopped process", Duration::from_secs(2), async || {
+        until("a stopped process", Duration::from_secs(2), || async {
             if is_stopped(pid) { Ok(()) } else { Err("runs") }
         })
         .await?;
@@ -191,12 +195,20 @@ struct Limited {
 impl Limited {
     fn files(dice: &mut StdRng) -> Self {
         let count = one_of(dice, &[10, 16, 24, 40]);
-        Self::made(dice, "process.fd_limit", format!("--nofile={count}:{count}"))
+        Self::made(
+            dice,
+            "process.fd_limit",
+            format!("--nofile={count}:{count}"),
+        )
     }
 
     fn memory(dice: &mut StdRng) -> Self {
         let bytes = one_of(dice, &[96_u64, 192, 384]) << 20;
-        Self::made(dice, "process.memory_limit", format!("--as={bytes}:{bytes}"))
+        Self::made(
+            dice,
+            "process.memory_limit",
+            format!("--as={bytes}:{bytes}"),
+        )
     }
 
     fn made(dice: &mut StdRng, kind: &'static str, limit: String) -> Self {
@@ -247,7 +259,10 @@ impl Fault for Limited {
             let limited = process.pid().is_some_and(|pid| has_limit(pid, &self.limit));
             let ended = process.has_ended();
             self.seen = match ended {
-                Some(status) => Some(format!("{what} ended: {status}, {}", last_word(&process.log))),
+                Some(status) => Some(format!(
+                    "{what} ended: {status}, {}",
+                    last_word(&process.log)
+                )),
                 None => limited.then(|| format!("lived {what}")),
             };
             process.under.clear();

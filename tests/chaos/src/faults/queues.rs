@@ -152,7 +152,7 @@ impl Fault for Deleted {
         product(stage, &["topology", "declare"]).await?;
         let (connection, channel) = channel(stage).await?;
         let what = format!("a consumer of {}", self.queue);
-        until(&what, CONSUMED_MAX, async || {
+        until(&what, CONSUMED_MAX, || async {
             let passive = QueueDeclareOptions {
                 passive: true,
                 ..QueueDeclareOptions::default()

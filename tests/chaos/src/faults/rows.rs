@@ -24,7 +24,9 @@ const HOT: &[(&str, &str)] = &[
     ("claims", "SELECT show_id FROM claims FOR UPDATE"),
 ];
 
-pub(super) const KINDS: &[Kind] = &[kind("mysql.row_locks", 4, |dice| Box::new(Held::made(dice)))];
+pub(super) const KINDS: &[Kind] = &[kind("mysql.row_locks", 4, |dice| {
+    Box::new(Held::made(dice))
+})];
 
 struct Held {
     table: &'static str,

@@ -15,15 +15,33 @@ use rand::rngs::StdRng;
 use std::time::Duration;
 
 pub(super) const KINDS: &[Kind] = &[
-    kind("broker.kill", 3, |dice| of(dice, "broker.kill", Which::Broker, Way::Kill)),
-    kind("broker.restart", 3, |dice| of(dice, "broker.restart", Which::Broker, Way::Term)),
-    kind("broker.stop", 4, |dice| of(dice, "broker.stop", Which::Broker, Way::Freeze)),
-    kind("mysql.kill", 4, |dice| of(dice, "mysql.kill", Which::Mysql, Way::Kill)),
-    kind("mysql.restart", 3, |dice| of(dice, "mysql.restart", Which::Mysql, Way::Term)),
-    kind("mysql.stop", 4, |dice| of(dice, "mysql.stop", Which::Mysql, Way::Freeze)),
-    kind("mongodb.kill", 4, |dice| of(dice, "mongodb.kill", Which::Mongodb, Way::Kill)),
-    kind("mongodb.restart", 2, |dice| of(dice, "mongodb.restart", Which::Mongodb, Way::Term)),
-    kind("mongodb.stop", 4, |dice| of(dice, "mongodb.stop", Which::Mongodb, Way::Freeze)),
+    kind("broker.kill", 3, |dice| {
+        of(dice, "broker.kill", Which::Broker, Way::Kill)
+    }),
+    kind("broker.restart", 3, |dice| {
+        of(dice, "broker.restart", Which::Broker, Way::Term)
+    }),
+    kind("broker.stop", 4, |dice| {
+        of(dice, "broker.stop", Which::Broker, Way::Freeze)
+    }),
+    kind("mysql.kill", 4, |dice| {
+        of(dice, "mysql.kill", Which::Mysql, Way::Kill)
+    }),
+    kind("mysql.restart", 3, |dice| {
+        of(dice, "mysql.restart", Which::Mysql, Way::Term)
+    }),
+    kind("mysql.stop", 4, |dice| {
+        of(dice, "mysql.stop", Which::Mysql, Way::Freeze)
+    }),
+    kind("mongodb.kill", 4, |dice| {
+        of(dice, "mongodb.kill", Which::Mongodb, Way::Kill)
+    }),
+    kind("mongodb.restart", 2, |dice| {
+        of(dice, "mongodb.restart", Which::Mongodb, Way::Term)
+    }),
+    kind("mongodb.stop", 4, |dice| {
+        of(dice, "mongodb.stop", Which::Mongodb, Way::Freeze)
+    }),
 ];
 
 /// Which server.
@@ -99,7 +117,9 @@ impl Fault for Away {
     async fn strike(&mut self, stage: &Stage) -> anyhow::Result<()> {
         match self.way {
             Way::Kill => {
-                let status = kill(stage, self.which).await.context("it is down already")?;
+                let status = kill(stage, self.which)
+                    .await
+                    .context("it is down already")?;
                 self.seen = Some(format!("ended: {status}"));
             }
             Way::Term => {
@@ -110,7 +130,7 @@ impl Fault for Away {
                 let pid = pid(stage, self.which).await.context("it is down already")?;
                 self.stopped = Some(pid);
                 signal("STOP", pid);
-                until("a stopped server", Duration::from_secs(2), async || {
+                until("a stopped server", Duration::from_secs(2), || async {
                     if is_stopped(pid) { Ok(()) } else { Err("runs") }
                 })
                 .await?;
@@ -123,7 +143,11 @@ impl Fault for Away {
     async fn heal(&mut self, stage: &Stage) -> anyhow::Result<()> {
         let now = pid(stage, self.which).await;
         if let Some(stopped) = self.stopped.take() {
-            ensure!(now == Some(stopped), "somebody else ended the {}", self.which.as_str());
+            ensure!(
+                now == Some(stopped),
+                "somebody else ended the {}",
+                self.which.as_str()
+            );
             signal("CONT", stopped);
         } else if now.is_none() {
             start_again(stage, self.which).await?;

@@ -11,12 +11,22 @@ use rand::rngs::StdRng;
 use std::time::Duration;
 
 pub(super) const KINDS: &[Kind] = &[
-    kind("smtp.451", 3, |dice| of(dice, "smtp.451", FaultKind::Greylist451)),
+    kind("smtp.451", 3, |dice| {
+        of(dice, "smtp.451", FaultKind::Greylist451)
+    }),
     // Such a mail is undeliverable, and its booking is none the worse.
-    kind("smtp.550", 1, |dice| of(dice, "smtp.550", FaultKind::Reject550)),
-    kind("smtp.hang", 2, |dice| of(dice, "smtp.hang", FaultKind::HangBefore)),
-    kind("smtp.hang_after", 2, |dice| of(dice, "smtp.hang_after", FaultKind::HangAfterData)),
-    kind("smtp.slow", 2, |dice| of(dice, "smtp.slow", FaultKind::Slow)),
+    kind("smtp.550", 1, |dice| {
+        of(dice, "smtp.550", FaultKind::Reject550)
+    }),
+    kind("smtp.hang", 2, |dice| {
+        of(dice, "smtp.hang", FaultKind::HangBefore)
+    }),
+    kind("smtp.hang_after", 2, |dice| {
+        of(dice, "smtp.hang_after", FaultKind::HangAfterData)
+    }),
+    kind("smtp.slow", 2, |dice| {
+        of(dice, "smtp.slow", FaultKind::Slow)
+    }),
 ];
 
 fn of(dice: &mut StdRng, kind: &'static str, what: FaultKind) -> Box<dyn Fault> {

@@ -24,11 +24,14 @@ pub(super) fn one_of<T: Copy>(dice: &mut StdRng, all: &[T]) -> T {
 }
 
 /// Waits until `look` finds what it looks for.
-pub(super) async fn until<R, E: Display>(
+pub(super) async fn until<R, E: Display, F>(
     what: &str,
     within: Duration,
-    look: impl AsyncFnMut() -> Result<R, E>,
-) -> anyhow::Result<R> {
+    look: impl FnMut() -> F + Send,
+) -> anyhow::Result<R>
+where
+    F: Future<Output = Result<R, E>> + Send,
+{
     private_server::until(what, within, look)
         .await
         .map_err(anyhow::Error::msg)
@@ -52,7 +55,7 @@ pub(super) async fn is_ready(stage: &Stage, process: &str) -> Result<(), String>
 /// Waits until these processes are ready. One that has ended meanwhile stays so: that is somebody's fault.
 pub(super) async fn all_ready(stage: &Stage, processes: &[String]) -> anyhow::Result<()> {
     for process in processes {
-        until(&format!("{process} ready"), WELL_MAX, async || {
+        until(&format!("{process} ready"), WELL_MAX, || async {
             is_ready(stage, process).await
         })
         .await?;
@@ -68,7 +71,7 @@ pub(super) async fn house_ready(stage: &Stage) -> anyhow::Result<()> {
 
 /// Starts a process that isn't there, again and again as a supervisor would, until it is ready.
 pub(super) async fn bring_back(stage: &Stage, process: &str) -> anyhow::Result<()> {
-    until(&format!("{process} back"), WELL_MAX, async || {
+    until(&format!("{process} back"), WELL_MAX, || async {
         {
             let mut world = stage.world.lock().await;
             let process = world.process(process);
@@ -102,7 +105,11 @@ pub(super) async fn product(stage: &Stage, arguments: &[&str]) -> anyhow::Result
     drop(world);
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("boxoffice {}: {}: {said}", arguments.join(" "), output.status);
+        bail!(
+            "boxoffice {}: {}: {said}",
+            arguments.join(" "),
+            output.status
+        );
     }
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
@@ -181,4 +188,14 @@ pub(super) async fn counted(stage: &Stage, parts: &[&str]) -> u64 {
     {
         sum as u64
     }
+}
+
+/// The same, but never the API.
+pub(super) fn chosen_worker(stage: &Stage, pick: usize) -> String {
+    let workers: Vec<&String> = stage
+        .internals
+        .keys()
+        .filter(|name| *name != "api")
+        .collect();
+    workers[pick % workers.len()].clone()
 }
