@@ -63,7 +63,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     interrupt::listen()?;
     let programs = build(arguments.release)?;
     if arguments.list {
-        let status = programs.command("boxoffice-chaos")?.arg("--list").status()?;
+        let status = programs
+            .command("boxoffice-chaos")?
+            .arg("--list")
+            .status()?;
         return Ok(code(status.code()));
     }
     let folder = Folder::new(PROFILE)?;

@@ -9,10 +9,7 @@
     reason = "a harness of tests: what fails here fails the run"
 )]
 
-<<<<<<< HEAD
-=======
 pub mod diary;
->>>>>>> h5-run
 pub mod expected;
 pub mod fault;
 pub mod faults;

@@ -82,7 +82,10 @@ fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
     let Arguments {
-        minutes, seed, rate, ..
+        minutes,
+        seed,
+        rate,
+        ..
     } = *arguments;
     anyhow::ensure!(minutes > 0.2, "a run lasts more than twelve seconds");
     let kinds = runner::choose(
@@ -103,7 +106,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
         command: command(arguments),
     };
     // A panic anywhere in the harness is not a finding.
-    let findings = AssertUnwindSafe(Box::pin(runner::run(order))).catch_unwind().await;
+    let findings = AssertUnwindSafe(Box::pin(runner::run(order)))
+        .catch_unwind()
+        .await;
     let findings = findings.map_err(|_panic| anyhow::anyhow!("a panic: see above"))??;
     let report = Report::of(findings, &arguments.folder.join("planted.json"));
     // The last run lies where everybody looks; all runs lie in folders of their own.
@@ -147,13 +152,24 @@ fn say_how_it_ended(report: &Report, folder: &Path) {
         tell(&format!("VIOLATION: {name} {count}"));
     }
     let complaints = report.checks.complaints();
-    for line in complaints.iter().chain(&report.stuck).chain(&report.ended_badly).take(20) {
+    for line in complaints
+        .iter()
+        .chain(&report.stuck)
+        .chain(&report.ended_badly)
+        .take(20)
+    {
         tell(line);
     }
     if summary.trouble > 0 {
-        tell(&format!("{} faults could not be struck or healed", summary.trouble));
+        tell(&format!(
+            "{} faults could not be struck or healed",
+            summary.trouble
+        ));
     }
-    tell(&format!("the report is {}", folder.join("report.html").display()));
+    tell(&format!(
+        "the report is {}",
+        folder.join("report.html").display()
+    ));
 }
 
 fn list() {
@@ -168,7 +184,10 @@ fn list() {
         let kind = boxoffice_chaos::fault::kind(name);
         let lane = kind.map(|kind| format!("{:?}", Lane::of(kind)).to_lowercase());
         let journal = if *journal { "  needs --journal" } else { "" };
-        text += &format!("{name:<28} weight {weight}  {}{journal}\n", lane.unwrap_or_default());
+        text += &format!(
+            "{name:<28} weight {weight}  {}{journal}\n",
+            lane.unwrap_or_default()
+        );
     }
     let _ = std::io::stdout().write_all(text.as_bytes());
 }

@@ -14,10 +14,21 @@ const EVERY: Duration = Duration::from_secs(2);
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 /// Sums that the report tells, by the beginning of the line that Prometheus gets.
 const WANTED: &[(&str, &str, &str)] = &[
-    ("handled", "boxoffice_messages_handled_total{", "outcome=\"done\""),
-    ("repeated", "boxoffice_messages_handled_total{", "outcome=\"repeated\""),
-    ("retried", "boxoffice_messages_handled_total{", "outcome=\"retried\""),
-    ("parked", "boxoffice_messages_handled_total{", "outcome=\"parked\""),
+    (
+        "handled",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"done\"",
+    ),
+    (
+        "repeated",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"repeated\"",
+    ),
+    (
+        "parked",
+        "boxoffice_messages_handled_total{",
+        "outcome=\"parked\"",
+    ),
     ("conflicts", "boxoffice_conflicts_total", ""),
     ("pauses", "boxoffice_pauses_total", ""),
     ("consumers_opened", "boxoffice_consumers_opened_total", ""),
@@ -44,6 +55,9 @@ impl Scrape {
             for (name, address) in &stage.internals {
                 self.visit(&http, name, *address).await;
             }
+            if let Some(count) = redelivered(&http, &stage.management).await {
+                self.note("broker", "redelivered", count);
+            }
         }
     }
 
@@ -51,17 +65,23 @@ impl Scrape {
         let url = format!("http://{address}/metrics");
         let answer = http.get(url).timeout(ANSWER_MAX).send().await;
         let Ok(answer) = answer else { return };
-        let Ok(text) = answer.text().await else { return };
+        let Ok(text) = answer.text().await else {
+            return;
+        };
         for (name, count) in read(&text) {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = last.insert((process.to_owned(), name.to_owned()), count);
-            let more = match before {
-                Some(before) if before <= count => count - before,
-                _ => count,
-            };
-            let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-            *sums.entry(name.to_owned()).or_default() += more;
+            self.note(process, name, count);
         }
+    }
+
+    fn note(&self, who: &str, name: &str, count: u64) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.insert((who.to_owned(), name.to_owned()), count);
+        let more = match before {
+            Some(before) if before <= count => count - before,
+            _ => count,
+        };
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        *sums.entry(name.to_owned()).or_default() += more;
     }
 
     #[must_use]
@@ -71,6 +91,14 @@ impl Scrape {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+/// Deliveries that the broker made again, since it started.
+async fn redelivered(http: &Client, management: &str) -> Option<u64> {
+    let url = format!("{management}/api/overview");
+    let answer = http.get(url).timeout(ANSWER_MAX).send().await.ok()?;
+    let overview: serde_json::Value = answer.json().await.ok()?;
+    overview["message_stats"]["redeliver"].as_u64()
 }
 
 fn read(text: &str) -> BTreeMap<&'static str, u64> {

@@ -21,7 +21,11 @@ fn three_minutes_under_fire_break_no_promise() {
         .status()
         .unwrap();
     let report = fs::read_to_string(folder.join("report.md")).unwrap_or_default();
-    assert!(ended.success(), "{ended}, see {}\n{report}", folder.display());
+    assert!(
+        ended.success(),
+        "{ended}, see {}\n{report}",
+        folder.display()
+    );
     let summary = fs::read(folder.join("report.json")).unwrap();
     let summary: serde_json::Value = serde_json::from_slice(&summary).unwrap();
     let number = |name: &str| summary["summary"][name].as_u64().unwrap();

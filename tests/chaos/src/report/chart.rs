@@ -41,7 +41,11 @@ pub(super) fn latency(report: &Report) -> String {
     let mut svg = open("Seconds from 202 to completed, over the run");
     for struck in &report.timeline {
         let (from, until) = (plane.x(struck.struck_at_s), plane.x(struck.healed_at_s));
-        let class = if struck.effect.is_some() { "fault" } else { "dud" };
+        let class = if struck.effect.is_some() {
+            "fault"
+        } else {
+            "dud"
+        };
         let _ = write!(
             svg,
             "<rect class=\"{class}\" x=\"{from:.1}\" y=\"{TOP}\" width=\"{:.1}\" height=\"{:.1}\">\
@@ -58,14 +62,23 @@ pub(super) fn latency(report: &Report) -> String {
     for minute in 0..=minutes {
         let x = plane.x(f64::from(minute) * 60.0);
         if x <= WIDTH {
-            let _ = write!(svg, "<text x=\"{x:.1}\" y=\"{}\">{minute} min</text>", HEIGHT - 6.0);
+            let _ = write!(
+                svg,
+                "<text x=\"{x:.1}\" y=\"{}\">{minute} min</text>",
+                HEIGHT - 6.0
+            );
         }
     }
     for (class, value) in [("p50", 0), ("p95", 1)] {
         let mut points = String::new();
         for bucket in buckets {
             let took = [bucket.p50_s, bucket.p95_s][value];
-            let _ = write!(points, "{:.1},{:.1} ", plane.x(bucket.from_s + 5.0), plane.y(took));
+            let _ = write!(
+                points,
+                "{:.1},{:.1} ",
+                plane.x(bucket.from_s + 5.0),
+                plane.y(took)
+            );
         }
         let _ = write!(svg, "<polyline class=\"{class}\" points=\"{points}\"/>");
     }
@@ -82,7 +95,10 @@ pub(super) fn spreads(report: &Report) -> String {
     };
     let mut svg = open("Seconds from 202 to completed, without faults and with them");
     axis(&mut svg, &plane);
-    let both = [(&report.latency.calm, "p50"), (&report.latency.under_fire, "p95")];
+    let both = [
+        (&report.latency.calm, "p50"),
+        (&report.latency.under_fire, "p95"),
+    ];
     for (place, name) in ["p50", "p95", "p99", "max"].iter().enumerate() {
         let left = LEFT + 40.0 + place as f64 * 220.0;
         for (side, (spread, class)) in both.iter().enumerate() {
@@ -96,7 +112,11 @@ pub(super) fn spreads(report: &Report) -> String {
                 y - 3.0
             );
         }
-        let _ = write!(svg, "<text x=\"{left:.1}\" y=\"{}\">{name}</text>", HEIGHT - 6.0);
+        let _ = write!(
+            svg,
+            "<text x=\"{left:.1}\" y=\"{}\">{name}</text>",
+            HEIGHT - 6.0
+        );
     }
     svg + "</svg>"
 }

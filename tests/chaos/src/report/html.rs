@@ -18,7 +18,11 @@ font-weight:600}.good{color:#2a7f4f;font-weight:600}";
 #[must_use]
 pub(super) fn page(report: &Report) -> String {
     let clean = report.summary.is_clean();
-    let (class, verdict) = if clean { ("good", "nothing found") } else { ("bad", "violations") };
+    let (class, verdict) = if clean {
+        ("good", "nothing found")
+    } else {
+        ("bad", "violations")
+    };
     let seed = report.seed;
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta name=\"viewport\" \
@@ -41,7 +45,9 @@ pub(super) fn page(report: &Report) -> String {
         escape(&machine.system),
         escape(&versions.join(", "))
     );
-    let rows = figures(report).into_iter().map(|(name, value)| vec![name, value]);
+    let rows = figures(report)
+        .into_iter()
+        .map(|(name, value)| vec![name, value]);
     table(&mut html, &[], rows);
     let _ = write!(
         html,
@@ -64,7 +70,11 @@ pub(super) fn page(report: &Report) -> String {
         let (id, name) = (check.id.clone(), check.name.clone());
         vec![id, name, check.looked_at.to_string(), found]
     });
-    table(&mut html, &["check", "promise", "looked at", "violations"], rows);
+    table(
+        &mut html,
+        &["check", "promise", "looked at", "violations"],
+        rows,
+    );
     html += "<ul>";
     for line in report.checks.complaints().iter().chain(&report.stuck) {
         let _ = write!(html, "<li class=\"bad\">{}</li>", escape(line));
@@ -84,10 +94,19 @@ pub(super) fn page(report: &Report) -> String {
             struck.kind.clone(),
             struck.target.clone(),
             effect.unwrap_or_else(|| "ineffective".to_owned()),
-            struck.recovered_after_s.map_or_else(|| "never seen".to_owned(), seconds),
+            struck
+                .recovered_after_s
+                .map_or_else(|| "never seen".to_owned(), seconds),
         ]
     });
-    let heads = ["from", "until", "kind", "target", "effect", "recovered after"];
+    let heads = [
+        "from",
+        "until",
+        "kind",
+        "target",
+        "effect",
+        "recovered after",
+    ];
     table(&mut html, &heads, rows);
     html + "</html>"
 }

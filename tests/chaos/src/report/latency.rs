@@ -53,7 +53,9 @@ impl Latencies {
                 continue;
             }
             let (accepted, ended) = (accepted.as_secs_f64(), ended.as_secs_f64());
-            let burned = fires.iter().any(|(from, until)| *from < ended && accepted < *until);
+            let burned = fires
+                .iter()
+                .any(|(from, until)| *from < ended && accepted < *until);
             let took = ended - accepted;
             if burned { &mut fire } else { &mut calm }.push(took);
             let bucket = (accepted / BUCKET_S) as usize;
@@ -102,7 +104,10 @@ mod tests {
     #[test]
     fn quantiles_are_values_that_occurred() {
         let spread = Spread::of((1..=100).map(f64::from).collect());
-        assert_eq!((spread.p50_s, spread.p95_s, spread.max_s), (50.0, 95.0, 100.0));
+        assert_eq!(
+            (spread.p50_s, spread.p95_s, spread.max_s),
+            (50.0, 95.0, 100.0)
+        );
         assert_eq!(Spread::of(Vec::new()).p95_s, 0.0);
         assert_eq!(Spread::of(vec![2.0]).p50_s, 2.0);
     }

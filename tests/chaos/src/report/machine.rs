@@ -19,7 +19,15 @@ pub struct Machine {
 }
 
 /// Whose versions decide.
-const CRATES: &[&str] = &["lapin", "sea-orm", "sqlx", "mongodb", "async-stripe", "lettre", "tokio"];
+const CRATES: &[&str] = &[
+    "lapin",
+    "sea-orm",
+    "sqlx",
+    "mongodb",
+    "async-stripe",
+    "lettre",
+    "tokio",
+];
 
 impl Machine {
     /// Asks everybody. What doesn't answer is left out.
@@ -54,7 +62,10 @@ impl Machine {
 async fn broker(stage: &Stage) -> Option<String> {
     let overview = format!("{}/api/overview", stage.management);
     let overview: Value = reqwest::get(overview).await.ok()?.json().await.ok()?;
-    Some(format!("RabbitMQ {}", overview["rabbitmq_version"].as_str()?))
+    Some(format!(
+        "RabbitMQ {}",
+        overview["rabbitmq_version"].as_str()?
+    ))
 }
 
 fn commit() -> String {

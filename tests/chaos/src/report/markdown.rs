@@ -42,7 +42,10 @@ pub(super) fn figures(report: &Report) -> Vec<(String, String)> {
         ),
     ));
     let met = |name: &str| report.met.get(name).copied().unwrap_or_default();
-    rows.push(("503 with Retry-After".to_owned(), met("503.with").to_string()));
+    rows.push((
+        "503 with Retry-After".to_owned(),
+        met("503.with").to_string(),
+    ));
     rows.push((
         "at rest after the last heal".to_owned(),
         format!("{:.1} s", report.rest_after_s),
@@ -52,7 +55,10 @@ pub(super) fn figures(report: &Report) -> Vec<(String, String)> {
         "duplicates absorbed by the inbox".to_owned(),
         counted("repeated").to_string(),
     ));
-    rows.push(("redeliveries".to_owned(), counted("redelivered").to_string()));
+    rows.push((
+        "redeliveries".to_owned(),
+        counted("redelivered").to_string(),
+    ));
     rows.push((
         "bound".to_owned(),
         format!(
@@ -65,7 +71,11 @@ pub(super) fn figures(report: &Report) -> Vec<(String, String)> {
 
 fn head(text: &mut String, report: &Report) -> std::fmt::Result {
     let machine = &report.machine;
-    let verdict = if report.summary.is_clean() { "nothing found" } else { "VIOLATIONS" };
+    let verdict = if report.summary.is_clean() {
+        "nothing found"
+    } else {
+        "VIOLATIONS"
+    };
     writeln!(text, "# Chaos run, seed {}: {verdict}\n", report.seed)?;
     writeln!(text, "```sh\n{}\n```\n", report.command)?;
     writeln!(
@@ -91,7 +101,10 @@ fn head(text: &mut String, report: &Report) -> std::fmt::Result {
     }
     let latency = &report.latency;
     writeln!(text, "\n## From 202 to completed\n")?;
-    writeln!(text, "| | bookings | p50 | p95 | p99 | max |\n|---|---|---|---|---|---|")?;
+    writeln!(
+        text,
+        "| | bookings | p50 | p95 | p99 | max |\n|---|---|---|---|---|---|"
+    )?;
     for (name, spread) in [("calm", &latency.calm), ("under fire", &latency.under_fire)] {
         writeln!(
             text,
@@ -118,13 +131,20 @@ fn workload(text: &mut String, report: &Report) -> std::fmt::Result {
 }
 
 fn checks(text: &mut String, report: &Report) -> std::fmt::Result {
-    writeln!(text, "\n## Checks\n\n| check | promise | looked at | violations |\n|---|---|---|---|")?;
+    writeln!(
+        text,
+        "\n## Checks\n\n| check | promise | looked at | violations |\n|---|---|---|---|"
+    )?;
     for check in &report.checks.checks {
         let found = match &check.error {
             Some(error) => format!("not checked: {error}"),
             None => check.violations.to_string(),
         };
-        writeln!(text, "| {} | {} | {} | {found} |", check.id, check.name, check.looked_at)?;
+        writeln!(
+            text,
+            "| {} | {} | {} | {found} |",
+            check.id, check.name, check.looked_at
+        )?;
     }
     for complaint in report.checks.complaints() {
         writeln!(text, "\n- {complaint}")?;
@@ -145,7 +165,10 @@ fn kinds(text: &mut String, report: &Report) -> std::fmt::Result {
             row.2 = row.2.max(struck.recovered_after_s.unwrap_or_default());
         }
     }
-    writeln!(text, "\n## Kinds\n\n| kind | struck | effective | worst recovery |\n|---|---|---|---|")?;
+    writeln!(
+        text,
+        "\n## Kinds\n\n| kind | struck | effective | worst recovery |\n|---|---|---|---|"
+    )?;
     for (kind, (struck, effective, worst)) in kinds {
         writeln!(text, "| {kind} | {struck} | {effective} | {worst:.1} s |")?;
     }
@@ -183,7 +206,11 @@ fn timeline(text: &mut String, report: &Report) -> std::fmt::Result {
 fn counts(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(text, "\n## Counted\n\n| by | |\n|---|---|")?;
     writeln!(text, "| clients | {} |", listed(&report.met))?;
-    writeln!(text, "| processes and broker | {} |", listed(&report.counted))?;
+    writeln!(
+        text,
+        "| processes and broker | {} |",
+        listed(&report.counted)
+    )?;
     for replies in &report.partner_replies {
         writeln!(text, "| a partner | {} |", listed(replies))?;
     }

@@ -55,7 +55,10 @@ impl Summary {
             .iter()
             .filter(|struck| struck.effect.is_some())
             .collect();
-        let kinds: BTreeSet<&str> = effective.iter().map(|struck| struck.kind.as_str()).collect();
+        let kinds: BTreeSet<&str> = effective
+            .iter()
+            .map(|struck| struck.kind.as_str())
+            .collect();
         let mut took: Vec<f64> = effective
             .iter()
             .filter_map(|struck| struck.recovered_after_s)
@@ -64,7 +67,11 @@ impl Summary {
         let sum = |ids: &[&str]| sum(&findings.report, |id| ids.contains(&id));
         let named = [LOST, DOUBLE_SOLD, MONEY, CAPTURED_TWICE, DOCUMENTS, STUCK].concat();
         let money = sum(MONEY);
-        let open = findings.visits.iter().filter(|visit| visit.is_open()).count() as u64;
+        let open = findings
+            .visits
+            .iter()
+            .filter(|visit| visit.is_open())
+            .count() as u64;
         let stuck = sum(STUCK).max(open).max(findings.stuck.len() as u64);
         let failed = |check: &&Outcome| check.error.is_some();
         let unchecked = findings.report.checks.iter().filter(failed).count() as u64;

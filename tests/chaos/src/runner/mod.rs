@@ -66,10 +66,7 @@ pub async fn run(order: Order) -> anyhow::Result<Findings> {
     let warm_up = length.mul_f64(WARM_UP).min(WARM_UP_MAX);
     say("starting the servers and the house");
     let visits = (order.rate * length.as_secs_f64()) as usize;
-    let mut stage = Stage::start(order.programs.clone(), visits).await;
-    if order.journal {
-        stage.journal = true;
-    }
+    let stage = Stage::start_with(order.programs.clone(), visits, order.journal).await;
     let stage = Arc::new(stage);
     let machine = Machine::look(&stage).await;
     let lines = Line::open_all(&stage).await;
@@ -79,7 +76,11 @@ pub async fn run(order: Order) -> anyhow::Result<Findings> {
     let scraping = tokio::spawn(Arc::clone(&scrape).run(Arc::clone(&stage)));
 
     let plan = draw(order.seed, &order.kinds, warm_up, length);
-    say(&format!("{} faults are planned, of {} kinds", plan.len(), order.kinds.len()));
+    say(&format!(
+        "{} faults are planned, of {} kinds",
+        plan.len(),
+        order.kinds.len()
+    ));
     let (stop, stopped) = watch::channel(false);
     let coming = tokio::spawn(Arc::clone(&crowd).come(order.rate, stopped));
     let timeline: Arc<Mutex<Vec<Struck>>> = Arc::default();
@@ -203,7 +204,12 @@ async fn go(
 /// Waits until nothing is due, unsent or waiting, and everybody knows how it ended. Returns what is stuck.
 async fn rest(stage: &Stage, crowd: &Crowd) -> Vec<String> {
     let deadline = Instant::now() + REST_MAX;
-    stage.world.lock().await.reconnect_broker().await;
+    {
+        let mut world = stage.world.lock().await;
+        world.reconnect_broker().await;
+        // Some were lost on purpose, and are for ever undelivered.
+        world.allow_lost_webhooks();
+    }
     let mut quiet = 0;
     loop {
         let mut unrest = stage.world.lock().await.unrest().await;
@@ -238,7 +244,10 @@ async fn tell(crowd: Arc<Crowd>, timeline: Arc<Mutex<Vec<Struck>>>, length: Dura
         );
         {
             let timeline = timeline.lock().await;
-            let effective = timeline.iter().filter(|struck| struck.effect.is_some()).count();
+            let effective = timeline
+                .iter()
+                .filter(|struck| struck.effect.is_some())
+                .count();
             let _ = write!(line, "{effective} of {} faults effective", timeline.len());
             if let Some(last) = timeline.last() {
                 let _ = write!(line, ", last {} on {}", last.kind, last.target);
@@ -254,6 +263,10 @@ async fn tell(crowd: Arc<Crowd>, timeline: Arc<Mutex<Vec<Struck>>>, length: Dura
 
 /// Tells the person who waits.
 pub(crate) fn say(line: &str) {
-    let end = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
+    let end = if std::io::stderr().is_terminal() {
+        "\r\x1b[2K"
+    } else {
+        ""
+    };
     let _ = writeln!(std::io::stderr(), "{end}chaos: {line}");
 }

@@ -108,11 +108,18 @@ pub fn choose(
     journal: bool,
 ) -> anyhow::Result<Vec<&'static Kind>> {
     for prefix in only.iter().chain(except) {
-        let known = catalogue.iter().any(|kind| kind.name.starts_with(prefix.as_str()));
-        anyhow::ensure!(known, "no kind begins with {prefix:?}; --list shows all of them");
+        let known = catalogue
+            .iter()
+            .any(|kind| kind.name.starts_with(prefix.as_str()));
+        anyhow::ensure!(
+            known,
+            "no kind begins with {prefix:?}; --list shows all of them"
+        );
     }
     let named = |prefixes: &[String], kind: &Kind| {
-        prefixes.iter().any(|prefix| kind.name.starts_with(prefix.as_str()))
+        prefixes
+            .iter()
+            .any(|prefix| kind.name.starts_with(prefix.as_str()))
     };
     let mut chosen: Vec<&'static Kind> = catalogue
         .iter()
@@ -161,7 +168,11 @@ mod tests {
             name,
             weight,
             journal,
-            make: |dice| Box::new(Nothing(Duration::from_millis(dice.random_range(500..4_000)))),
+            make: |dice| {
+                Box::new(Nothing(Duration::from_millis(
+                    dice.random_range(500..4_000),
+                )))
+            },
         }
     }
 
@@ -174,7 +185,12 @@ mod tests {
 
     fn of_seed(seed: u64) -> Vec<Planned> {
         let kinds = choose(&KINDS, &[], &[], false).unwrap();
-        draw(seed, &kinds, Duration::from_secs(30), Duration::from_secs(600))
+        draw(
+            seed,
+            &kinds,
+            Duration::from_secs(30),
+            Duration::from_secs(600),
+        )
     }
 
     fn words(plan: &[Planned]) -> Vec<String> {
@@ -200,7 +216,10 @@ mod tests {
             }
         }
         assert!(plan.iter().all(|p| p.at >= Duration::from_secs(30)));
-        assert!(plan.iter().all(|p| p.at + p.lasts < Duration::from_secs(600)));
+        assert!(
+            plan.iter()
+                .all(|p| p.at + p.lasts < Duration::from_secs(600))
+        );
     }
 
     #[test]

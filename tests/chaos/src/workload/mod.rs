@@ -202,9 +202,9 @@ impl Crowd {
     #[must_use]
     pub fn first_probe_since(&self, since: Duration) -> Option<Duration> {
         let ended = lock(&self.ended);
-        let fresh = ended.iter().filter(|visit| {
-            visit.probe && visit.came_at >= since && visit.status == "completed"
-        });
+        let fresh = ended
+            .iter()
+            .filter(|visit| visit.probe && visit.came_at >= since && visit.status == "completed");
         fresh.filter_map(|visit| visit.ended_at).min()
     }
 

@@ -17,9 +17,7 @@ use boxoffice_invariants::{
 use futures::StreamExt as _;
 use lapin::{
     Channel, Connection, ConnectionProperties,
-    options::{
-        BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions,
-    },
+    options::{BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, ConfirmSelectOptions},
     types::FieldTable,
 };
 use serde_json::{Value, json};
@@ -70,7 +68,8 @@ impl Line {
             let user = world.add_partner(&id, limits).await;
             if credit {
                 let path = format!("/v1/partners/{id}/credit");
-                let limit = json!({"currency": "EUR", "limit_minor": LIMIT_MINOR, "reason": "chaos"});
+                let limit =
+                    json!({"currency": "EUR", "limit_minor": LIMIT_MINOR, "reason": "chaos"});
                 let admin = world.someone("root", Role::Admin);
                 let answer = admin.post(&path, &new_key(), &limit).await.unwrap();
                 assert_eq!(answer.status, 200, "{}", answer.body);
@@ -154,8 +153,10 @@ impl Line {
     }
 
     fn event(&self, id: &str, wish: &Wish) -> Value {
-        let customer = json!({"email": format!("{id}@example.org"), "name": "Ada Byron", "locale": "en"});
-        let mut data = json!({"show_id": wish.show.id, "positions": wish.positions, "customer": customer});
+        let customer =
+            json!({"email": format!("{id}@example.org"), "name": "Ada Byron", "locale": "en"});
+        let mut data =
+            json!({"show_id": wish.show.id, "positions": wish.positions, "customer": customer});
         if self.credit {
             data["tender"] = json!("partner_credit");
         } else {
@@ -176,13 +177,23 @@ pub(super) async fn visit(crowd: Arc<Crowd>, wish: Wish, line: Arc<Line>) -> End
     let booking = BookingId::derive(&tenant, &tenant, &id);
     let mut ended = Ended::new(booking, &wish, false, crowd.diary.now());
     ended.straight = false;
-    ended.course = if line.credit { "partner, credit" } else { "partner, card" };
+    ended.course = if line.credit {
+        "partner, credit"
+    } else {
+        "partner, card"
+    };
     let kind = "booking.submit.v1";
     // The client's number decides, so that the dice of the run stay where they are.
     if pen.client % 100 < MALFORMED_PERCENT {
         ended.course = "partner, malformed";
-        let sent = line.publish(kind, b"{\"specversion\": \"1.0\", \"id\":").await;
-        ended.refuse(if sent.is_ok() { "quarantined" } else { "no answer" });
+        let sent = line
+            .publish(kind, b"{\"specversion\": \"1.0\", \"id\":")
+            .await;
+        ended.refuse(if sent.is_ok() {
+            "quarantined"
+        } else {
+            "no answer"
+        });
         return ended;
     }
     let body = line.event(&id, &wish).to_string();
@@ -225,7 +236,9 @@ pub(super) async fn visit(crowd: Arc<Crowd>, wish: Wish, line: Arc<Line>) -> End
         last: State(Value::Null),
         ended,
     };
-    visitor.go(Course::Pays { at_once: true }, Follow::LongPoll).await;
+    visitor
+        .go(Course::Pays { at_once: true }, Follow::LongPoll)
+        .await;
     visitor.leave()
 }
 
@@ -233,7 +246,9 @@ async fn open(user: &PartnerUser) -> Result<(Connection, Channel), lapin::Error>
     let properties = ConnectionProperties::default();
     let connection = Connection::connect(&user.address(), properties).await?;
     let channel = connection.create_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    channel
+        .confirm_select(ConfirmSelectOptions::default())
+        .await?;
     Ok((connection, channel))
 }
 
@@ -264,7 +279,12 @@ async fn take(
         let delivery = delivery?;
         let event: Value = serde_json::from_slice(&delivery.data).unwrap_or_default();
         if event["type"] == "partner.reply.v1" {
-            let text = |pointer: &str| event.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+            let text = |pointer: &str| {
+                event
+                    .pointer(pointer)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+            };
             let words = [text("/data/outcome"), text("/data/problem/code")];
             let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
             *replies.lock().unwrap().entry(words.join("/")).or_default() += 1;

@@ -86,7 +86,9 @@ pub(super) async fn visit(crowd: Arc<Crowd>, wish: Wish, probe: bool) -> Ended {
             other.insist(&mut hand, at, &body, &asked, PATIENCE).await;
         });
     }
-    let link = said.location.unwrap_or_else(|| format!("/v1/bookings/{booking}"));
+    let link = said
+        .location
+        .unwrap_or_else(|| format!("/v1/bookings/{booking}"));
     let mut visitor = Visitor {
         crowd,
         door,
@@ -104,7 +106,8 @@ fn submit(wish: &Wish, subject: &str) -> Value {
     let customer = json!({
         "email": format!("{subject}@example.org"), "name": format!("Customer {subject}"), "locale": "en",
     });
-    let mut body = json!({"show_id": wish.show.id, "positions": wish.positions, "customer": customer});
+    let mut body =
+        json!({"show_id": wish.show.id, "positions": wish.positions, "customer": customer});
     if let Some(card) = wish.course.first_card() {
         body["payment"] = json!({ "method": card });
     }
@@ -127,14 +130,16 @@ impl Visitor {
         let held = self.last.status() == "held";
         match course {
             Course::Pays { at_once: false } if held => {
-                self.order("payment", &json!({"method": "pm_card_visa"}), "pay").await;
+                self.order("payment", &json!({"method": "pm_card_visa"}), "pay")
+                    .await;
             }
             Course::CancelsBeforePaying if held => {
                 self.order("cancel", &json!({}), "cancel").await;
             }
             // Held again: the card was declined.
             Course::IsDeclined { pays_again: true } if held => {
-                self.order("payment", &json!({"method": "pm_card_visa"}), "pay").await;
+                self.order("payment", &json!({"method": "pm_card_visa"}), "pay")
+                    .await;
             }
             Course::Authenticates(Secure::WalksAway) => {}
             Course::Authenticates(secure) if self.last.phase() == "action_required" => {
@@ -143,9 +148,13 @@ impl Visitor {
             _ => {}
         }
         // Of whoever pays, the house owes the next step; of whoever walked away, the clock does.
-        if !matches!(course, Course::Abandons | Course::IsDeclined { pays_again: false })
-            && !matches!(course, Course::Authenticates(Secure::WalksAway | Secure::Fails))
-        {
+        if !matches!(
+            course,
+            Course::Abandons | Course::IsDeclined { pays_again: false }
+        ) && !matches!(
+            course,
+            Course::Authenticates(Secure::WalksAway | Secure::Fails)
+        ) {
             self.crowd.waits(self.pen.client);
         }
         if self.until(follow, State::has_ended).await.is_none() {
@@ -266,7 +275,10 @@ impl Visitor {
         let key = format!("{}-{}-{kind}", self.crowd.run, self.pen.client);
         self.crowd.waits(self.pen.client);
         let at = (path.as_str(), key.as_str());
-        let taken = self.door.insist(&mut self.pen, at, body, &asked, PATIENCE).await;
+        let taken = self
+            .door
+            .insist(&mut self.pen, at, body, &asked, PATIENCE)
+            .await;
         if let Taken::Yes(said) = taken {
             self.crowd.took(&said.body, booking, kind);
         }
@@ -274,7 +286,9 @@ impl Visitor {
 
     /// The customer's own step at the bank.
     async fn authenticate(&self, passes: bool) {
-        let url = self.last.0["payment"]["action_url"].as_str().unwrap_or_default();
+        let url = self.last.0["payment"]["action_url"]
+            .as_str()
+            .unwrap_or_default();
         let page = url.split('?').next().unwrap_or_default();
         let step = if passes { "complete" } else { "fail" };
         let answer = self.crowd.http.post(format!("{page}/{step}")).send().await;

@@ -161,7 +161,9 @@ impl Wish {
 
 /// Places beside each other, in either order: whoever locks them as they are named would deadlock.
 fn places(hall: Hall, dice: &mut StdRng) -> (Vec<Value>, Vec<String>) {
-    let count = dice.random_range(1..=POSITIONS_MAX).min(dice.random_range(1..=POSITIONS_MAX));
+    let count = dice
+        .random_range(1..=POSITIONS_MAX)
+        .min(dice.random_range(1..=POSITIONS_MAX));
     let mut seats = match hall {
         Hall::Club | Hall::Field => {
             let places = json!({"category": "Standing", "count": count});
@@ -185,6 +187,9 @@ fn places(hall: Hall, dice: &mut StdRng) -> (Vec<Value>, Vec<String>) {
     if dice.random_bool(0.5) {
         seats.reverse();
     }
-    let positions = seats.iter().map(|seat| json!({ "seat_id": seat })).collect();
+    let positions = seats
+        .iter()
+        .map(|seat| json!({ "seat_id": seat }))
+        .collect();
     (positions, seats)
 }
