@@ -29,6 +29,12 @@ pub const SETTINGS: &[(&str, &str)] = &[
     ("BOXOFFICE__SAGA__ACTION_SECS", "15"),
 ];
 
+/// Of runs that take accepted intake from the broker.
+pub const JOURNAL: &[(&str, &str)] = &[
+    ("BOXOFFICE__INTAKE__JOURNAL", "true"),
+    ("BOXOFFICE__INTAKE__RESEND_SECS", "3"),
+];
+
 /// All shows of a run that expects so many visits, in the order of their sale.
 #[derive(Debug, Clone)]
 pub struct Shows {

@@ -1,5 +1,7 @@
 //! `boxoffice-chaos`: a run under fire. `cargo xtask chaos` builds everything and calls it.
 
+#![recursion_limit = "256"]
+
 use boxoffice_chaos::{
     fault::{Kind, catalogue},
     report::{Report, Summary},
@@ -104,7 +106,9 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
         command: command(arguments),
     };
     // A panic anywhere in the harness is not a finding.
-    let findings = AssertUnwindSafe(runner::run(order)).catch_unwind().await;
+    let findings = AssertUnwindSafe(Box::pin(runner::run(order)))
+        .catch_unwind()
+        .await;
     let findings = findings.map_err(|_panic| anyhow::anyhow!("a panic: see above"))??;
     let report = Report::of(findings, &arguments.folder.join("planted.json"));
     // The last run lies where everybody looks; all runs lie in folders of their own.

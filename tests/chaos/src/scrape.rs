@@ -25,11 +25,6 @@ const WANTED: &[(&str, &str, &str)] = &[
         "outcome=\"repeated\"",
     ),
     (
-        "retried",
-        "boxoffice_messages_handled_total{",
-        "outcome=\"retried\"",
-    ),
-    (
         "parked",
         "boxoffice_messages_handled_total{",
         "outcome=\"parked\"",
@@ -60,6 +55,9 @@ impl Scrape {
             for (name, address) in &stage.internals {
                 self.visit(&http, name, *address).await;
             }
+            if let Some(count) = redelivered(&http, &stage.management).await {
+                self.note("broker", "redelivered", count);
+            }
         }
     }
 
@@ -71,15 +69,19 @@ impl Scrape {
             return;
         };
         for (name, count) in read(&text) {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            let before = last.insert((process.to_owned(), name.to_owned()), count);
-            let more = match before {
-                Some(before) if before <= count => count - before,
-                _ => count,
-            };
-            let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
-            *sums.entry(name.to_owned()).or_default() += more;
+            self.note(process, name, count);
         }
+    }
+
+    fn note(&self, who: &str, name: &str, count: u64) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = last.insert((who.to_owned(), name.to_owned()), count);
+        let more = match before {
+            Some(before) if before <= count => count - before,
+            _ => count,
+        };
+        let mut sums = self.sums.lock().unwrap_or_else(PoisonError::into_inner);
+        *sums.entry(name.to_owned()).or_default() += more;
     }
 
     #[must_use]
@@ -89,6 +91,14 @@ impl Scrape {
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
+}
+
+/// Deliveries that the broker made again, since it started.
+async fn redelivered(http: &Client, management: &str) -> Option<u64> {
+    let url = format!("{management}/api/overview");
+    let answer = http.get(url).timeout(ANSWER_MAX).send().await.ok()?;
+    let overview: serde_json::Value = answer.json().await.ok()?;
+    overview["message_stats"]["redeliver"].as_u64()
 }
 
 fn read(text: &str) -> BTreeMap<&'static str, u64> {

@@ -99,6 +99,14 @@ impl Stage {
     /// # Panics
     /// When something doesn't come up.
     pub async fn start(programs: PathBuf, visits: usize) -> Self {
+        Self::start_with(programs, visits, false).await
+    }
+
+    /// The same, with the intake journal on or off.
+    ///
+    /// # Panics
+    /// When something doesn't come up.
+    pub async fn start_with(programs: PathBuf, visits: usize, journal: bool) -> Self {
         let (broker, mysql, mongodb) = tokio::join!(
             PrivateBroker::start(),
             PrivateMysql::start(),
@@ -138,6 +146,11 @@ impl Stage {
         for (name, value) in house::SETTINGS {
             setup = setup.setting(name, value);
         }
+        if journal {
+            for (name, value) in house::JOURNAL {
+                setup = setup.setting(name, value);
+            }
+        }
         for show in shows.all() {
             setup = setup.show(show.clone());
         }
@@ -160,7 +173,7 @@ impl Stage {
                 .collect(),
             folder: world.folder.clone(),
             management: broker.management_url(),
-            journal: false,
+            journal,
             issuer: Arc::clone(&world.issuer),
             world: Mutex::new(world),
             broker: Mutex::new(broker),

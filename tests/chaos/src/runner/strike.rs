@@ -78,7 +78,7 @@ impl UnderWay {
 }
 
 /// Strikes a planned fault and heals it.
-pub async fn strike(
+pub(super) async fn strike(
     stage: Arc<Stage>,
     crowd: Arc<Crowd>,
     under_way: Arc<UnderWay>,
@@ -121,7 +121,11 @@ pub async fn strike(
 
 /// From the heal until a probe that came after it is completed and nobody waits longer than the longest did at the
 /// heal; without the time in which other faults were under way.
-pub async fn recovery(crowd: &Crowd, under_way: &UnderWay, healed_at: Duration) -> Option<f64> {
+pub(super) async fn recovery(
+    crowd: &Crowd,
+    under_way: &UnderWay,
+    healed_at: Duration,
+) -> Option<f64> {
     let waited = crowd.longest_wait().max(WAIT_USUAL);
     let begun = Instant::now();
     loop {

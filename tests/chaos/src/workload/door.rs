@@ -20,7 +20,7 @@ const AGAIN: Duration = Duration::from_millis(300);
 
 /// Somebody at the door.
 #[derive(Clone)]
-pub struct Door {
+pub(super) struct Door {
     pub owner: Owner,
     stage: Arc<Stage>,
     http: Client,
@@ -29,7 +29,7 @@ pub struct Door {
 
 /// What the API said.
 #[derive(Debug, Clone)]
-pub struct Said {
+pub(super) struct Said {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub location: Option<String>,
@@ -38,7 +38,7 @@ pub struct Said {
 
 /// How a command ended that was repeated until it had an answer.
 #[derive(Debug, Clone)]
-pub enum Taken {
+pub(super) enum Taken {
     /// 202 or 200.
     Yes(Said),
     /// 4xx: for good.
@@ -49,7 +49,7 @@ pub enum Taken {
 
 impl Said {
     #[must_use]
-    pub fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
     }
 
@@ -61,7 +61,7 @@ impl Said {
 
 impl Door {
     #[must_use]
-    pub fn new(stage: &Arc<Stage>, http: &Client, owner: Owner, role: Role) -> Self {
+    pub(super) fn new(stage: &Arc<Stage>, http: &Client, owner: Owner, role: Role) -> Self {
         Self {
             token: stage.token(&owner, role),
             owner,
@@ -74,7 +74,7 @@ impl Door {
     ///
     /// # Errors
     /// No answer, or none that was whole: a word for it.
-    pub async fn ask(&self, request: RequestBuilder) -> Result<Said, &'static str> {
+    pub(super) async fn ask(&self, request: RequestBuilder) -> Result<Said, &'static str> {
         let meter = &self.stage.meter;
         let answer = self.read(request).await;
         match &answer {
@@ -112,7 +112,7 @@ impl Door {
     }
 
     #[must_use]
-    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+    pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.stage.api);
         self.http.request(method, url).bearer_auth(&self.token)
     }
@@ -125,7 +125,7 @@ impl Door {
     }
 
     /// A command under one key until it is taken or refused. Every try is a call in the history.
-    pub async fn insist(
+    pub(super) async fn insist(
         &self,
         pen: &mut Pen,
         (path, key): (&str, &str),
