@@ -6,8 +6,8 @@
 )]
 
 use boxoffice_integration::{
-    Order, Roles, Setup, Show, World, books, eventually, private_broker::PrivateBroker, secs,
-    wait_until,
+    Order, Roles, Setup, Show, World, books, customer::new_key, eventually,
+    private_broker::PrivateBroker, secs, wait_until,
 };
 use reqwest::{Method, StatusCode};
 use tokio::task::block_in_place;
@@ -57,7 +57,8 @@ async fn what_was_refused_is_not_kept() {
     broker.kill();
     let order = Order::of(&world.show("evening"), &["A1"]);
     let refused = eventually("a refusal that is sure", secs(30), async || {
-        let answer = ada.submit(&uuid::Uuid::new_v4().to_string(), order.clone());
+        let key = new_key();
+        let answer = ada.submit(&key, order.clone());
         let answer = answer.await.map_err(|error| error.to_string())?;
         // The first may have been sent before the end was noticed: then nobody knows.
         let kept = books::count(&world.db, "intake_journal").await;
