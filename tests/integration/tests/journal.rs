@@ -69,8 +69,9 @@ async fn what_was_refused_is_not_kept() {
         }
     })
     .await;
-    let again = ada.submit(&uuid::Uuid::new_v4().to_string(), order.clone());
-    assert_eq!(again.await.unwrap().status, StatusCode::SERVICE_UNAVAILABLE);
+    let key = new_key();
+    let again = ada.submit(&key, order.clone()).await.unwrap();
+    assert_eq!(again.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(books::count(&world.db, "intake_journal").await, refused);
     broker.start_again().await;
     world.reconnect_broker().await;
