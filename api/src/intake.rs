@@ -87,7 +87,8 @@ const fn retry_after_secs(error: IntakeError) -> u32 {
         IntakeError::Down
         | IntakeError::Unroutable
         | IntakeError::Blocked
-        | IntakeError::Refused => 5,
+        | IntakeError::Refused
+        | IntakeError::Journal => 5,
     }
 }
 
@@ -107,7 +108,8 @@ impl From<IntakeError> for Problem {
             IntakeError::Unroutable
             | IntakeError::Refused
             | IntakeError::Blocked
-            | IntakeError::Down => problem,
+            | IntakeError::Down
+            | IntakeError::Journal => problem,
         }
     }
 }
@@ -137,7 +139,8 @@ pub(crate) async fn send<M: Message>(
             IntakeError::Unroutable
             | IntakeError::TimedOut
             | IntakeError::Blocked
-            | IntakeError::Down => problem,
+            | IntakeError::Down
+            | IntakeError::Journal => problem,
         }
     };
     match intake.broker() {

@@ -2,7 +2,10 @@
 
 use crate::{keys, logging::LogSettings, otlp::TraceSettings};
 use anyhow::{Context as _, Result, bail};
-use boxoffice_api::config::{ApiConfig, Secret};
+use boxoffice_api::{
+    IntakeConfig,
+    config::{ApiConfig, Secret},
+};
 use boxoffice_jobs::{
     alerts::{AlertsConfig, Recipients, Signer},
     gateway::GatewayConfig,
@@ -51,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) alerts: AlertSettings,
     pub(crate) tickets: TicketSettings,
     pub(crate) saga: Policy,
+    pub(crate) intake: IntakeConfig,
     pub(crate) retention: RetentionPolicy,
     pub(crate) invariants: InvariantsPolicy,
     pub(crate) api: ApiConfig,
@@ -236,6 +240,7 @@ impl Settings {
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let config = layers(file)?;
         let mut settings: Self = config.try_deserialize().context("configuration")?;
+        settings.intake.validate().map_err(anyhow::Error::msg)?;
         settings.retention.validate().map_err(anyhow::Error::msg)?;
         settings.invariants.validate().map_err(anyhow::Error::msg)?;
         settings.fill_from_keys()?;

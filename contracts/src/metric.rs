@@ -92,6 +92,8 @@ metrics! {
         "Requests refused because all places were taken.";
     Counter HTTP_WAITERS_REFUSED_TOTAL = "boxoffice_http_waiters_refused_total", "requests", ["reason"],
         "Requests that wanted to wait and had no place: the client's own, or all.";
+    Counter INTAKE_JOURNAL_RESENT_TOTAL = "boxoffice_intake_journal_resent_total", "commands", [],
+        "Kept commands that had no outcome and were published again.";
     Counter INTAKE_REFUSED_TOTAL = "boxoffice_intake_refused_total", "commands", ["reason"],
         "Commands that were answered with 503 because they could not be made durable.";
     Gauge INVARIANT_VIOLATIONS = "boxoffice_invariant_violations", "violations", ["check"],

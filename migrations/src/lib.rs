@@ -15,6 +15,7 @@ mod m0007_queues;
 mod m0008_mending;
 mod m0009_desk;
 mod m0010_prefetch;
+mod m0011_intake_journal;
 mod sql;
 
 #[derive(Debug)]
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0008_mending::Migration),
             Box::new(m0009_desk::Migration),
             Box::new(m0010_prefetch::Migration),
+            Box::new(m0011_intake_journal::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod claims;
 pub mod desk;
 pub mod import;
+pub mod intake_journal;
 pub mod intents;
 pub mod ledger;
 pub mod looks;

@@ -188,9 +188,12 @@ fn run_tests(
     Ok(status)
 }
 
-/// Ctrl-C reaches nextest by itself; a SIGTERM meant for us is passed on.
-fn run_to_end(nextest: &mut Command) -> anyhow::Result<ExitStatus> {
-    let mut child = nextest.spawn().context("cargo nextest could not be run")?;
+/// Ctrl-C reaches it by itself; a SIGTERM meant for us is passed on.
+pub(crate) fn run_to_end(command: &mut Command) -> anyhow::Result<ExitStatus> {
+    let name = command.get_program().display().to_string();
+    let mut child = command
+        .spawn()
+        .with_context(|| format!("{name} could not be run"))?;
     let identity = Identity::of(child.id());
     loop {
         if let Some(status) = child.try_wait()? {

@@ -4,7 +4,7 @@ use crate::{keys, measures, settings::Settings, ticket_keys};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
 use boxoffice_api::{
-    AppState, BrokerIntake, MongoDocuments, Parts, hints, internal_router, router,
+    AppState, BrokerIntake, Intake, Journal, MongoDocuments, Parts, hints, internal_router, router,
 };
 use boxoffice_documents::TicketSigner;
 use boxoffice_invariants::GatewayBooks;
@@ -117,7 +117,7 @@ impl Services {
         let state = AppState::new(Parts {
             config,
             db: self.db.clone(),
-            intake: Arc::new(BrokerIntake::new(&self.broker)),
+            intake: self.intake(),
             documents: Arc::new(MongoDocuments(self.documents.clone())),
             saga: self.settings.saga.clone(),
             clock: Arc::new(clock::now),
@@ -146,6 +146,19 @@ impl Services {
             stop,
         ));
         Ok(())
+    }
+
+    /// The way in, with the journal beside it if it is on.
+    fn intake(&self) -> Arc<dyn Intake> {
+        let broker = Arc::new(BrokerIntake::new(&self.broker));
+        let settings = &self.settings.intake;
+        if !settings.journal {
+            return broker;
+        }
+        let journal = Arc::new(Journal::new(broker, self.db.clone(), settings));
+        let (running, stop) = (Arc::clone(&journal), self.stop.clone());
+        self.tasks.spawn(async move { running.run(stop).await });
+        journal
     }
 
     /// Health and metrics of a process that has only workers.

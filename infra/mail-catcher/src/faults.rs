@@ -113,6 +113,18 @@ impl Faults {
         });
     }
 
+    /// Deletes the rule of this kind and recipient; returns how often it has struck. A spent rule is gone already,
+    /// and so is its count.
+    pub fn lift(&self, kind: FaultKind, recipient: Option<&str>) -> u32 {
+        let mut rules = self.rules();
+        let same =
+            |rule: &Rule| rule.fault.kind == kind && rule.fault.recipient.as_deref() == recipient;
+        match rules.iter().position(same) {
+            Some(index) => rules.remove(index).struck(),
+            None => 0,
+        }
+    }
+
     pub fn list(&self) -> Vec<Fault> {
         self.rules().iter().map(|rule| rule.fault.clone()).collect()
     }
@@ -175,6 +187,16 @@ impl Rule {
         let left = self.fault.times.is_none_or(|times| self.fired < times);
         self.fired += u32::from(left);
         left
+    }
+
+    fn struck(&self) -> u32 {
+        let times = self.fault.times.unwrap_or(1);
+        self.fired
+            + self
+                .tries
+                .values()
+                .map(|tries| times.min(*tries))
+                .sum::<u32>()
     }
 
     fn greylist(&mut self, recipient: &str) -> bool {

@@ -22,6 +22,9 @@ use crate::server::Call;
 /// How long before its answer an `early` webhook is sent.
 const EARLY_BY: Duration = Duration::from_millis(50);
 
+/// What a `decline` makes of any card.
+const DECLINED_CARD: &str = "pm_card_chargeDeclined";
+
 /// Runs one request of `/v1`. It goes on when the client has left, as it would at Stripe.
 pub(crate) async fn run(app: Arc<App>, operation: Operation, call: Call) -> Response {
     if !call.authorized_by(&app.config.secret_key) {
@@ -122,7 +125,11 @@ fn execute(
 ) -> (Answer, bool) {
     let mut ledger = app.ledger();
     let around = app.surroundings(call.idempotency_key.as_deref());
-    let outcome = operations::perform(operation, &call.form, &ledger, &around);
+    let form = match strike {
+        Some(Kind::Decline) => call.form.with("payment_method", DECLINED_CARD),
+        _ => call.form.clone(),
+    };
+    let outcome = operations::perform(operation, &form, &ledger, &around);
     let answer = match (strike, outcome.answer) {
         (Some(Kind::Error500After), _) => Answer::refused(&ApiError::broken(true)),
         (_, Ok(body)) => Answer::ok(body.to_string()),

@@ -67,6 +67,8 @@ pub enum Kind {
     /// Nothing is done: such a request can never succeed, for a reason of the account.
     #[serde(rename = "error_400")]
     Error400,
+    /// Of `confirm`: the bank says no, whatever the card.
+    Decline,
     /// Webhooks from here on.
     Early,
     Duplicate,
@@ -172,6 +174,9 @@ impl Fault {
             Kind::Early | Kind::Duplicate | Kind::Shuffle | Kind::Drop
         );
         if of_webhooks != (self.op == Op::Webhook) {
+            return Err(format!("{:?} does not happen to {:?}", self.kind, self.op));
+        }
+        if self.kind == Kind::Decline && self.op != Op::Confirm {
             return Err(format!("{:?} does not happen to {:?}", self.kind, self.op));
         }
         if matches!(self.kind, Kind::Delay | Kind::Shuffle) && self.ms.is_none() {

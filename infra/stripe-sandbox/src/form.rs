@@ -17,6 +17,13 @@ impl Form {
         )
     }
 
+    /// The same with another value.
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
+        let mut other = self.clone();
+        other.0.insert(name.to_owned(), value.to_owned());
+        other
+    }
+
     /// An empty value means "not given", as for Stripe.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.0

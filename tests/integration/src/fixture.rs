@@ -24,6 +24,13 @@ pub const STANDING: i64 = 800;
 pub const BAR: i64 = 1_100;
 pub const GALLERY: i64 = 1_900;
 
+/// Rows of the stadium, `R1` and so on.
+pub const WIDE_ROWS: u32 = 50;
+/// Seats of each, such as `R1-1`.
+pub const WIDE_SEATS_PER_ROW: u32 = 100;
+/// Places of the field, all standing.
+pub const FIELD_PLACES: u32 = 5_000;
+
 /// A show as a test wants it.
 #[derive(Debug, Clone)]
 pub struct Show {
@@ -40,6 +47,10 @@ pub struct Show {
 pub enum Hall {
     Cinema,
     Club,
+    /// A stadium: [`WIDE_ROWS`] rows of [`WIDE_SEATS_PER_ROW`] seats.
+    Wide,
+    /// A field of [`FIELD_PLACES`] places without numbers.
+    Field,
 }
 
 /// In seconds.
@@ -81,6 +92,12 @@ impl Show {
         self
     }
 
+    #[must_use]
+    pub const fn at(mut self, hall: Hall) -> Self {
+        self.hall = hall;
+        self
+    }
+
     /// How long seats are held: as shown, hidden behind it, and at most; in seconds.
     #[must_use]
     pub const fn hold(mut self, shown: u32, grace: u32, cap: u32) -> Self {
@@ -115,15 +132,25 @@ pub fn write(folder: &Path, shows: &[Show]) {
     let file = |name: &str, value: Value| fs::write(folder.join(name), value.to_string()).unwrap();
     file("hall.json", plan());
     file("club.json", club());
-    file(
-        "venues.json",
-        json!({"venues": [{
-            "slug": "corner", "name": "Corner Cinema", "city": "Berlin", "address": "Eckstr. 1, 10437 Berlin",
+    let mut venues = vec![json!({
+        "slug": "corner", "name": "Corner Cinema", "city": "Berlin", "address": "Eckstr. 1, 10437 Berlin",
+        "zone": "Europe/Berlin", "currency": "EUR",
+        "halls": [{"slug": "one", "name": "One", "entrance": "left", "file": "hall.json"},
+            {"slug": "club", "name": "Club", "entrance": "yard", "file": "club.json"}],
+    })];
+    // Five thousand seats are imported only where they are wanted.
+    let large = |show: &Show| matches!(show.hall, Hall::Wide | Hall::Field);
+    if shows.iter().any(large) {
+        file("wide.json", wide());
+        file("field.json", field());
+        venues.push(json!({
+            "slug": "meadow", "name": "Meadow", "city": "Berlin", "address": "Wiesenweg 9, 10437 Berlin",
             "zone": "Europe/Berlin", "currency": "EUR",
-            "halls": [{"slug": "one", "name": "One", "entrance": "left", "file": "hall.json"},
-                {"slug": "club", "name": "Club", "entrance": "yard", "file": "club.json"}],
-        }]}),
-    );
+            "halls": [{"slug": "wide", "name": "Wide", "entrance": "west", "file": "wide.json"},
+                {"slug": "field", "name": "Field", "entrance": "gate", "file": "field.json"}],
+        }));
+    }
+    file("venues.json", json!({ "venues": venues }));
     file(
         "films.json",
         json!({"films": [{
@@ -134,15 +161,22 @@ pub fn write(folder: &Path, shows: &[Show]) {
     let shows: Vec<Value> = shows
         .iter()
         .map(|show| {
-            let (hall, prices) = match show.hall {
-                Hall::Cinema => ("one", json!({"Standard": STANDARD, "Premium": PREMIUM})),
+            let (venue, hall, prices) = match show.hall {
+                Hall::Cinema => (
+                    "corner",
+                    "one",
+                    json!({"Standard": STANDARD, "Premium": PREMIUM}),
+                ),
                 Hall::Club => (
+                    "corner",
                     "club",
                     json!({"Standing": STANDING, "Bar": BAR, "Gallery": GALLERY}),
                 ),
+                Hall::Wide => ("meadow", "wide", json!({ "Standard": STANDARD })),
+                Hall::Field => ("meadow", "field", json!({ "Standing": STANDING })),
             };
             json!({
-                "slug": show.slug, "film": "low-tide", "venue": "corner", "hall": hall, "day": 7,
+                "slug": show.slug, "film": "low-tide", "venue": venue, "hall": hall, "day": 7,
                 "time": "20:00", "prices": prices,
                 "cancel_fee_minor": show.fee_minor,
             })
@@ -218,5 +252,34 @@ fn club() -> Value {
             {"row_number": "G", "position": {"x": 0, "y": 0}, "seats": seats}]}],
         "areas": [{"name": "Dance floor", "category": "Standing", "capacity": STANDING_PLACES},
             {"name": "At the bar", "category": "Bar", "capacity": BAR_PLACES}],
+    })
+}
+
+fn wide() -> Value {
+    let row = |row: u32| {
+        let seats: Vec<Value> = (1..=WIDE_SEATS_PER_ROW)
+            .map(|number| {
+                json!({
+                    "seat_guid": format!("R{row}-{number}"), "seat_number": number.to_string(),
+                    "position": {"x": number * 24, "y": 0}, "category": "Standard",
+                })
+            })
+            .collect();
+        json!({"row_number": format!("R{row}"), "position": {"x": 0, "y": row * 30}, "seats": seats})
+    };
+    let rows: Vec<Value> = (1..=WIDE_ROWS).map(row).collect();
+    json!({
+        "name": "Wide", "size": {"width": 2_600, "height": 1_700},
+        "categories": [{"name": "Standard"}],
+        "zones": [{"name": "Stands", "position": {"x": 20, "y": 20}, "rows": rows, "areas": []}],
+    })
+}
+
+fn field() -> Value {
+    json!({
+        "name": "Field", "size": {"width": 300, "height": 220},
+        "categories": [{"name": "Standing"}],
+        "zones": [],
+        "areas": [{"name": "Lawn", "category": "Standing", "capacity": FIELD_PLACES}],
     })
 }

@@ -80,6 +80,26 @@ impl Gateway {
         self.fault(fault).await;
     }
 
+    /// Takes a fault with `times` back; returns how often it struck.
+    pub async fn lift(&self, fault: &Value) -> u64 {
+        let _list = self.faults.lock().await;
+        let mut faults: Vec<Value> =
+            serde_json::from_value(self.ask(Method::GET, "/sandbox/faults", None).await).unwrap();
+        let same = |other: &Value| {
+            ["op", "kind", "ms", "n"]
+                .iter()
+                .all(|name| other.get(name) == fault.get(name))
+        };
+        let Some(index) = faults.iter().position(same) else {
+            return 0;
+        };
+        let left = faults.remove(index);
+        self.ask(Method::PUT, "/sandbox/faults", Some(json!(faults)))
+            .await;
+        let times = |fault: &Value| fault["times"].as_u64().unwrap_or_default();
+        times(fault).saturating_sub(times(&left))
+    }
+
     pub async fn heal(&self) {
         let _list = self.faults.lock().await;
         self.ask(Method::PUT, "/sandbox/faults", Some(json!([])))

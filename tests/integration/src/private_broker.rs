@@ -4,23 +4,33 @@
 //! in whatever way they are run there; without them it is Debian's. Debian's wrapper switches user and loses the environment, so the script behind it is called; told that it
 //! runs under systemd, it becomes the Erlang VM itself: one process, and killing it is killing the broker.
 
-use crate::{process::free_port, wait::eventually};
+use crate::{
+    private_server::{Server, clear, folder},
+    process::free_port,
+    wait::eventually,
+};
 use std::{
     env, fs,
     io::Write as _,
     net::{Ipv4Addr, TcpStream},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
 };
 
 /// Of the machine, when no other is named.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const EPMD: &str = "epmd";
+const CTL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
+const PLUGINS: &str = "[rabbitmq_management,rabbitmq_prometheus].\n";
 const USER: &str = "boxoffice";
 const PASSWORD: &str = "of-a-test";
-const READY_MAX: Duration = Duration::from_secs(60);
+/// Of the machine's memory, before it takes no more messages.
+pub const MEMORY_SHARE: &str = "0.4";
+/// Below it, it takes no more messages.
+pub const DISK_FREE_MIN: &str = "2GB";
+const READY_MAX: Duration = Duration::from_secs(90);
 
 pub struct PrivateBroker {
     program: String,
@@ -28,10 +38,11 @@ pub struct PrivateBroker {
     name: String,
     amqp: u16,
     management: u16,
+    prometheus: u16,
     distribution: u16,
     epmd_port: u16,
     epmd: Child,
-    server: Option<Child>,
+    server: Server,
 }
 
 impl PrivateBroker {
@@ -42,10 +53,7 @@ impl PrivateBroker {
             "no {program}: install rabbitmq-server (`cargo xtask up` does)"
         );
         let id = uuid::Uuid::new_v4().simple().to_string();
-        let folder = env::temp_dir()
-            .join("boxoffice-tests")
-            .join(format!("rabbit-{id}"));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = folder("rabbit");
         let epmd_port = free_port();
         let epmd = command(&named("BOXOFFICE_TEST_EPMD", EPMD))
             .args(["-address", "127.0.0.1", "-port", &epmd_port.to_string()])
@@ -58,11 +66,12 @@ impl PrivateBroker {
             amqp: free_port(),
             management: free_port(),
             program,
+            prometheus: free_port(),
             distribution: free_port(),
+            server: Server::new("the private broker", folder.join("rabbitmq.log")),
             folder,
             epmd_port,
             epmd,
-            server: None,
         };
         broker.write_configuration();
         eventually("epmd", Duration::from_secs(10), async || {
@@ -83,26 +92,109 @@ impl PrivateBroker {
         format!("http://{USER}:{PASSWORD}@127.0.0.1:{}", self.management)
     }
 
+    /// Where it tells Prometheus.
+    #[must_use]
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.prometheus)
+    }
+
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.server.pid()
+    }
+
+    #[must_use]
+    pub const fn is_started(&self) -> bool {
+        self.server.is_started()
+    }
+
     /// kill -9.
-    pub fn kill(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            server.kill().unwrap();
-            server.wait().unwrap();
-        }
+    pub fn kill(&mut self) -> Option<ExitStatus> {
+        self.server.kill()
+    }
+
+    /// SIGTERM, and waits for its end.
+    ///
+    /// # Errors
+    /// It does not end.
+    pub async fn terminate(&mut self) -> Result<ExitStatus, String> {
+        self.server.terminate().await
+    }
+
+    /// `STOP`, `CONT`.
+    pub fn signal(&self, name: &str) {
+        self.server.signal(name);
     }
 
     /// Starts it on the data that is there, and waits until it serves.
+    ///
+    /// # Panics
+    /// It runs already, ends by itself or doesn't serve in time.
     pub async fn start_again(&mut self) {
-        assert!(self.server.is_none(), "it runs already");
-        let log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(self.path("rabbitmq.log"))
-            .unwrap();
-        let server = command(&self.program)
+        self.try_start_again().await.unwrap();
+    }
+
+    /// The same for who goes on when it fails.
+    ///
+    /// # Errors
+    /// It runs already, ended by itself or doesn't serve in time.
+    pub async fn try_start_again(&mut self) -> Result<(), String> {
+        let mut command = self.command(&self.program);
+        command
             .current_dir(&self.folder)
+            .env("RUNNING_UNDER_SYSTEMD", "true");
+        self.server.spawn(&mut command)?;
+        let overview = format!("{}/api/overview", self.management_url());
+        let amqp = self.amqp;
+        self.server
+            .ready(READY_MAX, || async {
+                TcpStream::connect((Ipv4Addr::LOCALHOST, amqp))
+                    .map_err(|error| error.to_string())?;
+                let answer = reqwest::get(&overview)
+                    .await
+                    .map_err(|error| error.to_string())?;
+                if answer.status().is_success() {
+                    Ok(())
+                } else {
+                    Err(answer.status().to_string())
+                }
+            })
+            .await
+    }
+
+    /// Takes everything that it ever kept. It must not run.
+    ///
+    /// # Errors
+    /// It runs, or the data can't be removed.
+    pub fn wipe(&mut self) -> Result<(), String> {
+        if self.is_started() {
+            return Err("the broker runs".to_owned());
+        }
+        fs::remove_dir_all(self.path("mnesia")).map_err(|error| error.to_string())
+    }
+
+    /// Runs `rabbitmqctl`.
+    ///
+    /// # Errors
+    /// What it said, when it failed.
+    pub fn ctl(&self, arguments: &[&str]) -> Result<String, String> {
+        let program = named("BOXOFFICE_TEST_RABBITMQCTL_PROGRAM", CTL);
+        let output = self.command(&program).args(arguments).output();
+        let output = output.map_err(|error| format!("{program}: {error}"))?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        if output.status.success() {
+            Ok(said)
+        } else {
+            let complained = String::from_utf8_lossy(&output.stderr);
+            Err(format!("rabbitmqctl {arguments:?}: {said}{complained}"))
+        }
+    }
+
+    /// A program of the broker's, with what it needs to find this one.
+    fn command(&self, program: &str) -> Command {
+        let mut command = command(program);
+        command
             .env("HOME", &self.folder)
-            .env("RUNNING_UNDER_SYSTEMD", "true")
             .env("RABBITMQ_NODENAME", &self.name)
             .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
             .env("ERL_EPMD_PORT", self.epmd_port.to_string())
@@ -119,55 +211,33 @@ impl PrivateBroker {
             .env(
                 "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
                 "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
-            )
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        self.server = Some(server);
-        let overview = format!("{}/api/overview", self.management_url());
-        let log = self.path("rabbitmq.log");
-        eventually("the private broker", READY_MAX, async || {
-            if let Some(status) = self
-                .server
-                .as_mut()
-                .and_then(|server| server.try_wait().unwrap())
-            {
-                panic!(
-                    "the broker ended ({status}):\n{}",
-                    crate::process::last_lines(&log)
-                );
-            }
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.amqp))
-                .map_err(|error| error.to_string())?;
-            let answer = reqwest::get(&overview)
-                .await
-                .map_err(|error| error.to_string())?;
-            if answer.status().is_success() {
-                Ok(())
-            } else {
-                Err(answer.status().to_string())
-            }
-        })
-        .await;
+            );
+        command
     }
 
     fn write_configuration(&self) {
-        let (amqp, management) = (self.amqp, self.management);
+        let (amqp, management, prometheus) = (self.amqp, self.management, self.prometheus);
         let configuration = format!(
             "listeners.tcp.1 = 127.0.0.1:{amqp}\n\
              management.tcp.ip = 127.0.0.1\n\
              management.tcp.port = {management}\n\
+             prometheus.tcp.ip = 127.0.0.1\n\
+             prometheus.tcp.port = {prometheus}\n\
              default_user = {USER}\n\
              default_pass = {PASSWORD}\n\
              default_user_tags.administrator = true\n\
              heartbeat = 10\n\
+             channel_max = 128\n\
+             max_message_size = 1048576\n\
+             vm_memory_high_watermark.relative = {MEMORY_SHARE}\n\
+             disk_free_limit.absolute = {DISK_FREE_MIN}\n\
+             consumer_timeout = 900000\n\
              log.console = true\n\
              log.console.level = info\n\
              log.file = false\n"
         );
         fs::write(self.path("rabbitmq.conf"), configuration).unwrap();
-        fs::write(self.path("enabled_plugins"), "[rabbitmq_management].\n").unwrap();
+        fs::write(self.path("enabled_plugins"), PLUGINS).unwrap();
         // There, so that the machine's own is not read.
         fs::write(self.path("rabbitmq-env.conf"), "").unwrap();
         let cookie = fs::OpenOptions::new()
@@ -185,14 +255,10 @@ impl PrivateBroker {
 
 impl Drop for PrivateBroker {
     fn drop(&mut self) {
-        self.kill();
+        self.server.kill();
         let _ = self.epmd.kill();
         let _ = self.epmd.wait();
-        if std::thread::panicking() {
-            eprintln!("the private broker's log is in {}", self.folder.display());
-        } else {
-            let _ = fs::remove_dir_all(&self.folder);
-        }
+        clear("private broker", &self.folder);
     }
 }
 

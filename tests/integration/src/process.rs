@@ -28,6 +28,12 @@ pub struct Process {
     pub log: PathBuf,
     internal: SocketAddr,
     child: Option<Child>,
+    /// What it is started under, such as `prlimit --nofile=20`. Nothing by default.
+    pub under: Vec<String>,
+    /// On top of its settings.
+    pub besides: Environment,
+    /// Another build of the program, while it is set.
+    pub other: Option<PathBuf>,
 }
 
 impl Process {
@@ -56,6 +62,9 @@ impl Process {
             log: logs.join(format!("{name}.log")),
             internal,
             child: None,
+            under: Vec::new(),
+            besides: Environment::new(),
+            other: None,
         }
     }
 
@@ -66,9 +75,19 @@ impl Process {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let started = Command::new(&self.program)
+        let program = self.other.as_ref().unwrap_or(&self.program);
+        let mut command = match self.under.split_first() {
+            None => Command::new(program),
+            Some((first, more)) => {
+                let mut command = Command::new(first);
+                command.args(more).arg(program);
+                command
+            }
+        };
+        let started = command
             .args(&self.arguments)
             .envs(&self.environment)
+            .envs(&self.besides)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -111,6 +130,17 @@ impl Process {
         answer.text().await.unwrap()
     }
 
+    /// Where it answers probes and Prometheus.
+    #[must_use]
+    pub const fn internal(&self) -> SocketAddr {
+        self.internal
+    }
+
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
     pub fn has_ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut()?.try_wait().unwrap()
     }
@@ -120,12 +150,11 @@ impl Process {
         self.child.is_some()
     }
 
-    /// kill -9.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
+    /// kill -9. Says how it ended, which may have been before and by itself.
+    pub fn kill(&mut self) -> Option<ExitStatus> {
+        let mut child = self.child.take()?;
+        child.kill().unwrap();
+        Some(child.wait().unwrap())
     }
 
     /// SIGTERM, and waits for its end.

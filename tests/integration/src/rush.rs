@@ -79,7 +79,8 @@ impl Wish {
                 comes_after,
                 positions: vec![match hall {
                     Hall::Cinema => seat(&fixture::seats(), number),
-                    Hall::Club => json!({"category": "Standing", "count": 1}),
+                    Hall::Wide => json!({"seat_id": format!("R1-{}", number + 1)}),
+                    Hall::Club | Hall::Field => json!({"category": "Standing", "count": 1}),
                 }],
                 card: Some("pm_card_visa"),
                 persistent: false,
@@ -89,6 +90,8 @@ impl Wish {
         // In either order: whoever locks places as they are named would deadlock.
         let mut wanted = match hall {
             Hall::Cinema => pair(&fixture::seats(), number, dice.random_bool(0.4)),
+            Hall::Wide => vec![json!({"seat_id": format!("R1-{}", number + 1)})],
+            Hall::Field => vec![json!({"category": "Standing", "count": 1})],
             Hall::Club => mixture(number, dice),
         };
         if dice.random_bool(0.5) {

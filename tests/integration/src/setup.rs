@@ -16,7 +16,7 @@ use boxoffice_api::{
 use boxoffice_mail_catcher::{Catcher, Options};
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
@@ -39,6 +39,50 @@ pub struct Setup {
     settings: Environment,
     links: BTreeSet<Link>,
     services: Services,
+    routes: Vec<Route>,
+    parties: Option<Parties>,
+}
+
+/// All that is at one address is at another one, as some processes see it.
+#[derive(Debug, Clone)]
+struct Route {
+    of: fn(&str) -> bool,
+    /// `host:port`.
+    from: String,
+    to: String,
+}
+
+/// The outside of a world that was there before it: a harness that puts something into each link must know both ends.
+pub struct Parties {
+    pub gateway: Gateway,
+    pub catcher: Catcher,
+    /// Where the API will listen; the gateway knows it already.
+    pub api_port: u16,
+}
+
+impl fmt::Debug for Parties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Parties of the API at {}", self.api_port)
+    }
+}
+
+impl Parties {
+    /// The gateway sends its webhooks to the API itself.
+    async fn start() -> Self {
+        let api_port = free_port();
+        let webhooks = format!("http://127.0.0.1:{api_port}/v1/webhooks/stripe");
+        Self::start_with(api_port, webhooks).await
+    }
+
+    /// The gateway sends its webhooks to this URL.
+    pub async fn start_with(api_port: u16, webhooks: String) -> Self {
+        let options = Options::default();
+        Self {
+            gateway: Gateway::start(webhooks).await,
+            catcher: boxoffice_mail_catcher::spawn(options).await.unwrap(),
+            api_port,
+        }
+    }
 }
 
 /// Time as the tests need it: seconds where the product has minutes. As there, all retries of a message
@@ -87,17 +131,27 @@ filter = "info,sqlx=warn,lapin=warn"
 
 impl Default for Setup {
     fn default() -> Self {
-        Self {
-            shows: Vec::new(),
-            roles: Roles::InOne,
-            settings: Environment::new(),
-            links: BTreeSet::new(),
-            services: Services::from_env(),
-        }
+        let broker_metrics = set("BOXOFFICE_TEST_BROKER_METRICS_URL");
+        Self::on(Services::from_env(), broker_metrics)
     }
 }
 
 impl Setup {
+    /// A world on these servers.
+    #[must_use]
+    pub fn on(services: Services, broker_metrics: String) -> Self {
+        let metrics = "BOXOFFICE__AMQP__PROMETHEUS_URL".to_owned();
+        Self {
+            shows: Vec::new(),
+            roles: Roles::InOne,
+            settings: Environment::from([(metrics, broker_metrics)]),
+            links: BTreeSet::new(),
+            services,
+            routes: Vec::new(),
+            parties: None,
+        }
+    }
+
     #[must_use]
     pub fn show(mut self, show: Show) -> Self {
         self.shows.push(show);
@@ -132,19 +186,37 @@ impl Setup {
         self
     }
 
-    pub async fn start(self) -> World {
+    /// Lets the processes of these names find at `to` what is at `from`; both `host:port`. Commands that
+    /// are run once before them have names of their own.
+    #[must_use]
+    pub fn route(mut self, of: fn(&str) -> bool, from: String, to: String) -> Self {
+        self.routes.push(Route { of, from, to });
+        self
+    }
+
+    /// Gateway and mail server that run already.
+    #[must_use]
+    pub fn parties(mut self, parties: Parties) -> Self {
+        self.parties = Some(parties);
+        self
+    }
+
+    pub async fn start(mut self) -> World {
         install_tls();
         let place = Place::create(&self.services).await;
         let folder = std::env::temp_dir()
             .join("boxoffice-tests")
             .join(&place.name);
         fs::create_dir_all(&folder).unwrap();
-        let api_port = free_port();
-        let gateway =
-            Gateway::start(format!("http://127.0.0.1:{api_port}/v1/webhooks/stripe")).await;
-        let catcher = boxoffice_mail_catcher::spawn(Options::default())
-            .await
-            .unwrap();
+        let parties = match self.parties.take() {
+            Some(parties) => parties,
+            None => Parties::start().await,
+        };
+        let Parties {
+            gateway,
+            catcher,
+            api_port,
+        } = parties;
         let proxies = self.proxies(&place, &gateway, &catcher).await;
         let environment = self.environment(&place, &gateway, &catcher, &proxies, &folder, api_port);
         let mut shows = self.shows;
@@ -153,6 +225,7 @@ impl Setup {
         let ready = Prepared {
             program: &program,
             environment: &environment,
+            routes: &self.routes,
             folder: &folder,
         };
         ready.prepare().await;
@@ -179,7 +252,7 @@ impl Setup {
             catcher,
             proxies,
             shows,
-            issuer,
+            issuer: Arc::new(issuer),
             processes,
             folder,
         }
@@ -233,10 +306,6 @@ impl Setup {
                 "BOXOFFICE__AMQP__URL",
                 through(Link::Amqp, place.amqp_url()),
             ),
-            (
-                "BOXOFFICE__AMQP__PROMETHEUS_URL",
-                set("BOXOFFICE_TEST_BROKER_METRICS_URL"),
-            ),
             ("BOXOFFICE__PARTNERS__AMQP_URL", place.partners_amqp_url()),
             (
                 "BOXOFFICE__PARTNERS__MANAGEMENT_URL",
@@ -274,6 +343,7 @@ impl Setup {
 struct Prepared<'a> {
     program: &'a Path,
     environment: &'a Environment,
+    routes: &'a [Route],
     folder: &'a Path,
 }
 
@@ -326,13 +396,13 @@ impl Prepared<'_> {
     }
 
     fn process(&self, name: &str, arguments: &[&str]) -> Process {
-        Process::new(
-            name,
-            self.program,
-            arguments,
-            self.environment.clone(),
-            self.folder,
-        )
+        let mut environment = self.environment.clone();
+        for route in self.routes.iter().filter(|route| (route.of)(name)) {
+            for value in environment.values_mut() {
+                *value = value.replace(&route.from, &route.to);
+            }
+        }
+        Process::new(name, self.program, arguments, environment, self.folder)
     }
 
     fn path(&self, name: &str) -> String {
@@ -341,7 +411,8 @@ impl Prepared<'_> {
 }
 
 /// The `host:port` of a URL.
-fn host_of(url: &str) -> String {
+#[must_use]
+pub fn host_of(url: &str) -> String {
     let url = reqwest::Url::parse(url).unwrap();
     format!("{}:{}", url.host_str().unwrap(), url.port().unwrap())
 }

@@ -48,7 +48,7 @@ pub struct World {
     pub catcher: Catcher,
     pub(crate) proxies: BTreeMap<Link, Proxy>,
     pub(crate) shows: Vec<Show>,
-    pub(crate) issuer: TokenIssuer,
+    pub issuer: Arc<TokenIssuer>,
     pub processes: BTreeMap<String, Process>,
     /// Settings, keys and logs.
     pub folder: PathBuf,
@@ -159,6 +159,23 @@ impl World {
         self.place.manage(method, path, body).await
     }
 
+    /// Ends the processes without a look at anything: for a harness that has judged, on servers of its own. Returns who
+    /// didn't end well.
+    pub async fn leave(mut self) -> Vec<String> {
+        self.finished = true;
+        let mut bad = Vec::new();
+        for process in self.processes.values_mut() {
+            if process.is_started() {
+                let status = process.stop().await;
+                if !status.success() {
+                    bad.push(format!("{} ended with {status}", process.name));
+                }
+            }
+        }
+        self.vhost.close().await;
+        bad
+    }
+
     /// After the broker itself was away.
     pub async fn reconnect_broker(&mut self) {
         self.vhost = Vhost::connect(&self.place.amqp_url()).await;
@@ -244,7 +261,8 @@ impl World {
         }
     }
 
-    async fn unrest(&self) -> Vec<String> {
+    /// What is not at rest now; nothing when all is.
+    pub async fn unrest(&self) -> Vec<String> {
         let mut unrest = books::texts(
             &self.db,
             "SELECT CONCAT(LOWER(HEX(id)), ' is ', status, COALESCE(CONCAT('/', phase), ''), ' until ', wake_at) \

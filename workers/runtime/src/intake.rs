@@ -38,6 +38,9 @@ pub enum IntakeError {
     Blocked,
     #[error("not connected to the broker")]
     Down,
+    /// It must be written down before it is published, and can't be. Told by whoever writes it down.
+    #[error("the command can't be kept")]
+    Journal,
 }
 
 impl IntakeError {
@@ -49,6 +52,7 @@ impl IntakeError {
             Self::TimedOut => "timed_out",
             Self::Blocked => "blocked",
             Self::Down => "down",
+            Self::Journal => "journal",
         }
     }
 }

@@ -156,15 +156,25 @@ fn join<T>(thread: thread::ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::R
     thread.join().ok().context("a start-up thread panicked")?
 }
 
-/// How tests call `rabbitmqctl` for the stack's own broker, and start a broker of their own.
+/// How tests call `rabbitmqctl` for the stack's own broker, and start servers of their own.
 pub(crate) fn for_tests(
     stack: &Stack,
     installed: &Installed,
 ) -> anyhow::Result<Vec<(&'static str, PathBuf)>> {
     let programs = Programs::of(stack, installed)?;
-    Ok(vec![
+    let mut environment = Vec::from([
+        ("BOXOFFICE_TEST_MONGOD", install::mongod()?),
         ("BOXOFFICE_TEST_RABBITMQCTL", rabbitmq::ctl(stack)?),
-        ("BOXOFFICE_TEST_RABBITMQ_SERVER", programs.rabbitmq_server),
-        ("BOXOFFICE_TEST_EPMD", programs.epmd),
-    ])
+        (
+            "BOXOFFICE_TEST_RABBITMQ_SERVER",
+            programs.rabbitmq_server.clone(),
+        ),
+        (
+            "BOXOFFICE_TEST_RABBITMQCTL_PROGRAM",
+            programs.rabbitmqctl.clone(),
+        ),
+        ("BOXOFFICE_TEST_EPMD", programs.epmd.clone()),
+    ]);
+    environment.extend(programs.sql_for_tests());
+    Ok(environment)
 }

@@ -43,6 +43,18 @@ impl Programs {
         })
     }
 
+    /// How tests start a SQL server of their own.
+    pub(super) fn sql_for_tests(&self) -> Vec<(&'static str, PathBuf)> {
+        let found = match &self.sql {
+            Sql::MySql(programs) => Some(programs.server.clone()),
+            Sql::MariaDb => crate::install::find("mariadbd"),
+        };
+        found
+            .map(|server| ("BOXOFFICE_TEST_SQL_SERVER", server))
+            .into_iter()
+            .collect()
+    }
+
     /// Gives the URL without a database.
     pub(super) fn start_sql(&self, stack: &Stack) -> anyhow::Result<String> {
         match &self.sql {
