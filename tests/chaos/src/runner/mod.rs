@@ -144,8 +144,8 @@ async fn leave(
         line.hang_up();
     }
     drop(crowd);
-    // Tasks that were aborted let go of it in a moment.
-    let deadline = Instant::now() + Duration::from_secs(10);
+    // Tasks that were aborted let go of it in a moment; who still submits a duplicate gives up by himself.
+    let deadline = Instant::now() + Duration::from_secs(100);
     let mut stage = stage;
     let stage = loop {
         match Arc::try_unwrap(stage) {
