@@ -1,7 +1,7 @@
 use super::say;
 use crate::settings::Settings;
 use anyhow::Result;
-use boxoffice_contracts::topology::QUEUES;
+use boxoffice_contracts::{planted, topology::QUEUES};
 use boxoffice_runtime::{Broker, clock, drift, pool};
 use boxoffice_store::mongo;
 use sea_orm::{ConnectionTrait as _, DatabaseConnection, DbBackend, Statement};
@@ -23,6 +23,12 @@ use Finding::{Advice, Fine, Wrong};
 
 pub(crate) async fn run(_: Arguments, settings: Settings) -> Result<ExitCode> {
     let mut findings = Vec::new();
+    if planted::POSSIBLE {
+        findings.push(Advice(
+            "boxoffice: a build for tests, in which bugs can be planted; it is not for customers"
+                .to_owned(),
+        ));
+    }
     findings.extend(mysql(&settings).await);
     findings.extend(broker(&settings).await);
     findings.extend(documents(&settings).await);

@@ -7,9 +7,16 @@ use crate::{
     publish::{PublishError, Publisher},
     stored, telemetry, tx,
 };
-use boxoffice_contracts::{Envelope, trace::TraceParent};
+use boxoffice_contracts::{
+    Envelope,
+    planted::{self, Bug},
+    trace::TraceParent,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
 use tokio::time::{interval, sleep};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -33,6 +40,9 @@ const PARKED_COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// Under this name a message that could not leave is parked.
 pub const OUTBOX_QUEUE: &str = "outbox";
+
+/// The highest row that was swept: what a planted bug goes by.
+static HIGHEST: AtomicU64 = AtomicU64::new(0);
 
 /// Looks for rows that nobody sent. Any number of processes may run it.
 pub(crate) struct Relay {
@@ -85,16 +95,23 @@ impl Relay {
         let tx = tx::begin(&self.db, &self.tasks).await?;
         self.measure(tx.db()).await?;
         // By state, never by a high-water mark: ids commit out of order.
-        let due = format!(
+        let mut due = format!(
             "created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND \
              ORDER BY created_at LIMIT {SWEEP_ROWS} FOR UPDATE SKIP LOCKED"
         );
+        if planted::is(Bug::HighWaterMark) {
+            due = format!("id > {} AND {due}", HIGHEST.load(Ordering::Relaxed));
+        }
         let rows = outbox::select(tx.db(), &due).await?;
         let found = rows.len();
         if found == 0 {
             return Ok(false);
         }
         let (confirmed, bad, healthy) = self.send(rows).await;
+        if planted::is(Bug::HighWaterMark) {
+            let highest = confirmed.iter().map(|row| row.id).max();
+            HIGHEST.fetch_max(highest.unwrap_or_default(), Ordering::Relaxed);
+        }
         let (db, _) = tx.into_parts();
         outbox::delete(&db, &confirmed).await?;
         self.count(&db, bad).await?;
