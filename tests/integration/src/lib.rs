@@ -25,6 +25,7 @@ pub mod fixture;
 pub mod gateway;
 pub mod partner;
 pub mod partner_side;
+pub mod planted;
 pub mod private_broker;
 pub mod process;
 pub mod proxy;

@@ -242,7 +242,7 @@ impl World {
         }
     }
 
-    async fn unrest(&self) -> Vec<String> {
+    pub(crate) async fn unrest(&self) -> Vec<String> {
         let mut unrest = books::texts(
             &self.db,
             "SELECT CONCAT(LOWER(HEX(id)), ' is ', status, COALESCE(CONCAT('/', phase), ''), ' until ', wake_at) \

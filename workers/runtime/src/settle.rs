@@ -139,7 +139,13 @@ impl Settler {
     async fn hand_over(&self, mut moves: Vec<Move>) {
         let mut backoff = Backoff::connection();
         if planted::is(Bug::HotLoop) {
-            for each in moves.drain(..) {
+            let retries = |each: &mut Move| {
+                let tiers = RetryTier::ALL.iter();
+                tiers
+                    .into_iter()
+                    .any(|tier| tier.exchange() == each.wire.exchange)
+            };
+            for each in moves.extract_if(.., retries) {
                 each.delivered.ticket.requeue().await;
             }
         }
