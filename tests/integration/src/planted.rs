@@ -39,6 +39,8 @@ pub struct Caught {
     pub after_bookings: u64,
     /// From the first step of the scene until the check spoke.
     pub seconds: f64,
+    /// How often the scene was played until the bug bit; more than once only where chance has a part.
+    pub tries: u32,
     /// The same scene without the bug was judged clean.
     pub clean_without: bool,
 }
@@ -57,28 +59,52 @@ pub async fn caught(
     setup: impl Fn() -> Setup,
     scene: impl AsyncFn(&mut World) -> Seen,
 ) {
+    Box::pin(caught_within(1, bug, check, patience, setup, scene)).await;
+}
+
+/// The same, where chance has a part: with the bug the scene is played until it bites, so often at most.
+///
+/// # Panics
+/// As [`caught`].
+pub async fn caught_within(
+    tries_max: u32,
+    bug: Bug,
+    check: &str,
+    patience: Duration,
+    setup: impl Fn() -> Setup,
+    scene: impl AsyncFn(&mut World) -> Seen,
+) {
     let with = async {
-        let mut world = setup().setting(VARIABLE, bug.as_str()).start().await;
-        let begun = Instant::now();
-        let seen = scene(&mut world).await;
-        let found = world.verdict(check, patience, seen).await;
-        let seconds = begun.elapsed().as_secs_f64();
-        let after_bookings = books::count(&world.db, "bookings").await;
-        world.abandon().await;
-        let caught_by = found.iter().find(|wrong| wrong.starts_with(check));
-        let caught_by = caught_by
-            .unwrap_or_else(|| panic!("{}: {check:?} says nothing: {found:#?}", bug.as_str()));
-        Caught {
-            bug: bug.as_str().to_owned(),
-            caught_by: caught_by.clone(),
-            after_bookings,
-            seconds: (seconds * 10.0).round() / 10.0,
-            clean_without: true,
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mut world = setup().setting(VARIABLE, bug.as_str()).start().await;
+            let begun = Instant::now();
+            let seen = Box::pin(scene(&mut world)).await;
+            let found = world.verdict(check, patience, seen).await;
+            let seconds = begun.elapsed().as_secs_f64();
+            let after_bookings = books::count(&world.db, "bookings").await;
+            world.abandon().await;
+            if let Some(caught_by) = found.iter().find(|wrong| wrong.starts_with(check)) {
+                return Caught {
+                    bug: bug.as_str().to_owned(),
+                    caught_by: caught_by.clone(),
+                    after_bookings,
+                    seconds: (seconds * 10.0).round() / 10.0,
+                    tries,
+                    clean_without: true,
+                };
+            }
+            assert!(
+                tries < tries_max,
+                "{}: {check:?} says nothing: {found:#?}",
+                bug.as_str()
+            );
         }
     };
     let without = async {
         let mut world = setup().start().await;
-        let seen = scene(&mut world).await;
+        let seen = Box::pin(scene(&mut world)).await;
         world.settle().await;
         let more = world.more_violations().await;
         assert!(
@@ -88,7 +114,7 @@ pub async fn caught(
         );
         world.finish().await;
     };
-    let (caught, ()) = tokio::join!(with, without);
+    let (caught, ()) = tokio::join!(Box::pin(with), Box::pin(without));
     note(&caught);
 }
 

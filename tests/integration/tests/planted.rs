@@ -16,6 +16,8 @@ mod messages;
 mod money;
 #[path = "planted/seats.rs"]
 mod seats;
+#[path = "planted/switch.rs"]
+mod switch;
 
 const VISA: &str = "pm_card_visa";
 /// Of every tier, so that a message that fails for good is parked within a second.
