@@ -110,8 +110,9 @@ pub fn plant(bug: Option<&str>, skew_secs: Option<&str>) -> Result<Option<Bug>, 
         }
     };
     if let Some(text) = skew_secs {
-        let secs = text.parse();
-        let secs = secs.map_err(|_: std::num::ParseIntError| NotPlanted::Skew(text.to_owned()))?;
+        let Ok(secs) = text.parse() else {
+            return Err(NotPlanted::Skew(text.to_owned()));
+        };
         SKEW_SECS.store(secs, Ordering::Relaxed);
     }
     if let Some(bug) = bug {
