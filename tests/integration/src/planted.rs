@@ -225,8 +225,8 @@ impl World {
     pub async fn counted(&self, process: &str, name: &str, labels: &[&str]) -> f64 {
         let text = self.processes[process].metrics().await;
         let lines = text.lines().filter(|line| {
-            let mut rest = line.strip_prefix(name).into_iter();
-            rest.any(|rest| rest.starts_with(['{', ' ']))
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
                 && labels.iter().all(|label| line.contains(label))
         });
         let values = lines.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok());
@@ -272,11 +272,10 @@ fn note(caught: &Caught) {
     // Tests run in processes of their own: one gathers at a time.
     let lock = File::create(folder.join("lock")).unwrap();
     lock.lock().unwrap();
-    let mut table: Vec<Caught> = Bug::ALL
+    let table: Vec<Caught> = Bug::ALL
         .iter()
         .filter_map(|bug| read(&folder.join(format!("{}.json", bug.as_str()))))
         .collect();
-    table.sort_by(|a, b| a.bug.cmp(&b.bug));
     let table = serde_json::to_string_pretty(&table).unwrap();
     fs::write(chaos_folder().join("planted.json"), table).unwrap();
 }

@@ -140,10 +140,8 @@ impl Settler {
         let mut backoff = Backoff::connection();
         if planted::is(Bug::HotLoop) {
             let retries = |each: &mut Move| {
-                let tiers = RetryTier::ALL.iter();
-                tiers
-                    .into_iter()
-                    .any(|tier| tier.exchange() == each.wire.exchange)
+                let mut tiers = RetryTier::ALL.iter();
+                tiers.any(|tier| tier.exchange() == each.wire.exchange)
             };
             for each in moves.extract_if(.., retries) {
                 each.delivered.ticket.requeue().await;
