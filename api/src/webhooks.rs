@@ -14,7 +14,10 @@ use axum::{
     http::{HeaderMap, StatusCode},
 };
 use boxoffice_contracts::{
-    BookingId, Code, Envelope, Instant, MessageId, message::payment::Webhook, metric,
+    BookingId, Code, Envelope, Instant, MessageId,
+    message::payment::Webhook,
+    metric,
+    planted::{self, Bug},
 };
 use boxoffice_store::mysql::{
     status,
@@ -93,7 +96,11 @@ pub(crate) async fn stripe(
         metrics::counter!(metric::WEBHOOKS_TOTAL, "use" => "kept_only").increment(1);
         return Ok(StatusCode::OK);
     };
-    let message_id = MessageId::of_outside_event(&event.id);
+    let message_id = if planted::is(Bug::WebhookTwice) {
+        MessageId(uuid::Uuid::new_v4())
+    } else {
+        MessageId::of_outside_event(&event.id)
+    };
     let envelope = Envelope::root::<Webhook>(message_id, booking_id, now, trace);
     let wake_up = Webhook {
         booking_id,

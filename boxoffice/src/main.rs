@@ -9,6 +9,7 @@ mod otlp;
 mod settings;
 mod ticket_keys;
 
+use boxoffice_contracts::planted;
 use clap::Parser;
 use std::process::ExitCode;
 
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(
     name = "boxoffice",
-    version,
+    version = VERSION,
     subcommand_required = true,
     arg_required_else_help = true
 )]
@@ -30,6 +31,16 @@ struct Arguments {
     #[command(subcommand)]
     command: commands::Command,
 }
+
+/// A build in which bugs can be planted says so.
+const VERSION: &str = if planted::POSSIBLE {
+    concat!(
+        env!("CARGO_PKG_VERSION"),
+        " (for tests: bugs can be planted)"
+    )
+} else {
+    env!("CARGO_PKG_VERSION")
+};
 
 /// Exit code of a wrong configuration, as sysexits.h has it (EX_CONFIG).
 const EXIT_CONFIG: u8 = 78;
@@ -51,6 +62,10 @@ fn main() -> ExitCode {
             return ExitCode::from(EXIT_CONFIG);
         }
     };
+    if let Err(error) = plant() {
+        commands::complain(&error.to_string());
+        return ExitCode::from(EXIT_CONFIG);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -68,4 +83,14 @@ fn main() -> ExitCode {
             }
         }
     }
+}
+
+/// What the tests want to be wrong; any other build refuses to start with it.
+fn plant() -> Result<(), planted::NotPlanted> {
+    let named = |variable| std::env::var(variable).ok();
+    let (bug, skew) = (named(planted::VARIABLE), named(planted::SKEW_VARIABLE));
+    if let Some(bug) = planted::plant(bug.as_deref(), skew.as_deref())? {
+        commands::complain(&format!("planted: {}", bug.as_str()));
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ pub mod message;
 pub mod metric;
 pub mod money;
 pub mod partner;
+pub mod planted;
 pub mod principal;
 pub mod request;
 pub mod rules;

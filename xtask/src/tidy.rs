@@ -5,6 +5,7 @@ mod features;
 mod image;
 mod logs;
 mod metrics;
+mod planted;
 
 use std::{
     collections::BTreeSet,
@@ -46,6 +47,7 @@ fn findings(root: &Path) -> Result<Vec<String>> {
     features::check(root, &mut findings)?;
     workers_say_why_twice_is_safe(root, &mut findings)?;
     image::check(root, &mut findings)?;
+    planted::check(root, &mut findings)?;
     sources(root, &mut findings)?;
     Ok(findings)
 }

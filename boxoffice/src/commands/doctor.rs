@@ -1,7 +1,7 @@
 use super::{invariants, say};
 use crate::settings::Settings;
 use anyhow::Result;
-use boxoffice_contracts::topology::QUEUES;
+use boxoffice_contracts::{planted, topology::QUEUES};
 use boxoffice_jobs::queue_watch::{self, WatchConfig};
 use boxoffice_runtime::{Broker, clock, drift, pool};
 use boxoffice_store::mongo;
@@ -30,6 +30,12 @@ pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<Exit
         return invariants::run(&arguments.invariants, &settings).await;
     }
     let mut findings = Vec::new();
+    if planted::POSSIBLE {
+        findings.push(Advice(
+            "boxoffice: a build for tests, in which bugs can be planted; it is not for customers"
+                .to_owned(),
+        ));
+    }
     findings.extend(mysql(&settings).await);
     findings.extend(broker(&settings).await);
     findings.push(exporter(&settings).await);

@@ -25,6 +25,7 @@ pub mod gateway;
 pub mod locks;
 pub mod partner;
 pub mod partner_side;
+pub mod planted;
 pub mod private_broker;
 pub mod private_mongodb;
 pub mod private_mysql;

@@ -123,6 +123,11 @@ impl Process {
         .await;
     }
 
+    /// A variable that it has from its next start on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.insert(name.to_owned(), value.to_owned());
+    }
+
     /// What it would tell Prometheus now.
     pub async fn metrics(&self) -> String {
         let url = format!("http://{}/metrics", self.internal);

@@ -8,6 +8,7 @@ use crate::tickets::{ask_documents, documents_are_up};
 use boxoffice_contracts::{
     Instant,
     message::{event::Part, mail},
+    planted::{self, Bug},
     topology::{self, Queue},
 };
 use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
@@ -182,11 +183,17 @@ impl Call for SendMail {
             return Ok(Intended::Done);
         }
         let (message_id, ordered_at) = (mail.message_id, mail.created_at);
-        Ok(Intended::Call(ToSend {
+        let to_send = ToSend {
             facts,
             message_id,
             ordered_at,
-        }))
+        };
+        if planted::is(Bug::MailBeforeCommit) {
+            let answer = self.call(job, to_send).await?;
+            self.record(tx, &mut (), job, answer).await?;
+            return Ok(Intended::Done);
+        }
+        Ok(Intended::Call(to_send))
     }
 
     async fn call(&self, job: &Job<Accepted>, intent: ToSend) -> Result<Answer, Failure> {

@@ -7,8 +7,9 @@ use crate::{
     parked::{self, Parking},
     role::{self, CONFLICTS_MAX, Env, Probe, Role},
     settle::{self, Fate, Settlement},
-    spans, telemetry, tx,
+    spans, telemetry, tx, window,
 };
+use boxoffice_contracts::planted::{self, Bug};
 use std::{collections::HashSet, sync::Arc, time::Instant};
 use uuid::Uuid;
 
@@ -112,10 +113,18 @@ async fn attempt<W: Decide>(
     }
     let (since, began) = (Instant::now(), clock::now());
     let (queue, messages) = (pairs[0].0.queue.name, pairs.len());
+    if planted::is(Bug::AckBeforeCommit) {
+        let tickets: Vec<_> = batch.iter().map(|delivered| &delivered.ticket).collect();
+        window::ack(&tickets).await;
+    }
     let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
 
     let keys: Vec<_> = pairs.iter().map(|(delivered, _)| delivered.key()).collect();
     let mut won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
+    if planted::is(Bug::InboxOutside) {
+        tx::commit(tx.into_parts().0).await?;
+        tx = tx::begin(&role.env.db, &role.env.tasks).await?;
+    }
     let (new, repeated): (Vec<_>, Vec<_>) = pairs
         .into_iter()
         .partition(|(delivered, _)| won.remove(&delivered.key()));
@@ -151,6 +160,9 @@ async fn attempt<W: Decide>(
         spans::handled(job.queue, &job.envelope, began, messages, failed.as_ref());
     }
     created.into_iter().for_each(spans::emit);
+    if planted::is(Bug::AckBeforeCommit) {
+        settlement.ack.clear();
+    }
     Ok(settlement)
 }
 
@@ -223,7 +235,9 @@ async fn conclude(
             }
         }
     }
-    inbox::release(db, &open).await?;
+    if !planted::is(Bug::InboxOutlivesRetry) {
+        inbox::release(db, &open).await?;
+    }
     parked::resolve(db, &resolved).await?;
     telemetry::handled(queue, "done", done);
     telemetry::handled(queue, "parked", parked_count);

@@ -10,6 +10,7 @@ use crate::{
     config::{BrokerConfig, redacted},
     link::Link,
 };
+use boxoffice_contracts::planted::{self, Bug};
 use futures::StreamExt;
 use lapin::{Connection, ConnectionProperties, Event, uri::AMQPUri};
 use std::{sync::Arc, time::Duration};
@@ -109,12 +110,23 @@ impl Broker {
     ) -> Result<Self, BrokerError> {
         let uri = uri(config)?;
         let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
-        let (publishing, consuming) = (Link::new(links[0]), Link::new(links[1]));
+        let publishing = Link::new(links[0]);
+        let consuming = if planted::is(Bug::SharedConnection) {
+            Arc::clone(&publishing)
+        } else {
+            Link::new(links[1])
+        };
         let (first_publishing, first_consuming) = first.unzip();
-        for (link, first) in [
+        let both = [
             (&publishing, first_publishing),
             (&consuming, first_consuming),
-        ] {
+        ];
+        let links = if planted::is(Bug::SharedConnection) {
+            1
+        } else {
+            2
+        };
+        for (link, first) in both.into_iter().take(links) {
             let supervisor = Supervisor {
                 config: config.clone(),
                 uri: uri.clone(),

@@ -3,7 +3,7 @@
 //! For what no transaction decides: the instant on an envelope that a door of the house sends, ages in
 //! metrics. What is due, late or over is decided by the database's clock, see [`crate::Tx::now`].
 
-use boxoffice_contracts::Instant;
+use boxoffice_contracts::{Instant, planted};
 
 /// Now, in UTC, cut to the microseconds that the wire and `DATETIME(6)` keep.
 #[must_use]
@@ -12,6 +12,6 @@ pub fn now() -> Instant {
         clippy::disallowed_methods,
         reason = "this is the place that everything else is pointed to"
     )]
-    let now = chrono::Utc::now();
+    let now = chrono::Utc::now() + planted::skew();
     chrono::DateTime::from_timestamp_micros(now.timestamp_micros()).unwrap_or(now)
 }

@@ -10,10 +10,15 @@ use crate::{
     publish::{PublishError, Publisher},
     sql, stored, telemetry, tx,
 };
-use boxoffice_contracts::{Envelope, trace::TraceParent};
+use boxoffice_contracts::{
+    Envelope,
+    planted::{self, Bug},
+    trace::TraceParent,
+};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, Statement};
 use std::{
     collections::BTreeMap,
+    sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 use tokio::time::{interval, sleep};
@@ -39,6 +44,9 @@ const PARKED_COUNT_EVERY: Duration = Duration::from_secs(10);
 
 /// Under this name a message that could not leave is parked.
 pub const OUTBOX_QUEUE: &str = "outbox";
+
+/// The highest row that was swept: what a planted bug goes by.
+static HIGHEST: AtomicU64 = AtomicU64::new(0);
 
 /// Looks for rows that nobody sent. Any number of processes may run it.
 pub(crate) struct Relay {
@@ -148,9 +156,14 @@ impl Relay {
         let tx = tx::begin(&self.db, &self.tasks).await?;
         self.measure(tx.db()).await?;
         // By state, never by a high-water mark: ids commit out of order.
+        let after = if planted::is(Bug::HighWaterMark) {
+            format!("id > {} AND ", HIGHEST.load(Ordering::Relaxed))
+        } else {
+            String::new()
+        };
         let due = |which: &str, rows: u32| {
             format!(
-                "{which}created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND \
+                "{after}{which}created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND \
                  ORDER BY created_at LIMIT {rows} FOR UPDATE SKIP LOCKED"
             )
         };
@@ -164,6 +177,10 @@ impl Relay {
             return Ok(false);
         }
         let (confirmed, bad, healthy) = self.send(rows).await;
+        if planted::is(Bug::HighWaterMark) {
+            let highest = confirmed.iter().map(|row| row.id).max();
+            HIGHEST.fetch_max(highest.unwrap_or_default(), Ordering::Relaxed);
+        }
         let (db, _) = tx.into_parts();
         outbox::delete(&db, &confirmed).await?;
         self.count(&db, bad).await?;

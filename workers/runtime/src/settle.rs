@@ -12,7 +12,10 @@ use crate::{
     purge::Purger,
     telemetry, window,
 };
-use boxoffice_contracts::topology::{Exchange, RetryTier};
+use boxoffice_contracts::{
+    planted::{self, Bug},
+    topology::{Exchange, RetryTier},
+};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -135,6 +138,15 @@ impl Settler {
     /// and comes again.
     async fn hand_over(&self, mut moves: Vec<Move>) {
         let mut backoff = Backoff::connection();
+        if planted::is(Bug::HotLoop) {
+            let retries = |each: &mut Move| {
+                let mut tiers = RetryTier::ALL.iter();
+                tiers.any(|tier| tier.exchange() == each.wire.exchange)
+            };
+            for each in moves.extract_if(.., retries) {
+                each.delivered.ticket.requeue().await;
+            }
+        }
         while !moves.is_empty() {
             let wires: Vec<Wire> = moves.iter().map(|each| each.wire.clone()).collect();
             let results = self.publisher.publish(&wires).await;
@@ -145,7 +157,7 @@ impl Settler {
             let (over, rest): (Vec<_>, Vec<_>) = moves
                 .into_iter()
                 .zip(results)
-                .partition(|(_, result)| result.is_ok());
+                .partition(|(_, result)| result.is_ok() || planted::is(Bug::ParkUnconfirmed));
             let tickets: Vec<_> = over
                 .iter()
                 .map(|(each, _)| &each.delivered.ticket)
@@ -183,6 +195,8 @@ fn retry(delivered: &Arc<Delivered>, cause: Cause) -> Fate {
     let tier = usize::try_from(attempt)
         .ok()
         .and_then(|at| delivered.queue.retry.get(at));
+    let for_ever = delivered.queue.retry.last();
+    let tier = tier.or_else(|| for_ever.filter(|_| planted::is(Bug::RetryForEver)));
     match tier {
         Some(tier) => {
             log(delivered, "retry", &cause);

@@ -2,7 +2,10 @@
 
 use crate::telemetry;
 use futures::future::join_all;
-use lapin::{Acker, Channel, options::BasicAckOptions};
+use lapin::{
+    Acker, Channel,
+    options::{BasicAckOptions, BasicNackOptions},
+};
 use std::{
     collections::BTreeSet,
     sync::{
@@ -130,6 +133,18 @@ impl Ticket {
     /// Whether the delivery still is ours. Deliveries of a dead connection linger in lapin's buffer.
     pub(crate) fn usable(&self) -> bool {
         self.acker.usable()
+    }
+
+    /// Gives the delivery back, to come again at once. Only a planted bug does.
+    pub(crate) async fn requeue(&self) {
+        let mut tags = self.window.tags.lock().await;
+        tags.above.insert(self.tag);
+        let options = BasicNackOptions {
+            multiple: false,
+            requeue: true,
+        };
+        // Should the channel be gone, it comes again all the same.
+        let _ = self.acker.nack(options).await;
     }
 }
 

@@ -1,6 +1,9 @@
 //! Idempotency keys, and what is known of those that were used.
 
-use boxoffice_contracts::{BookingId, Instant, RefundId};
+use boxoffice_contracts::{
+    BookingId, Instant, RefundId,
+    planted::{self, Bug},
+};
 use boxoffice_store::mysql::calls::{CallOutcome, KeyUse};
 use chrono::Duration;
 
@@ -10,7 +13,7 @@ pub(super) fn create(booking: BookingId, generation: u16) -> String {
 
 /// Attempts are counted over all generations, so their number is enough.
 pub(super) fn confirm(booking: BookingId, attempt: u16) -> String {
-    format!("bk:{booking}:confirm:{attempt}")
+    of_call(format!("bk:{booking}:confirm:{attempt}"))
 }
 
 pub(super) fn capture(booking: BookingId, generation: u16, r#try: u16) -> String {
@@ -22,16 +25,24 @@ pub(super) fn cancel(booking: BookingId, generation: u16, r#try: u16) -> String 
 }
 
 pub(super) fn refund(refund: RefundId, r#try: u16) -> String {
-    format!("refund:{refund}:{}", r#try)
+    of_call(format!("refund:{refund}:{}", r#try))
 }
 
 /// A later intent has its own keys: a key used with another path is refused.
 fn of_generation(key: String, generation: u16) -> String {
-    if generation > 1 {
+    of_call(if generation > 1 {
         format!("{key}:{generation}")
     } else {
         key
+    })
+}
+
+/// Every repetition of a call has the same key.
+fn of_call(key: String) -> String {
+    if planted::is(Bug::FreshKey) {
+        return format!("{key}:{}", uuid::Uuid::new_v4());
     }
+    key
 }
 
 /// The keys of a booking as they were before the calls that are being planned.

@@ -11,6 +11,7 @@ use crate::gateway::{RefundStatus, RefundView};
 use boxoffice_contracts::{
     BookingId, Code, Instant, Money, RefundId,
     message::{event::Part, payment},
+    planted::{self, Bug},
 };
 use boxoffice_runtime::{Cause, Failure, Job, Tx};
 use boxoffice_store::mysql::{
@@ -213,6 +214,7 @@ impl At<'_> {
         refund.gateway_id = Some(view.id.clone());
         refund.state = match view.status {
             RefundStatus::Succeeded => RefundState::Succeeded,
+            RefundStatus::Pending if planted::is(Bug::RefundEarly) => RefundState::Succeeded,
             RefundStatus::Failed => RefundState::Failed,
             // What came to an end doesn't wait again.
             RefundStatus::Pending if refund.state == RefundState::Requested => RefundState::Pending,
