@@ -7,14 +7,15 @@ use crate::{
     customer::{Customer, Journal},
     fixture::Show,
     gateway::Gateway,
+    link::Link,
     process::Process,
-    proxy::{Link, Mode, Proxy},
     services::Place,
     setup::Setup,
     wait::{eventually, secs},
 };
 use boxoffice_api::token::{Grant, TokenIssuer};
 use boxoffice_contracts::{BookingId, Owner, Role, VenueId, principal::TENANT_HOUSE};
+use boxoffice_fault_proxy::{Mode, Proxy};
 use boxoffice_mail_catcher::Catcher;
 use boxoffice_runtime::clock;
 use mongodb::Database;
@@ -44,7 +45,7 @@ pub struct World {
     pub vhost: Vhost,
     pub gateway: Gateway,
     pub catcher: Catcher,
-    pub(crate) proxies: BTreeMap<Link, Proxy>,
+    pub proxies: BTreeMap<Link, Proxy>,
     pub(crate) shows: Vec<Show>,
     pub(crate) issuer: TokenIssuer,
     pub processes: BTreeMap<String, Process>,
@@ -129,6 +130,15 @@ impl World {
 
     pub fn set_link(&self, link: Link, mode: Mode) {
         self.proxies[&link].set(mode);
+    }
+
+    /// The proxy in a link that [`Setup::through`] named.
+    ///
+    /// # Panics
+    /// When it was not named.
+    #[must_use]
+    pub fn link(&self, link: Link) -> &Proxy {
+        &self.proxies[&link]
     }
 
     #[must_use]
@@ -240,6 +250,18 @@ impl World {
             );
             sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Takes everything away as it stands, unsettled and unchecked: for a test that judges by itself and whose
+    /// bookings can't come to rest.
+    pub async fn discard(mut self) {
+        for process in self.processes.values_mut() {
+            process.kill();
+        }
+        self.vhost.close().await;
+        self.finished = true;
+        self.place.destroy().await;
+        let _ = fs::remove_dir_all(&self.folder);
     }
 
     async fn unrest(&self) -> Vec<String> {
