@@ -24,7 +24,7 @@ const RACES: usize = 10_000;
 /// The holds end one after the other during this time, and the payments come just before.
 const DURING: Duration = secs(20);
 /// Until the first hold ends: the rows are written and the publisher stands.
-const AHEAD: Duration = secs(8);
+const AHEAD: Duration = secs(20);
 /// A payment comes at most so long before the end of its hold.
 const EARLY_MAX_MS: i64 = 400;
 /// Either side wins so often at least, or there was no race.

@@ -18,6 +18,8 @@ use tokio::time::sleep;
 
 const VISA: &str = "pm_card_visa";
 const ALWAYS: u32 = u32::MAX;
+/// Fewer answers to `COMMIT` that are lost during a rush say nothing.
+const LOST_MIN: u32 = 4;
 
 /// The confirm is lost and the publish is not: 503, and the same key later is the booking that came of it.
 #[tokio::test(flavor = "multi_thread")]
@@ -191,7 +193,7 @@ async fn f34_acks_that_never_arrive_repeat_everything_and_change_nothing() {
 }
 
 /// `COMMIT` is carried out and its answer lost. One worker at a time, whose commits are the only ones to be lost.
-async fn commits_are_lost(groups: &'static [&'static [&'static str]], lost_min: u32, seed: u64) {
+async fn commits_are_lost(groups: &'static [&'static [&'static str]], seed: u64) {
     let victim = groups[0][0];
     let mut world = World::setup()
         .show(Show::named("premiere").hold(5, 1, 9))
@@ -218,40 +220,40 @@ async fn commits_are_lost(groups: &'static [&'static [&'static str]], lost_min: 
         sleep(Duration::from_millis(250)).await;
     }
     let seen = link.seen();
-    assert!(lost >= lost_min, "{victim} lost {lost} answers: {seen:?}");
-    assert!(seen.cut >= u64::from(lost_min), "{seen:?}");
+    assert!(lost >= LOST_MIN, "{victim} lost {lost} answers: {seen:?}");
+    assert!(seen.cut >= u64::from(LOST_MIN), "{seen:?}");
     rush.await.unwrap();
     world.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f45_reservations_never_learn_of_their_commit() {
-    commits_are_lost(&[&["reservations"]], 8, 45).await;
+    commits_are_lost(&[&["reservations"]], 45).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f45_payments_never_learn_of_their_commit() {
-    commits_are_lost(&[&["payments"]], 8, 46).await;
+    commits_are_lost(&[&["payments"]], 46).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f45_hold_expiry_never_learns_of_its_commit() {
-    commits_are_lost(&[&["hold-expiry"]], 5, 47).await;
+    commits_are_lost(&[&["hold-expiry"]], 47).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f45_tickets_never_learn_of_their_commit() {
-    commits_are_lost(&[&["tickets"]], 3, 48).await;
+    commits_are_lost(&[&["tickets"]], 48).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f45_mail_never_learns_of_its_commit() {
-    commits_are_lost(&[&["mail"]], 3, 49).await;
+    commits_are_lost(&[&["mail"]], 49).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn f45_the_timeline_never_learns_of_its_commit() {
-    commits_are_lost(&[&["timeline"]], 3, 50).await;
+    commits_are_lost(&[&["timeline"]], 50).await;
 }
 
 /// The gateway captures and nobody hears of it, again and again.
@@ -320,6 +322,16 @@ async fn f68_after_a_day_nothing_is_sent_again_under_an_old_key() {
         });
         world.process("payments").start();
         world.process("payments").ready().await;
+        if seat == "A-1" {
+            // Its payment is found, but was never confirmed, and the key to do so is as old: the customer is asked.
+            let told = booking
+                .wait_for("a new attempt", secs(30), |state| {
+                    state.status() == "held" && state.code() == "card_declined"
+                })
+                .await;
+            assert_eq!(told.minor("captured"), 0, "{}", told.0);
+            booking.pay(VISA).await;
+        }
         booking.until("completed").await;
         let intent = world.gateway.intent(booking.id).await;
         assert_eq!((intent.captures, intent.attempts), (1, 1), "{intent:?}");
@@ -413,7 +425,7 @@ fn lose(world: &World, call: &str, times: u32) -> RuleId {
 
 fn crowd(seed: u64) -> Crowd {
     Crowd {
-        clients: 60,
+        clients: 40,
         during: secs(5),
         simple: false,
         seed,
