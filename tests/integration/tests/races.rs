@@ -17,7 +17,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 use uuid::Uuid;
 
 const RACES: usize = 10_000;
@@ -25,8 +25,10 @@ const RACES: usize = 10_000;
 const DURING: Duration = secs(20);
 /// Until the first hold ends: the rows are written and the publisher stands.
 const AHEAD: Duration = secs(20);
-/// A payment comes at most so long before the end of its hold.
-const EARLY_MAX_MS: i64 = 400;
+/// Every second payment comes within so much of the end of its hold, before or after.
+const CLOSE_MS: i64 = 500;
+/// The others come earlier by up to so much, for machines that are behind.
+const EARLY_MAX_MS: i64 = 4_000;
 /// Either side wins so often at least, or there was no race.
 const WINS_MIN: usize = 200;
 /// Rows of one statement.
@@ -111,13 +113,17 @@ fn races(first: Instant) -> Vec<Race> {
     let mut races: Vec<Race> = (0..RACES)
         .map(|number| {
             let ends = first + step * u32::try_from(number).unwrap();
-            let early = chrono_millis(dice.random_range(0..EARLY_MAX_MS));
+            let early = if number % 2 == 0 {
+                dice.random_range(-CLOSE_MS..CLOSE_MS)
+            } else {
+                dice.random_range(CLOSE_MS..EARLY_MAX_MS)
+            };
             let booking = BookingId(Uuid::from_u128(dice.random()));
             Race {
                 booking,
                 operation: OperationId(Uuid::from_u128(dice.random())),
                 ends,
-                published: ends - early,
+                published: after(ends, -early),
             }
         })
         .collect();
@@ -125,8 +131,9 @@ fn races(first: Instant) -> Vec<Race> {
     races
 }
 
-fn chrono_millis(millis: i64) -> Duration {
-    Duration::from_millis(u64::try_from(millis).unwrap())
+fn after(at: Instant, millis: i64) -> Instant {
+    let by = Duration::from_millis(millis.unsigned_abs());
+    if millis < 0 { at - by } else { at + by }
 }
 
 /// Ten thousand bookings like the one that was made, each with a seat of its own and its own end.
@@ -187,19 +194,34 @@ async fn copy(world: &World, model: BookingId, races: &[Race]) {
     }
 }
 
-/// Each payment in its moment, a few at once.
+/// Each payment in its moment; none waits for the confirm of another.
 async fn publish(publisher: &Publisher, races: &[Race]) {
     let mut races = races.iter().peekable();
+    let mut publishing = JoinSet::new();
     while races.peek().is_some() {
         let now = clock::now();
         let mut wires = Vec::new();
         while let Some(race) = races.next_if(|race| race.published <= now) {
             wires.push(payment(race));
         }
-        for published in publisher.publish(&wires).await {
-            published.unwrap();
+        if !wires.is_empty() {
+            publishing.spawn(insist(publisher.clone(), wires));
         }
         sleep(Duration::from_millis(5)).await;
+    }
+    while let Some(published) = publishing.join_next().await {
+        published.unwrap();
+    }
+}
+
+/// Until all are confirmed; what comes twice has its id.
+async fn insist(publisher: Publisher, mut wires: Vec<Wire>) {
+    while !wires.is_empty() {
+        let results = publisher.publish(&wires).await;
+        let unconfirmed = wires.into_iter().zip(results);
+        wires = unconfirmed
+            .filter_map(|(wire, result)| result.is_err().then_some(wire))
+            .collect();
     }
 }
 
@@ -210,7 +232,8 @@ fn payment(race: &Race) -> Wire {
         payment: Some(PaymentMethod {
             method: "pm_card_visa".to_owned(),
         }),
-        accepted_at: race.published,
+        // In time, however late it comes.
+        accepted_at: race.ends - secs(5),
         deadline: race.ends + secs(600),
     };
     let id = MessageId::of_operation(race.booking, race.operation);
