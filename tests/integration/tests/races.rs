@@ -251,8 +251,8 @@ async fn judge(world: &World, races: &[Race], ordered: &BTreeMap<Uuid, usize>) {
     let query = "SELECT CONCAT_WS(' ', LOWER(HEX(c.id)), b.status, \
          (SELECT COUNT(*) FROM claims l WHERE l.booking_id = c.id AND l.seat_id = c.seat), \
          (SELECT COUNT(*) FROM payment_attempts a WHERE a.booking_id = c.id), \
-         (SELECT COUNT(*) FROM booking_events e WHERE e.booking_id = c.id AND e.to_status = 'expired'), \
-         (SELECT COUNT(*) FROM booking_events e WHERE e.booking_id = c.id AND e.to_status = 'authorizing'), \
+         (SELECT COUNT(*) FROM booking_events e WHERE e.booking_id = c.id AND e.to_status = 'expired' AND e.from_status <> 'expired'), \
+         (SELECT COUNT(*) FROM booking_events e WHERE e.booking_id = c.id AND e.to_status = 'authorizing' AND e.from_status <> 'authorizing'), \
          (SELECT GROUP_CONCAT(o.outcome) FROM operations o WHERE o.booking_id = c.id AND o.kind = 'pay')) \
          FROM copies c JOIN bookings b ON b.id = c.id";
     let rows = books::texts(&world.db, query).await;
