@@ -156,9 +156,10 @@ async fn copy(world: &World, model: BookingId, races: &[Race]) {
             let mut saga = saga.clone();
             saga["id"] = json!(race.booking);
             saga["positions"][0]["seat_id"] = json!(seat);
-            for end in ["expires_at", "grace_until", "cap_at"] {
-                saga["hold"][end] = json!(race.ends);
-            }
+            saga["hold"]["expires_at"] = json!(race.ends);
+            saga["hold"]["grace_until"] = json!(race.ends);
+            // Or whoever pays in time would be ended by the cap: another race.
+            saga["hold"]["cap_at"] = json!(race.ends + secs(3_600));
             values.push(race.booking.0.into());
             values.push(seat.into());
             values.push(race.ends.naive_utc().into());
