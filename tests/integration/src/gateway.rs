@@ -38,13 +38,15 @@ pub struct Judged {
 }
 
 impl Gateway {
-    pub async fn start(webhook_url: String) -> Self {
+    /// `key_ttl`: how long idempotency keys are remembered.
+    pub async fn start(webhook_url: String, key_ttl: Duration) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let config = Config {
             secret_key: SECRET_KEY.to_owned(),
             webhook_urls: vec![webhook_url],
             webhook_secret: WEBHOOK_SECRET.to_owned(),
             refund_settle: REFUND_SETTLE,
+            key_ttl,
             ..Config::default()
         };
         let sandbox = serve(config, listener).await.unwrap();

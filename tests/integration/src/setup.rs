@@ -4,8 +4,8 @@ use crate::{
     customer::Journal,
     fixture::{self, Show},
     gateway::{Gateway, SECRET_KEY, WEBHOOK_SECRET},
+    link::Link,
     process::{Environment, Process, free_port},
-    proxy::{Link, Proxy},
     services::{Place, Services, set},
     world::World,
 };
@@ -13,6 +13,7 @@ use boxoffice_api::{
     config::{Secret, TokenConfig},
     token::TokenIssuer,
 };
+use boxoffice_fault_proxy::Proxy;
 use boxoffice_mail_catcher::{Catcher, Options};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +21,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
     sync::Arc,
+    time::Duration,
 };
 
 /// Which processes there are.
@@ -38,6 +40,8 @@ pub struct Setup {
     roles: Roles,
     settings: Environment,
     links: BTreeSet<Link>,
+    only: Option<&'static str>,
+    gateway_keys: Duration,
     services: Services,
     routes: Vec<Route>,
     parties: Option<Parties>,
@@ -67,23 +71,19 @@ impl fmt::Debug for Parties {
 }
 
 impl Parties {
-    /// The gateway sends its webhooks to the API itself.
-    async fn start() -> Self {
-        let api_port = free_port();
-        let webhooks = format!("http://127.0.0.1:{api_port}/v1/webhooks/stripe");
-        Self::start_with(api_port, webhooks).await
-    }
-
     /// The gateway sends its webhooks to this URL.
     pub async fn start_with(api_port: u16, webhooks: String) -> Self {
         let options = Options::default();
         Self {
-            gateway: Gateway::start(webhooks).await,
+            gateway: Gateway::start(webhooks, GATEWAY_KEYS).await,
             catcher: boxoffice_mail_catcher::spawn(options).await.unwrap(),
             api_port,
         }
     }
 }
+
+/// How long the gateway remembers a key, as Stripe promises.
+const GATEWAY_KEYS: Duration = Duration::from_hours(24);
 
 /// Time as the tests need it: seconds where the product has minutes. As there, all retries of a message
 /// together last far longer than a lease on an intent, which is four calls and the slack.
@@ -146,6 +146,8 @@ impl Setup {
             roles: Roles::InOne,
             settings: Environment::from([(metrics, broker_metrics)]),
             links: BTreeSet::new(),
+            only: None,
+            gateway_keys: GATEWAY_KEYS,
             services,
             routes: Vec::new(),
             parties: None,
@@ -175,6 +177,20 @@ impl Setup {
     #[must_use]
     pub fn through(mut self, link: Link) -> Self {
         self.links.insert(link);
+        self
+    }
+
+    /// Only this process goes through the proxies of its links; the others pass them by.
+    #[must_use]
+    pub fn only(mut self, process: &'static str) -> Self {
+        self.only = Some(process);
+        self
+    }
+
+    /// The gateway forgets idempotency keys after so long, and not after a day.
+    #[must_use]
+    pub fn gateway_keys_last(mut self, how_long: Duration) -> Self {
+        self.gateway_keys = how_long;
         self
     }
 
@@ -208,17 +224,27 @@ impl Setup {
             .join("boxoffice-tests")
             .join(&place.name);
         fs::create_dir_all(&folder).unwrap();
-        let parties = match self.parties.take() {
-            Some(parties) => parties,
-            None => Parties::start().await,
+        let (parties, webhooks) = match self.parties.take() {
+            Some(parties) => (parties, None),
+            None => self.own_parties().await,
         };
         let Parties {
             gateway,
             catcher,
             api_port,
         } = parties;
-        let proxies = self.proxies(&place, &gateway, &catcher).await;
+        let mut proxies = self.proxies(&place, &gateway, &catcher).await;
+        proxies.extend(webhooks.map(|proxy| (Link::GatewayApi, proxy)));
         let environment = self.environment(&place, &gateway, &catcher, &proxies, &folder, api_port);
+        let direct = self.environment(
+            &place,
+            &gateway,
+            &catcher,
+            &BTreeMap::new(),
+            &folder,
+            api_port,
+        );
+        let of_api = of_api(&environment, &place, &proxies);
         let mut shows = self.shows;
         fixture::write(&folder.join("data"), &shows);
         let program = self.services.programs.join("boxoffice");
@@ -226,6 +252,9 @@ impl Setup {
             program: &program,
             environment: &environment,
             routes: &self.routes,
+            of_api: &of_api,
+            direct: &direct,
+            only: self.only,
             folder: &folder,
         };
         ready.prepare().await;
@@ -258,6 +287,29 @@ impl Setup {
         }
     }
 
+    /// The outside of a world that brings none, and the proxy in front of the API's webhooks if one is wanted.
+    async fn own_parties(&self) -> (Parties, Option<Proxy>) {
+        let api_port = free_port();
+        let api = format!("127.0.0.1:{api_port}");
+        let proxy = if self.links.contains(&Link::GatewayApi) {
+            Some(Proxy::start(api.clone()).await)
+        } else {
+            None
+        };
+        let to = proxy
+            .as_ref()
+            .map_or(api, |proxy| proxy.address.to_string());
+        let webhooks = format!("http://{to}/v1/webhooks/stripe");
+        let options = Options::default();
+        let parties = Parties {
+            gateway: Gateway::start(webhooks, self.gateway_keys).await,
+            catcher: boxoffice_mail_catcher::spawn(options).await.unwrap(),
+            api_port,
+        };
+        (parties, proxy)
+    }
+
+    /// All but the one for webhooks, which the gateway must know before it starts.
     async fn proxies(
         &self,
         place: &Place,
@@ -267,11 +319,12 @@ impl Setup {
         let mut proxies = BTreeMap::new();
         for link in &self.links {
             let target = match link {
-                Link::Mysql => host_of(&place.mysql_url()),
-                Link::Mongodb => host_of(place.mongodb_url()),
-                Link::Amqp => host_of(&place.amqp_url()),
-                Link::Smtp => catcher.smtp().to_string(),
-                Link::Gateway => gateway.address(),
+                Link::ApiMysql | Link::WorkersMysql => host_of(&place.mysql_url()),
+                Link::ApiBroker | Link::WorkersBroker => host_of(&place.amqp_url()),
+                Link::WorkersMongodb => host_of(place.mongodb_url()),
+                Link::WorkersSmtp => catcher.smtp().to_string(),
+                Link::WorkersGateway => gateway.address(),
+                Link::GatewayApi => continue,
             };
             proxies.insert(*link, Proxy::start(target).await);
         }
@@ -288,10 +341,7 @@ impl Setup {
         api_port: u16,
     ) -> Environment {
         fs::write(folder.join("settings.toml"), SETTINGS).unwrap();
-        let through = |link, url: String| match proxies.get(&link) {
-            Some(proxy) => url.replacen(&host_of(&url), &proxy.address.to_string(), 1),
-            None => url,
-        };
+        let through = |link, url| through(proxies, link, url);
         let path = |name: &str| folder.join(name).display().to_string();
         let mongodb = place.mongodb_url().to_owned();
         let gateway = format!("http://{}/", gateway.address());
@@ -300,26 +350,32 @@ impl Setup {
             ("BOXOFFICE_CONFIG", path("settings.toml")),
             (
                 "BOXOFFICE__MYSQL__URL",
-                through(Link::Mysql, place.mysql_url()),
+                mysql_through(proxies, Link::WorkersMysql, place),
             ),
             (
                 "BOXOFFICE__AMQP__URL",
-                through(Link::Amqp, place.amqp_url()),
+                through(Link::WorkersBroker, place.amqp_url()),
             ),
             ("BOXOFFICE__PARTNERS__AMQP_URL", place.partners_amqp_url()),
             (
                 "BOXOFFICE__PARTNERS__MANAGEMENT_URL",
                 place.management_url().to_owned(),
             ),
-            ("BOXOFFICE__MONGODB__URL", through(Link::Mongodb, mongodb)),
+            (
+                "BOXOFFICE__MONGODB__URL",
+                through(Link::WorkersMongodb, mongodb),
+            ),
             ("BOXOFFICE__MONGODB__DATABASE", place.name.clone()),
             (
                 "BOXOFFICE__MONGODB__INITIATE_REPLICA_SET",
                 "true".to_owned(),
             ),
-            ("BOXOFFICE__GATEWAY__URL", through(Link::Gateway, gateway)),
+            (
+                "BOXOFFICE__GATEWAY__URL",
+                through(Link::WorkersGateway, gateway),
+            ),
             ("BOXOFFICE__GATEWAY__SECRET_KEY", SECRET_KEY.to_owned()),
-            ("BOXOFFICE__SMTP__URL", through(Link::Smtp, smtp)),
+            ("BOXOFFICE__SMTP__URL", through(Link::WorkersSmtp, smtp)),
             ("BOXOFFICE__API__LISTEN", format!("127.0.0.1:{api_port}")),
             (
                 "BOXOFFICE__API__PUBLIC_URL",
@@ -339,11 +395,43 @@ impl Setup {
     }
 }
 
+/// What is different for the API when it runs alone: its own links to the broker and to MySQL.
+fn of_api(workers: &Environment, place: &Place, proxies: &BTreeMap<Link, Proxy>) -> Environment {
+    let mut environment = workers.clone();
+    let mysql = mysql_through(proxies, Link::ApiMysql, place);
+    let amqp = through(proxies, Link::ApiBroker, place.amqp_url());
+    environment.insert("BOXOFFICE__MYSQL__URL".to_owned(), mysql);
+    environment.insert("BOXOFFICE__AMQP__URL".to_owned(), amqp);
+    environment
+}
+
+fn through(proxies: &BTreeMap<Link, Proxy>, link: Link, url: String) -> String {
+    match proxies.get(&link) {
+        Some(proxy) => url.replacen(&host_of(&url), &proxy.address.to_string(), 1),
+        None => url,
+    }
+}
+
+/// Unencrypted where a proxy reads along; the servers offer TLS, and the driver would take it.
+fn mysql_through(proxies: &BTreeMap<Link, Proxy>, link: Link, place: &Place) -> String {
+    let url = through(proxies, link, place.mysql_url());
+    let separator = if url.contains('?') { '&' } else { '?' };
+    match proxies.get(&link) {
+        Some(_) => format!("{url}{separator}ssl-mode=disabled"),
+        None => url,
+    }
+}
+
 /// The program with its settings, before it runs.
 struct Prepared<'a> {
     program: &'a Path,
+    /// Of the workers, of everything in one, and of the commands that prepare.
     environment: &'a Environment,
     routes: &'a [Route],
+    of_api: &'a Environment,
+    /// Past every proxy.
+    direct: &'a Environment,
+    only: Option<&'static str>,
     folder: &'a Path,
 }
 
@@ -369,7 +457,8 @@ impl Prepared<'_> {
             }
             Roles::Apart(groups) => groups,
         };
-        let mut processes = BTreeMap::from([("api".to_owned(), self.process("api", &["api"]))]);
+        let api = self.process_in(self.of_api, "api", &["api"]);
+        let mut processes = BTreeMap::from([("api".to_owned(), api)]);
         let named: Vec<&str> = groups.concat();
         let known = self.roles();
         let rest: Vec<&str> = known.lines().filter(|role| !named.contains(role)).collect();
@@ -396,7 +485,13 @@ impl Prepared<'_> {
     }
 
     fn process(&self, name: &str, arguments: &[&str]) -> Process {
-        let mut environment = self.environment.clone();
+        self.process_in(self.environment, name, arguments)
+    }
+
+    fn process_in(&self, environment: &Environment, name: &str, arguments: &[&str]) -> Process {
+        let passes_by = self.only.is_some_and(|only| only != name);
+        let environment = if passes_by { self.direct } else { environment };
+        let mut environment = environment.clone();
         for route in self.routes.iter().filter(|route| (route.of)(name)) {
             for value in environment.values_mut() {
                 *value = value.replace(&route.from, &route.to);

@@ -6,8 +6,8 @@ use crate::{
     customer::{Customer, Journal},
     fixture::Show,
     gateway::Gateway,
+    link::Link,
     process::Process,
-    proxy::{Link, Mode, Proxy},
     services::Place,
     setup::Setup,
     wait::{eventually, secs},
@@ -15,6 +15,7 @@ use crate::{
 };
 use boxoffice_api::token::{Grant, TokenIssuer};
 use boxoffice_contracts::{BookingId, Owner, Role, VenueId, principal::TENANT_HOUSE};
+use boxoffice_fault_proxy::{Mode, Proxy};
 use boxoffice_invariants::{Allowed, MailSink as _, Options, Report, check_all};
 use boxoffice_mail_catcher::Catcher;
 use boxoffice_runtime::clock;
@@ -46,7 +47,7 @@ pub struct World {
     pub vhost: Vhost,
     pub gateway: Gateway,
     pub catcher: Catcher,
-    pub(crate) proxies: BTreeMap<Link, Proxy>,
+    pub proxies: BTreeMap<Link, Proxy>,
     pub(crate) shows: Vec<Show>,
     pub issuer: Arc<TokenIssuer>,
     pub processes: BTreeMap<String, Process>,
@@ -131,6 +132,15 @@ impl World {
 
     pub fn set_link(&self, link: Link, mode: Mode) {
         self.proxies[&link].set(mode);
+    }
+
+    /// The proxy in a link that [`Setup::through`] named.
+    ///
+    /// # Panics
+    /// When it was not named.
+    #[must_use]
+    pub fn link(&self, link: Link) -> &Proxy {
+        &self.proxies[&link]
     }
 
     #[must_use]
@@ -259,6 +269,18 @@ impl World {
             );
             sleep(LOOK_AGAIN).await;
         }
+    }
+
+    /// Takes everything away as it stands, unsettled and unchecked: for a test that judges by itself and whose
+    /// bookings can't come to rest.
+    pub async fn discard(mut self) {
+        for process in self.processes.values_mut() {
+            process.kill();
+        }
+        self.vhost.close().await;
+        self.finished = true;
+        self.place.destroy().await;
+        let _ = fs::remove_dir_all(&self.folder);
     }
 
     /// What is not at rest now; nothing when all is.

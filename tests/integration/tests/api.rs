@@ -7,7 +7,7 @@
 )]
 
 use boxoffice_integration::{
-    Booking, Link, Mode, Order, Show, World, books, customer::new_key, eventually, secs,
+    Booking, Flow, Link, Mode, Order, Show, World, books, customer::new_key, eventually, secs,
 };
 use futures::{StreamExt, future::join_all};
 use reqwest::{Method, StatusCode};
@@ -147,7 +147,7 @@ async fn who_comes_too_late_is_shown_what_is_free() {
 async fn tickets_open_by_link_without_a_token_until_they_are_void() {
     let world = World::setup()
         .show(Show::named("evening"))
-        .through(Link::Mongodb)
+        .through(Link::WorkersMongodb)
         .start()
         .await;
     let ada = world.customer("ada");
@@ -212,13 +212,13 @@ async fn tickets_open_by_link_without_a_token_until_they_are_void() {
     assert_eq!(open(&bare).await.status(), StatusCode::UNAUTHORIZED);
 
     // MongoDB hangs: the answer says so long before the request's own deadline.
-    world.set_link(Link::Mongodb, Mode::Blackhole);
+    world.set_link(Link::WorkersMongodb, Mode::Blackhole(Flow::Both));
     let begun = Instant::now();
     let answer = open(&ics).await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key("retry-after"));
     assert!(begun.elapsed() < secs(4), "{:?}", begun.elapsed());
-    world.set_link(Link::Mongodb, Mode::Pass);
+    world.set_link(Link::WorkersMongodb, Mode::Pass);
 
     // One seat goes back: what is left stays valid, as another revision.
     booking.outcome(booking.cancel(Some(&[1])).await).await;
@@ -257,7 +257,7 @@ async fn tickets_open_by_link_without_a_token_until_they_are_void() {
 async fn a_database_that_hangs_is_told_to_everybody_in_time() {
     let world = World::setup()
         .show(Show::named("evening"))
-        .through(Link::Mysql)
+        .through(Link::WorkersMysql)
         .setting("BOXOFFICE__MYSQL__ACQUIRE_TIMEOUT_MS", "1000")
         .setting("BOXOFFICE__API__REQUEST_TIMEOUT_MS", "3000")
         .start()
@@ -268,7 +268,7 @@ async fn a_database_that_hangs_is_told_to_everybody_in_time() {
         .await;
     booking.until("completed").await;
     world.settle().await;
-    world.set_link(Link::Mysql, Mode::Blackhole);
+    world.set_link(Link::WorkersMysql, Mode::Blackhole(Flow::Both));
     let begun = Instant::now();
     let reads = (0..16).map(|_| ada.request(Method::GET, &booking.link).send());
     let mut unavailable = 0;
@@ -286,7 +286,7 @@ async fn a_database_that_hangs_is_told_to_everybody_in_time() {
     }
     assert!(unavailable >= 8, "{unavailable} found no connection");
     assert!(begun.elapsed() < secs(8), "{:?}", begun.elapsed());
-    world.set_link(Link::Mysql, Mode::Pass);
+    world.set_link(Link::WorkersMysql, Mode::Pass);
     eventually("the status again", secs(20), async || {
         let answer = ada.get(&booking.link).await.unwrap();
         if answer.status == StatusCode::OK {

@@ -7,8 +7,8 @@
 )]
 
 use boxoffice_integration::{
-    Booking, Customer, Link, Mode, Order, Show, World, books, customer::new_key, fixture, secs,
-    wait_until,
+    Booking, Customer, Flow, Link, Mode, Order, Show, World, books, customer::new_key, fixture,
+    secs, wait_until,
 };
 use futures::future::join_all;
 use std::time::{Duration, Instant};
@@ -21,10 +21,10 @@ const VISA: &str = "pm_card_visa";
 /// F32, F48, F51.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_is_away_and_bookings_are_accepted_all_the_same() {
-    let world = world(Link::Mysql).await;
+    let world = world(Link::WorkersMysql).await;
     let ada = world.customer("ada");
     let before = submit_some(&world, &ada, 0..4).await;
-    world.set_link(Link::Mysql, Mode::Blackhole);
+    world.set_link(Link::WorkersMysql, Mode::Blackhole(Flow::Both));
     // The intake needs the broker alone.
     let begun = Instant::now();
     let during = submit_some(&world, &ada, 4..8).await;
@@ -34,23 +34,23 @@ async fn the_database_is_away_and_bookings_are_accepted_all_the_same() {
         begun.elapsed()
     );
     sleep(SILENT).await;
-    world.set_link(Link::Mysql, Mode::Cut);
+    world.set_link(Link::WorkersMysql, Mode::Reset);
     let status = ada.get(&during[0].link).await.unwrap();
     assert_eq!(status.status.as_u16(), 503, "{}", status.body);
     sleep(REFUSING).await;
-    heal(world, Link::Mysql, before, during).await;
+    heal(world, Link::WorkersMysql, before, during).await;
 }
 
 /// F80: the documents wait, the booking doesn't.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documents_are_away_and_bookings_complete_without_them() {
-    let world = world(Link::Mongodb).await;
+    let world = world(Link::WorkersMongodb).await;
     let ada = world.customer("ada");
     let before = submit_some(&world, &ada, 0..4).await;
-    world.set_link(Link::Mongodb, Mode::Blackhole);
+    world.set_link(Link::WorkersMongodb, Mode::Blackhole(Flow::Both));
     let during = submit_some(&world, &ada, 4..8).await;
     sleep(SILENT).await;
-    world.set_link(Link::Mongodb, Mode::Cut);
+    world.set_link(Link::WorkersMongodb, Mode::Reset);
     for booking in &during {
         booking.until("completed").await;
     }
@@ -61,34 +61,34 @@ async fn the_documents_are_away_and_bookings_complete_without_them() {
         "{}",
         answer.body
     );
-    heal(world, Link::Mongodb, before, during).await;
+    heal(world, Link::WorkersMongodb, before, during).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_mail_server_is_away_and_mails_come_later() {
-    let mut world = world(Link::Smtp).await;
+    let mut world = world(Link::WorkersSmtp).await;
     // Silence after the last byte: the server may have taken the mail.
     world.allow_mail_copies();
     let ada = world.customer("ada");
     let before = submit_some(&world, &ada, 0..4).await;
-    world.set_link(Link::Smtp, Mode::Blackhole);
+    world.set_link(Link::WorkersSmtp, Mode::Blackhole(Flow::Both));
     let during = submit_some(&world, &ada, 4..8).await;
     for booking in &during {
         booking.until("completed").await;
     }
     sleep(SILENT).await;
-    world.set_link(Link::Smtp, Mode::Cut);
+    world.set_link(Link::WorkersSmtp, Mode::Reset);
     sleep(REFUSING).await;
-    heal(world, Link::Smtp, before, during).await;
+    heal(world, Link::WorkersSmtp, before, during).await;
 }
 
 /// F60: nobody knows what became of the payments, and nobody guesses.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_gateway_is_away_and_payments_go_on_where_they_were() {
-    let world = world(Link::Gateway).await;
+    let world = world(Link::WorkersGateway).await;
     let ada = world.customer("ada");
     let before = submit_some(&world, &ada, 0..4).await;
-    world.set_link(Link::Gateway, Mode::Blackhole);
+    world.set_link(Link::WorkersGateway, Mode::Blackhole(Flow::Both));
     let during = submit_some(&world, &ada, 4..8).await;
     for booking in &during {
         booking
@@ -96,15 +96,15 @@ async fn the_gateway_is_away_and_payments_go_on_where_they_were() {
             .await;
     }
     sleep(SILENT).await;
-    world.set_link(Link::Gateway, Mode::Cut);
+    world.set_link(Link::WorkersGateway, Mode::Reset);
     sleep(REFUSING).await;
-    heal(world, Link::Gateway, before, during).await;
+    heal(world, Link::WorkersGateway, before, during).await;
 }
 
 /// F3, I8: without a confirm there is no 202.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_broker_is_away_and_nothing_is_accepted_that_is_not_kept() {
-    let world = world(Link::Amqp).await;
+    let world = world(Link::WorkersBroker).await;
     let ada = world.customer("ada");
     let before = submit_some(&world, &ada, 0..4).await;
     for booking in &before {
@@ -112,8 +112,11 @@ async fn the_broker_is_away_and_nothing_is_accepted_that_is_not_kept() {
     }
     let show = world.show("evening");
     let mut keys = Vec::new();
-    for (mode, how_long) in [(Mode::Blackhole, SILENT), (Mode::Cut, REFUSING)] {
-        world.set_link(Link::Amqp, mode);
+    for (mode, how_long) in [
+        (Mode::Blackhole(Flow::Both), SILENT),
+        (Mode::Reset, REFUSING),
+    ] {
+        world.set_link(Link::WorkersBroker, mode);
         let until = Instant::now() + how_long;
         while Instant::now() < until {
             let key = new_key();
@@ -138,14 +141,14 @@ async fn the_broker_is_away_and_nothing_is_accepted_that_is_not_kept() {
         // What is known is still shown.
         assert_eq!(before[0].state().await.status(), "completed");
     }
-    world.set_link(Link::Amqp, Mode::Pass);
+    world.set_link(Link::WorkersBroker, Mode::Pass);
     // The same keys again: whatever the silence swallowed is carried out once.
     let during = join_all(
         keys.iter()
             .map(|(key, order)| ada.book_with(key, order.clone())),
     )
     .await;
-    heal(world, Link::Amqp, before, during).await;
+    heal(world, Link::WorkersBroker, before, during).await;
 }
 
 async fn world(link: Link) -> World {

@@ -7,6 +7,7 @@ mod common;
 mod proxy;
 
 use boxoffice_contracts::topology::{MAIL, TICKETS};
+use boxoffice_fault_proxy::{Act, Mode, Point};
 use boxoffice_runtime::{Publisher, Wire};
 use common::{Toy, ToyCall, World, render, until};
 use rand::Rng;
@@ -196,10 +197,8 @@ async fn connections_closed_under_load_lose_nothing() {
 async fn database_outages_and_unknown_commits_change_nothing() {
     const MESSAGES: u32 = 2_000;
     let world = World::new().await;
-    let proxy = proxy::Proxy::to_database(&world).await;
-    let db = boxoffice_runtime::pool::connect(&proxy.config)
-        .await
-        .unwrap();
+    let (proxy, config) = proxy::to_database(&world).await;
+    let db = boxoffice_runtime::pool::connect(&config).await.unwrap();
     let slow = Toy::before(|_| {
         std::thread::sleep(Duration::from_millis(5));
         Ok(None)
@@ -221,13 +220,11 @@ async fn database_outages_and_unknown_commits_change_nothing() {
         let before = world.effects().await;
         until("progress", async || world.effects().await > before + 50).await;
         for _ in 0..5 {
-            proxy
-                .lose_commit
-                .store(true, std::sync::atomic::Ordering::SeqCst);
-            tokio::time::sleep(Duration::from_millis(60)).await;
+            let rule = proxy::once(&proxy, Point::MysqlCommit, Act::LoseAnswer);
+            until("a commit is lost", async || proxy.hits(rule) == 1).await;
         }
         if round % 2 == 0 {
-            proxy.cut(true);
+            proxy.set(Mode::Reset);
             until("paused", async || {
                 health
                     .roles()
@@ -236,7 +233,7 @@ async fn database_outages_and_unknown_commits_change_nothing() {
             })
             .await;
             tokio::time::sleep(Duration::from_millis(1_500)).await;
-            proxy.cut(false);
+            proxy.set(Mode::Pass);
         }
     }
     let all = 2 * i64::from(MESSAGES);

@@ -12,13 +12,13 @@ use boxoffice_contracts::{
     topology::{Exchange, UNROUTABLE},
     trace::TraceParent,
 };
+use boxoffice_fault_proxy::{Act, Point};
 use boxoffice_runtime::{
     DatabaseConfig, IntakeError, IntakePublisher, Publisher, Wire, clock, pool,
 };
 use common::{World, render, render_parts, until};
-use proxy::Proxy;
 use sea_orm::{ConnectionTrait, TransactionTrait};
-use std::{sync::atomic::Ordering::SeqCst, time::Duration};
+use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
 fn command(n: u32, routable: bool) -> Envelope {
@@ -107,21 +107,22 @@ async fn pipelined_publishes_are_never_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_begin_loses_no_later_write() {
     let world = World::new().await;
-    let proxy = Proxy::to_database(&world).await;
+    let (proxy, config) = proxy::to_database(&world).await;
     let through = DatabaseConfig {
         connections_max: 1,
-        ..proxy.config.clone()
+        ..config
     };
     let db = pool::connect(&through).await.unwrap();
     db.execute_unprepared("SELECT 1").await.unwrap();
-    proxy.hold_begin.store(true, SeqCst);
+    let late = Act::Hold(Duration::from_millis(600));
+    let rule = proxy::once(&proxy, Point::MysqlBegin, late);
     assert!(
         timeout(Duration::from_millis(200), db.begin())
             .await
             .is_err(),
         "begin was not cancelled"
     );
-    proxy.hold_begin.store(false, SeqCst);
+    assert_eq!(proxy.disarm(rule), 1, "begin was held");
     sleep(Duration::from_millis(1_200)).await;
     let insert =
         "INSERT INTO effects (message_id, what) VALUES (x'00000000000000000000000000000000', 'x')";

@@ -87,6 +87,7 @@ impl Drop for Hard {
 /// Serves one client until both sides are done or something breaks.
 pub(crate) async fn serve(client: TcpStream, link: Arc<Link>) {
     let mut client = Hard::new(client);
+    let mut resets = link.resets.subscribe();
     let mut modes = link.mode.subscribe();
     // A packet that never arrives opens no connection at the server.
     let passed = modes
@@ -115,7 +116,7 @@ pub(crate) async fn serve(client: TcpStream, link: Arc<Link>) {
     };
     let ended = tokio::select! {
         ended = both => ended.map(|(up, down)| up || down),
-        _ = modes.wait_for(|mode| *mode == Mode::Reset) => Err(Broken::Proxy),
+        _ = resets.changed() => Err(Broken::Proxy),
     };
     if matches!(ended, Err(Broken::Proxy) | Ok(true)) {
         wire.link.counters.cut.fetch_add(1, Relaxed);

@@ -28,6 +28,8 @@ pub(crate) struct Link {
     /// `host:port`, resolved at each connection.
     pub(crate) target: String,
     pub(crate) mode: watch::Sender<Mode>,
+    /// How often [`Mode::Reset`] was set: however short it was, no connection outlives it.
+    pub(crate) resets: watch::Sender<u64>,
     pub(crate) rules: Rules,
     pub(crate) counters: Counters,
 }
@@ -48,6 +50,7 @@ impl Proxy {
         let link = Arc::new(Link {
             target,
             mode: watch::Sender::new(Mode::Pass),
+            resets: watch::Sender::new(0),
             rules: Rules::default(),
             counters: Counters::default(),
         });
@@ -62,6 +65,9 @@ impl Proxy {
     /// From now on, for all connections.
     pub fn set(&self, mode: Mode) {
         self.link.mode.send_replace(mode);
+        if mode == Mode::Reset {
+            self.link.resets.send_modify(|count| *count += 1);
+        }
     }
 
     #[must_use]

@@ -256,6 +256,15 @@ async fn every_connection_is_reset_and_every_new_one() {
 }
 
 #[tokio::test]
+async fn however_short_a_reset_is_no_connection_outlives_it() {
+    let mut pair = Pair::new().await;
+    pair.proxy.set(Mode::Reset);
+    pair.proxy.set(Mode::Pass);
+    got_reset(&mut pair.client).await;
+    assert_eq!(pair.proxy.seen().cut, 1);
+}
+
+#[tokio::test]
 async fn half_a_connection_ends_and_the_other_half_lives() {
     for (flow, up) in [(Flow::Up, true), (Flow::Down, false)] {
         let Pair {
