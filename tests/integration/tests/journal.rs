@@ -6,7 +6,7 @@
 )]
 
 use boxoffice_integration::{
-    Order, Roles, Setup, Show, World, books, customer::new_key, eventually,
+    Order, Roles, Setup, Show, World, books, customer::new_key, eventually, fixture,
     private_broker::PrivateBroker, secs, wait_until,
 };
 use reqwest::{Method, StatusCode};
@@ -20,7 +20,8 @@ async fn a_booking_that_only_the_lost_broker_had_appears() {
     world = world.setting("BOXOFFICE__INTAKE__RESEND_SECS", "1");
     let mut world = world.start().await;
     let ada = world.customer("ada");
-    let order = Order::of(&world.show("evening"), &["A1"]).paid_with("pm_card_visa");
+    let seats = fixture::seats();
+    let order = Order::of(&world.show("evening"), &[&seats[0]]).paid_with("pm_card_visa");
 
     world.process("reservations").kill();
     let booking = ada.book(order).await;
@@ -55,7 +56,8 @@ async fn what_was_refused_is_not_kept() {
     let mut world = world.start().await;
     let ada = world.customer("ada");
     broker.kill();
-    let order = Order::of(&world.show("evening"), &["A1"]);
+    let seats = fixture::seats();
+    let order = Order::of(&world.show("evening"), &[&seats[0]]);
     let refused = eventually("a refusal that is sure", secs(30), async || {
         let key = new_key();
         let answer = ada.submit(&key, order.clone());
