@@ -2,7 +2,7 @@
 //! it nothing may be wrong; else the scene proves nothing.
 
 use crate::{
-    books, checks,
+    books,
     setup::Setup,
     wait::{eventually, secs},
     world::World,
@@ -129,7 +129,7 @@ impl World {
         loop {
             let rests = self.unrest().await.is_empty();
             let mut found = seen.clone();
-            found.extend(checks::violations(&self.books().await, self.allowed));
+            found.extend(self.judge().await.complaints());
             found.extend(self.more_violations().await);
             let speaks = found.iter().any(|wrong| wrong.starts_with(check));
             since = if rests && speaks {

@@ -126,21 +126,6 @@ impl PrivateBroker {
         self.server.signal(name);
     }
 
-    /// Runs rabbitmqctl on it, as an operator does.
-    pub fn ctl(&self, words: &[&str]) {
-        let ctl = Path::new(&self.program).with_file_name("rabbitmqctl");
-        let done = command(&ctl.display().to_string())
-            .current_dir(&self.folder)
-            .args(["-n", &self.name])
-            .args(words)
-            .env("HOME", &self.folder)
-            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
-            .env("RABBITMQ_CONF_ENV_FILE", self.path("rabbitmq-env.conf"))
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "rabbitmqctl {words:?}: {done:?}");
-    }
-
     /// Starts it on the data that is there, and waits until it serves.
     ///
     /// # Panics

@@ -46,7 +46,7 @@ async fn dies_before_the_commit(world: &mut World) -> Seen {
 async fn the_inbox_commits_before_the_rest() {
     caught(
         Bug::InboxOutside,
-        "I2 ",
+        "C1 ",
         secs(15),
         apart,
         dies_before_the_commit,
@@ -58,7 +58,7 @@ async fn the_inbox_commits_before_the_rest() {
 async fn a_message_is_acknowledged_before_the_commit() {
     caught(
         Bug::AckBeforeCommit,
-        "I2 ",
+        "C1 ",
         secs(15),
         apart,
         dies_before_the_commit,
@@ -71,7 +71,7 @@ async fn a_message_is_acknowledged_before_the_commit() {
 async fn an_inbox_row_outlives_a_retry() {
     caught(
         Bug::InboxOutlivesRetry,
-        "I2 ",
+        "C1 ",
         secs(15),
         apart,
         async |world| {

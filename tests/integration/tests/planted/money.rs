@@ -21,28 +21,22 @@ fn brief() -> Setup {
 /// The answer to the create is lost: asked again under another key, the gateway makes a second payment.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fresh_key_per_call() {
-    caught(
-        Bug::FreshKey,
-        "C20 the gateway's ledger",
-        secs(15),
-        brief,
-        async |world| {
-            let ada = world.customer("ada");
-            let key = new_key();
-            let lost = json!({"op": "create", "kind": "reset_after", "times": 1});
-            world.gateway.fault_for(ada.booking_of(&key), lost).await;
-            let order = Order::of(&world.show("brief"), &["A-1"]).paid_with(VISA);
-            ada.book_with(&key, order).await.until("completed").await;
-            Seen::new()
-        },
-    )
+    caught(Bug::FreshKey, "C20 ", secs(15), brief, async |world| {
+        let ada = world.customer("ada");
+        let key = new_key();
+        let lost = json!({"op": "create", "kind": "reset_after", "times": 1});
+        world.gateway.fault_for(ada.booking_of(&key), lost).await;
+        let order = Order::of(&world.show("brief"), &["A-1"]).paid_with(VISA);
+        ada.book_with(&key, order).await.until("completed").await;
+        Seen::new()
+    })
     .await;
 }
 
 /// The card is charged, nobody hears of it, and no webhook comes.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_asks_the_gateway() {
-    caught(Bug::NoAsk, "C18 ", secs(5), brief, async |world| {
+    caught(Bug::NoAsk, "C3 ", secs(5), brief, async |world| {
         world.allow_lost_webhooks();
         world
             .gateway
@@ -64,31 +58,25 @@ async fn nobody_asks_the_gateway() {
 /// Cancelled while the answer to the confirm is lost: the money is there, and is to be let go.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_void_that_does_not_ask_races_late_money() {
-    caught(
-        Bug::VoidUnasked,
-        "C20 the gateway's ledger",
-        secs(15),
-        brief,
-        async |world| {
-            let ada = world.customer("ada");
-            let key = new_key();
-            let id = ada.booking_of(&key);
-            for fault in [
-                json!({"op": "confirm", "kind": "hang_after"}),
-                json!({"op": "retrieve", "kind": "hang"}),
-            ] {
-                world.gateway.fault_for(id, fault).await;
-            }
-            let order = Order::of(&world.show("brief"), &["A-1"]).paid_with(VISA);
-            let booking = ada.book_with(&key, order).await;
-            let unknown = booking.wait_for("unknown", secs(10), |state| state.phase() == "unknown");
-            unknown.await;
-            booking.cancel(None).await;
-            booking.until("cancelled").await;
-            world.gateway.heal().await;
-            Seen::new()
-        },
-    )
+    caught(Bug::VoidUnasked, "C20 ", secs(15), brief, async |world| {
+        let ada = world.customer("ada");
+        let key = new_key();
+        let id = ada.booking_of(&key);
+        for fault in [
+            json!({"op": "confirm", "kind": "hang_after"}),
+            json!({"op": "retrieve", "kind": "hang"}),
+        ] {
+            world.gateway.fault_for(id, fault).await;
+        }
+        let order = Order::of(&world.show("brief"), &["A-1"]).paid_with(VISA);
+        let booking = ada.book_with(&key, order).await;
+        let unknown = booking.wait_for("unknown", secs(10), |state| state.phase() == "unknown");
+        unknown.await;
+        booking.cancel(None).await;
+        booking.until("cancelled").await;
+        world.gateway.heal().await;
+        Seen::new()
+    })
     .await;
 }
 
@@ -96,33 +84,27 @@ async fn a_void_that_does_not_ask_races_late_money() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refund_counts_when_it_is_ordered() {
     let setup = || World::setup().show(Show::named("evening"));
-    caught(
-        Bug::RefundEarly,
-        "C20 the gateway's ledger",
-        secs(15),
-        setup,
-        async |world| {
-            world.allow_lost_webhooks();
-            let order = Order::of(&world.show("evening"), &["A-1"]);
-            let order = order.paid_with("pm_card_refundFail");
-            let booking = world.customer("ada").book(order).await;
-            booking.until("completed").await;
-            world
-                .gateway
-                .fault(json!({"op": "webhook", "kind": "drop"}))
-                .await;
-            booking.cancel(None).await;
-            wait_until("the refund failed", secs(20), async || {
-                let intent = world.gateway.intent(booking.id).await;
-                intent
-                    .refunds
-                    .iter()
-                    .any(|refund| refund["status"] == "failed")
-            })
+    caught(Bug::RefundEarly, "C20 ", secs(15), setup, async |world| {
+        world.allow_lost_webhooks();
+        let order = Order::of(&world.show("evening"), &["A-1"]);
+        let order = order.paid_with("pm_card_refundFail");
+        let booking = world.customer("ada").book(order).await;
+        booking.until("completed").await;
+        world
+            .gateway
+            .fault(json!({"op": "webhook", "kind": "drop"}))
             .await;
-            Seen::new()
-        },
-    )
+        booking.cancel(None).await;
+        wait_until("the refund failed", secs(20), async || {
+            let intent = world.gateway.intent(booking.id).await;
+            intent
+                .refunds
+                .iter()
+                .any(|refund| refund["status"] == "failed")
+        })
+        .await;
+        Seen::new()
+    })
     .await;
 }
 

@@ -16,7 +16,7 @@ async fn late_money_is_honoured_whoever_has_the_seat() {
     let setup = || World::setup().show(Show::named("brief").hold(2, 1, 3));
     caught(
         Bug::ConfirmAfterExpiry,
-        "C1 ",
+        "C4 ",
         secs(15),
         setup,
         async |world| {
