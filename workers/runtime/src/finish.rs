@@ -1,6 +1,8 @@
 //! How a message of a [`crate::Call`] ends in a transaction, or doesn't.
 
-use crate::{Cause, Failure, hand::Delivered,
+use crate::{
+    Cause, Failure,
+    hand::Delivered,
     inbox, parked,
     role::{self, Role},
 };

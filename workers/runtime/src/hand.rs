@@ -6,7 +6,10 @@ use crate::{
     tally::{Mark, Tally},
     window::Ticket,
 };
-use boxoffice_contracts::{Instant, MessageId, topology::{Queue, SUSPECT_DELIVERIES}};
+use boxoffice_contracts::{
+    Instant, MessageId,
+    topology::{Queue, SUSPECT_DELIVERIES},
+};
 use lapin::BasicProperties;
 use std::{
     collections::{HashSet, VecDeque},

@@ -37,10 +37,8 @@ pub trait Transaction: Send {
     fn outbox(&mut self) -> &mut Outbox;
 
     /// Inserts inbox rows; returns those that were new.
-    fn claim(
-        &mut self,
-        keys: &[Key],
-    ) -> impl Future<Output = Result<HashSet<Key>, Failure>> + Send;
+    fn claim(&mut self, keys: &[Key])
+    -> impl Future<Output = Result<HashSet<Key>, Failure>> + Send;
 
     /// Takes inbox rows back.
     fn release(&mut self, keys: &[Key]) -> impl Future<Output = Result<(), Failure>> + Send;

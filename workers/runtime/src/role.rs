@@ -248,7 +248,6 @@ impl Role {
         );
         true
     }
-
 }
 
 impl Host for Role {

@@ -119,8 +119,7 @@ impl Tx {
         message: &M,
         now: Instant,
     ) -> Result<(), Failure> {
-        self.outbox
-            .send(exchange, cause, id, booking, message, now)
+        self.outbox.send(exchange, cause, id, booking, message, now)
     }
 
     /// What is to be published after the commit.
