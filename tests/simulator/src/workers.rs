@@ -1,0 +1,532 @@
+//! The processes: the runtime's engine over the simulated ports, with the workers of the house.
+
+use crate::{
+    Planted,
+    broker::{SimPublisher, consume},
+    gateway::{Ask, Reply, ask, refund_key},
+    settings::Method,
+    sim::{PROCESSES, Port, Sim},
+    store::{SimStore, SimTx},
+};
+use boxoffice_contracts::{
+    BookingId, Instant, Message, MessageId,
+    message::{mail, payment, ticket},
+    topology::{self, Exchange, Queue},
+};
+use boxoffice_jobs::reservations::{
+    Accepted, happenings,
+    simulation::{advance_over, ticks},
+};
+use boxoffice_runtime::{
+    Cause, Decode as _, Failure, Job, Service, Verdict, accepted,
+    simulation::{
+        Decides, Delivered, Hand, Host, Publish as _, Purger, Settlement, Settler, Store as _,
+        Transaction as _, work,
+    },
+};
+use boxoffice_saga::Policy;
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::time::sleep;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Starts a process again whenever it has ended.
+pub async fn keep(sim: Arc<Sim>, process: usize) {
+    loop {
+        start(sim.port(process));
+        sim.died[process].notified().await;
+        let pause = {
+            let mut state = sim.state();
+            let pause = state.chance.millis(20, 4_000);
+            state.note(PROCESSES[process], "starts again", 0);
+            pause
+        };
+        sleep(pause).await;
+    }
+}
+
+fn start(port: Port) {
+    match port.process {
+        0 | 1 => {
+            let queues = &[topology::RESERVATIONS, topology::RESERVATIONS_SUBMIT];
+            let host = SimHost::start(&port, queues);
+            let policy = port.sim.state().settings.policy.clone();
+            decide(host, Reservations(policy));
+        }
+        2 => {
+            let host = SimHost::start(&port, &[topology::PAYMENTS]);
+            tokio::spawn(payments(host));
+        }
+        3 => {
+            decide(SimHost::start(&port, &[topology::TICKETS]), Tickets);
+            decide(SimHost::start(&port, &[topology::MAIL]), Mails);
+        }
+        _ => {
+            let host = SimHost::start(&port, &[]);
+            tokio::spawn(clock(Arc::clone(&host)));
+            tokio::spawn(relay(port));
+        }
+    }
+}
+
+fn decide<D: Decides<SimTx>>(host: Arc<SimHost>, worker: D) {
+    let worker = Arc::new(worker);
+    let max = host.port.sim.state().settings.batch_max;
+    tokio::spawn(async move { work(&host, &worker, max).await });
+}
+
+/// One role of one process.
+struct SimHost {
+    port: Port,
+    store: SimStore,
+    hand: Arc<Hand>,
+    settler: Arc<Settler<SimPublisher>>,
+    tasks: TaskTracker,
+}
+
+impl SimHost {
+    fn start(port: &Port, queues: &'static [Queue]) -> Arc<Self> {
+        let hand = Hand::new(queues.len());
+        for (slot, queue) in queues.iter().enumerate() {
+            tokio::spawn(consume(port.clone(), queue, slot, Arc::clone(&hand)));
+        }
+        let tasks = TaskTracker::new();
+        let (purger, rows) = Purger::open();
+        tokio::spawn(purge(port.clone(), rows));
+        let publisher = SimPublisher(port.clone());
+        let kill = CancellationToken::new();
+        Arc::new(Self {
+            store: SimStore(port.clone()),
+            settler: Settler::new(publisher, purger, tasks.clone(), kill),
+            port: port.clone(),
+            hand,
+            tasks,
+        })
+    }
+}
+
+impl Host for SimHost {
+    type Store = SimStore;
+    type Publish = SimPublisher;
+
+    fn store(&self) -> &SimStore {
+        &self.store
+    }
+
+    fn settler(&self) -> &Arc<Settler<SimPublisher>> {
+        &self.settler
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    async fn take(&self, max: usize) -> Option<Vec<Arc<Delivered>>> {
+        let mut batch = self.hand.take(max).await;
+        self.port.step("takes a batch", batch.len() as u64).await;
+        if batch.len() > 1 && self.port.sim.state().settings.is(Planted::HalfForgotten) {
+            // Not dropped, as a vector that was split and never pushed back would be held by nobody.
+            std::mem::forget(batch.split_off(batch.len() / 2));
+        }
+        Some(batch)
+    }
+
+    fn progressed(&self) {}
+
+    async fn conflict(&self, _queue: &'static str, _run: u32) {
+        let wait = self.port.sim.state().chance.millis(10, 100);
+        sleep(wait).await;
+    }
+
+    async fn pause(&self, _service: Service, _cause: Cause) -> bool {
+        self.port.step("pauses", 0).await;
+        while self.port.sim.state().is_down {
+            sleep(Duration::from_secs(1)).await;
+        }
+        self.port.step("resumes", 0).await;
+        true
+    }
+}
+
+/// The saga's step, as production runs it.
+struct Reservations(Policy);
+
+impl Decides<SimTx> for Reservations {
+    type Message = Accepted;
+
+    async fn decide(&self, tx: &mut SimTx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {
+        advance_over(tx, &self.0, &happenings(jobs)).await
+    }
+}
+
+accepted! { enum Renders { Render(ticket::Render) } }
+accepted! { enum Sends { Send(mail::Send) } }
+accepted! {
+    enum Orders {
+        Authorize(payment::Authorize),
+        Reconcile(payment::Reconcile),
+        Capture(payment::Capture),
+        Void(payment::Void),
+        Refund(payment::Refund),
+        Webhook(payment::Webhook),
+    }
+}
+
+/// Stores a document once per revision, and says so.
+struct Tickets;
+
+impl Decides<SimTx> for Tickets {
+    type Message = Renders;
+
+    async fn decide(&self, tx: &mut SimTx, jobs: &[Job<Renders>]) -> Result<Vec<Verdict>, Failure> {
+        let now = tx.clock().await?;
+        let mut verdicts = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let Renders::Render(order) = &job.message;
+            if tx.on(|state| state.fault(10)).await {
+                let cause = Cause::new("no_fonts", "simulated");
+                verdicts.push(Verdict::Retry(cause));
+                continue;
+            }
+            let key = (order.booking_id, order.revision);
+            tx.on(|state| state.put(|data| &mut data.documents, key, Some(()))).await;
+            let rendered = ticket::Rendered {
+                booking_id: order.booking_id,
+                revision: order.revision,
+                sha256: "0".repeat(64),
+            };
+            send(tx, job, order.booking_id, &rendered, now)?;
+            verdicts.push(Verdict::Done);
+        }
+        Ok(verdicts)
+    }
+}
+
+/// Sends a mail once per booking, template and revision.
+struct Mails;
+
+impl Decides<SimTx> for Mails {
+    type Message = Sends;
+
+    async fn decide(&self, tx: &mut SimTx, jobs: &[Job<Sends>]) -> Result<Vec<Verdict>, Failure> {
+        tx.clock().await?;
+        for job in jobs {
+            let Sends::Send(order) = &job.message;
+            let key = (order.booking_id, order.template.as_str(), order.revision);
+            tx.on(|state| {
+                if state.put(|data| &mut data.mails, key, Some(())).is_some() {
+                    state.broke("a mail is sent once");
+                }
+            })
+            .await;
+        }
+        Ok(vec![Verdict::Done; jobs.len()])
+    }
+}
+
+fn send<J, M: Message>(
+    tx: &mut SimTx,
+    job: &Job<J>,
+    booking: BookingId,
+    message: &M,
+    now: Instant,
+) -> Result<(), Failure> {
+    let id = MessageId::of_answer(job.envelope.message_id, M::KIND.as_str());
+    tx.outbox_mut()
+        .send(Exchange::Commands, &job.envelope, id, booking, message, now)
+}
+
+/// Asks the gateway, one message after the other: intent, call, record.
+async fn payments(host: Arc<SimHost>) {
+    while let Some(batch) = host.take(1).await {
+        for delivered in batch {
+            let Ok(message) = Orders::decode(&delivered.read.envelope.kind, &delivered.body) else {
+                host.port.sim.state().broke("an order is what it was declared to be");
+                continue;
+            };
+            let job = Job {
+                message,
+                envelope: delivered.read.envelope.clone(),
+                queue: delivered.key().0,
+            };
+            let Some(plan) = persist(&host, || intend(&host, &delivered, &job)).await else {
+                continue;
+            };
+            let reply = call(&host, &plan).await;
+            persist(&host, || record(&host, &delivered, &job, plan.booking, reply)).await;
+        }
+    }
+}
+
+/// Through outages and conflicts.
+async fn persist<T, F: Future<Output = Result<T, Failure>>>(host: &SimHost, run: impl Fn() -> F) -> T {
+    loop {
+        match run().await {
+            Ok(done) => return done,
+            Err(Failure::Down(service, cause)) => {
+                host.pause(service, cause).await;
+            }
+            Err(_) => host.conflict("payments", 1).await,
+        }
+    }
+}
+
+struct Plan {
+    booking: BookingId,
+    generation: u16,
+    row: crate::store::Intent,
+    ask: Ask,
+}
+
+async fn intend(
+    host: &SimHost,
+    delivered: &Arc<Delivered>,
+    job: &Job<Orders>,
+) -> Result<Option<Plan>, Failure> {
+    let mut tx = host.store.begin().await?;
+    tx.clock().await?;
+    if tx.handled(delivered.key()).await {
+        let sent = tx.unsent_of(&[delivered.id()]).await?;
+        drop(tx);
+        settle(host, sent, delivered).await;
+        return Ok(None);
+    }
+    let message = &job.message;
+    let plan = tx
+        .on(|state| {
+            let (booking, attempt, generation) = match message {
+                Orders::Authorize(order) => (order.booking_id, Some(order.attempt), None),
+                Orders::Reconcile(order) => (order.booking_id, Some(order.attempt), None),
+                Orders::Capture(order) => (order.booking_id, None, Some(order.generation)),
+                Orders::Void(order) => (order.booking_id, None, Some(order.generation)),
+                Orders::Refund(order) => (order.booking_id, None, None),
+                Orders::Webhook(order) => (order.booking_id, None, None),
+            };
+            let row = attempt.and_then(|no| state.data.attempts.get(&(booking, no))).cloned();
+            let generation = generation.or(row.as_ref().map(|row| row.generation));
+            let all = state.data.intents.range((booking, 0)..=(booking, u16::MAX));
+            let captured = |at: &u16| {
+                let there = state.gateway.intents.get(&(booking, *at));
+                there.is_some_and(|there| there.captured > 0)
+            };
+            let known: Vec<u16> = all.map(|((_, generation), _)| *generation).collect();
+            let last = match message {
+                Orders::Refund(_) => known.iter().copied().find(captured),
+                _ => known.last().copied(),
+            };
+            let generation = generation.or(last)?;
+            let intent = *state.data.intents.get(&(booking, generation))?;
+            let ask = match message {
+                Orders::Authorize(order) => Ask::Confirm {
+                    attempt: order.attempt,
+                    method: method(row?.method.as_deref()),
+                },
+                Orders::Reconcile(order) => Ask::Look { attempt: order.attempt },
+                Orders::Capture(order) => Ask::Capture { minor: order.amount.minor },
+                Orders::Void(_) => Ask::Cancel,
+                Orders::Refund(order) => Ask::Refund {
+                    refund: order.refund_id,
+                    minor: order.amount.minor,
+                    key: refund_key(state, order.refund_id),
+                },
+                Orders::Webhook(_) => Ask::Look {
+                    attempt: state.there(booking, generation, intent).attempt.max(1),
+                },
+            };
+            Some(Plan { booking, generation, row: intent, ask })
+        })
+        .await;
+    if plan.is_none() {
+        tx.on(|state| state.broke("an order finds the rows that were written with it")).await;
+    }
+    Ok(plan)
+}
+
+fn method(name: Option<&str>) -> Method {
+    match name {
+        Some("pm_card_declined") => Method::Declined,
+        Some("pm_card_asks") => Method::Asks { passes: true, answers: true },
+        _ => Method::Good,
+    }
+}
+
+/// The same question until it is answered; of an authorisation it may be said that nothing was heard.
+async fn call(host: &SimHost, plan: &Plan) -> Reply {
+    loop {
+        if let Some(reply) = ask(&host.port, plan.booking, plan.generation, plan.row, &plan.ask).await {
+            return reply;
+        }
+        if let Ask::Confirm { attempt, .. } | Ask::Look { attempt } = plan.ask
+            && host.port.sim.state().chance.one_in(2)
+        {
+            return Reply::Unknown(attempt);
+        }
+        sleep(Reply::AGAIN).await;
+        if let Ask::Refund { refund, .. } = plan.ask
+            && host.port.sim.state().settings.is(Planted::NewRefundKey)
+        {
+            let key = refund_key(&mut host.port.sim.state(), refund);
+            let minor = match plan.ask { Ask::Refund { minor, .. } => minor, _ => 0 };
+            let again = Ask::Refund { refund, minor, key };
+            if let Some(reply) = ask(&host.port, plan.booking, plan.generation, plan.row, &again).await {
+                return reply;
+            }
+        }
+    }
+}
+
+async fn record(
+    host: &SimHost,
+    delivered: &Arc<Delivered>,
+    job: &Job<Orders>,
+    booking_id: BookingId,
+    reply: Reply,
+) -> Result<(), Failure> {
+    let mut tx = host.store.begin().await?;
+    let now = tx.clock().await?;
+    let won: HashSet<_> = tx.claim(&[delivered.key()]).await?;
+    if won.is_empty() {
+        let sent = tx.unsent_of(&[delivered.id()]).await?;
+        drop(tx);
+        settle(host, sent, delivered).await;
+        return Ok(());
+    }
+    let code = Reply::CODE;
+    match reply {
+        Reply::Authorized(attempt, amount) => {
+            send(&mut tx, job, booking_id, &payment::Authorized { booking_id, attempt, amount }, now)
+        }
+        Reply::ActionRequired(attempt) => {
+            send(&mut tx, job, booking_id, &payment::ActionRequired { booking_id, attempt }, now)
+        }
+        Reply::Declined(attempt) => {
+            send(&mut tx, job, booking_id, &payment::Declined { booking_id, attempt, code }, now)
+        }
+        Reply::Unknown(attempt) => {
+            send(&mut tx, job, booking_id, &payment::Unknown { booking_id, attempt }, now)
+        }
+        Reply::Captured(generation, amount) => {
+            send(&mut tx, job, booking_id, &payment::Captured { booking_id, generation, amount }, now)
+        }
+        Reply::CaptureFailed(generation) => {
+            send(&mut tx, job, booking_id, &payment::CaptureFailed { booking_id, generation, code }, now)
+        }
+        Reply::Voided(generation) => {
+            send(&mut tx, job, booking_id, &payment::Voided { booking_id, generation }, now)
+        }
+        Reply::Refunded(refund_id, amount) => {
+            send(&mut tx, job, booking_id, &payment::Refunded { booking_id, refund_id, amount }, now)
+        }
+        Reply::RefundFailed(refund_id, _) => {
+            send(&mut tx, job, booking_id, &payment::RefundFailed { booking_id, refund_id, code }, now)
+        }
+    }?;
+    let outgoing = tx.outbox_mut().take();
+    let sent = tx.insert(outgoing).await?;
+    tx.commit().await?;
+    settle(host, sent, delivered).await;
+    Ok(())
+}
+
+async fn settle(
+    host: &SimHost,
+    sent: Vec<boxoffice_runtime::simulation::Sent>,
+    delivered: &Arc<Delivered>,
+) {
+    let settlement = Settlement {
+        sent,
+        ack: vec![Arc::clone(delivered)],
+        ..Settlement::default()
+    };
+    host.settler.settle(settlement).await;
+}
+
+/// Looks for due rows and takes them a step.
+async fn clock(host: Arc<SimHost>) {
+    let policy = host.port.sim.state().settings.policy.clone();
+    loop {
+        let wait = host.port.sim.state().chance.millis(300, 2_000);
+        sleep(wait).await;
+        let (due, off) = {
+            let state = host.port.sim.state();
+            let due = state.data.due.values().any(|at| *at <= state.now);
+            (due, state.settings.is(Planted::NoClock))
+        };
+        if due && !off && host.port.is_alive() {
+            match sweep(&host, &policy).await {
+                Ok(sent) => {
+                    let settlement = Settlement { sent, ..Settlement::default() };
+                    host.settler.settle(settlement).await;
+                }
+                Err(Failure::Down(service, cause)) => {
+                    host.pause(service, cause).await;
+                }
+                Err(_) => host.conflict("clock", 1).await,
+            }
+        }
+    }
+}
+
+async fn sweep(
+    host: &SimHost,
+    policy: &Policy,
+) -> Result<Vec<boxoffice_runtime::simulation::Sent>, Failure> {
+    let mut tx = host.store.begin().await?;
+    let due = tx
+        .on(|state| {
+            let rows = state.data.due.iter().filter(|(_, at)| **at <= state.now);
+            rows.filter_map(|(id, _)| state.data.bookings.get(id).cloned()).collect::<Vec<_>>()
+        })
+        .await;
+    advance_over(&mut tx, policy, &ticks(&due)).await?;
+    let outgoing = tx.outbox_mut().take();
+    let sent = tx.insert(outgoing).await?;
+    tx.commit().await?;
+    Ok(sent)
+}
+
+/// Sends what was committed and never confirmed.
+async fn relay(port: Port) {
+    let publisher = SimPublisher(port.clone());
+    loop {
+        let wait = port.sim.state().chance.millis(400, 1_500);
+        sleep(wait).await;
+        let (rows, off) = {
+            let state = port.sim.state();
+            (state.overdue(), state.settings.is(Planted::NoRelay))
+        };
+        if rows.is_empty() || off || !port.is_alive() {
+            continue;
+        }
+        let wires: Vec<_> = rows.iter().map(|sent| sent.wire.clone()).collect();
+        let results = publisher.publish(&wires).await;
+        let confirmed = rows.iter().zip(results).filter(|(_, result)| result.is_ok());
+        let confirmed: Vec<_> = confirmed.map(|(sent, _)| sent.row).collect();
+        delete(&port, &confirmed).await;
+    }
+}
+
+/// Deletes rows whose messages are confirmed.
+async fn purge(
+    port: Port,
+    mut rows: tokio::sync::mpsc::UnboundedReceiver<boxoffice_runtime::simulation::Row>,
+) {
+    let mut confirmed = Vec::new();
+    while rows.recv_many(&mut confirmed, 100).await > 0 {
+        sleep(Duration::from_millis(100)).await;
+        while !delete(&port, &confirmed).await {
+            sleep(Duration::from_secs(1)).await;
+        }
+        confirmed.clear();
+    }
+}
+
+async fn delete(port: &Port, rows: &[boxoffice_runtime::simulation::Row]) -> bool {
+    if rows.is_empty() {
+        return true;
+    }
+    let Ok(mut tx) = SimStore(port.clone()).begin().await else {
+        return false;
+    };
+    tx.delete(rows).await;
+    tx.commit().await.is_ok()
+}
