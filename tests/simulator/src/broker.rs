@@ -23,7 +23,13 @@ use std::{
 use tokio::time::sleep;
 
 /// Queues that somebody is simulated for.
-const QUEUES: [&Queue; 5] = [&RESERVATIONS, &RESERVATIONS_SUBMIT, &PAYMENTS, &TICKETS, &MAIL];
+const QUEUES: [&Queue; 5] = [
+    &RESERVATIONS,
+    &RESERVATIONS_SUBMIT,
+    &PAYMENTS,
+    &TICKETS,
+    &MAIL,
+];
 
 /// Deliveries in hand of one consumer.
 const PREFETCH: usize = 20;
@@ -62,14 +68,20 @@ impl Broker {
         for each in own.into_iter().rev().filter(|_| !lost) {
             let mut message = each.message;
             message.deliveries += 1;
-            self.queues.entry(each.queue).or_default().push_front(message);
+            self.queues
+                .entry(each.queue)
+                .or_default()
+                .push_front(message);
         }
     }
 
     /// Whether a copy of the message is anywhere here.
     #[must_use]
     pub fn has(&self, id: MessageId) -> bool {
-        self.queues.values().flatten().any(|message| message.id == id)
+        self.queues
+            .values()
+            .flatten()
+            .any(|message| message.id == id)
             || self.unacked.iter().any(|each| each.message.id == id)
             || self.waiting.iter().any(|(_, message)| message.id == id)
     }
@@ -77,7 +89,10 @@ impl Broker {
     /// A queue in which something is, if any.
     #[must_use]
     pub fn busy(&self) -> Option<&str> {
-        let queued = self.queues.iter().find(|(name, queue)| **name != "parked" && !queue.is_empty());
+        let queued = self
+            .queues
+            .iter()
+            .find(|(name, queue)| **name != "parked" && !queue.is_empty());
         queued
             .map(|(name, _)| *name)
             .or_else(|| self.unacked.first().map(|each| each.queue))
@@ -85,7 +100,11 @@ impl Broker {
     }
 
     pub fn parked(&self) -> impl Iterator<Item = MessageId> {
-        self.queues.get("parked").into_iter().flatten().map(|message| message.id)
+        self.queues
+            .get("parked")
+            .into_iter()
+            .flatten()
+            .map(|message| message.id)
     }
 }
 
@@ -106,14 +125,19 @@ impl Sim {
     /// Takes a message in.
     pub fn arrive(self: &Arc<Self>, state: &mut State, wire: &Wire) {
         let id = wire.properties.message_id().as_ref();
-        let id = id.and_then(|id| id.as_str().parse().ok()).unwrap_or(MessageId(uuid::Uuid::nil()));
+        let id = id
+            .and_then(|id| id.as_str().parse().ok())
+            .unwrap_or(MessageId(uuid::Uuid::nil()));
         state.ledger.arrived.insert(id);
         let message = Message {
             id,
             wire: Arc::new(wire.clone()),
             deliveries: 0,
         };
-        if let Some(tier) = RetryTier::ALL.into_iter().find(|t| t.exchange() == wire.exchange) {
+        if let Some(tier) = RetryTier::ALL
+            .into_iter()
+            .find(|t| t.exchange() == wire.exchange)
+        {
             let queue = wire.routing_key.clone();
             state.broker.waiting.push((queue.clone(), message));
             let sim = Arc::clone(self);
@@ -126,29 +150,54 @@ impl Sim {
             for _ in 0..copies {
                 let there = state.broker.queues.get(queue).map_or(0, VecDeque::len) as u64;
                 // A requeue or another consumer brings messages out of their order.
-                let back = if state.fault(10) { state.chance.below(there + 1) } else { 0 };
+                let back = if state.fault(10) {
+                    state.chance.below(there + 1)
+                } else {
+                    0
+                };
                 let at = (there - back) as usize;
-                state.broker.queues.entry(queue).or_default().insert(at, message.clone());
+                state
+                    .broker
+                    .queues
+                    .entry(queue)
+                    .or_default()
+                    .insert(at, message.clone());
             }
             self.arrived.notify_waiters();
         } else if wire.exchange != Exchange::Events.name() {
-            state.broke(format!("no queue is bound for {} {}", wire.exchange, wire.routing_key));
+            state.broke(format!(
+                "no queue is bound for {} {}",
+                wire.exchange, wire.routing_key
+            ));
         }
     }
 
     fn returns(&self, id: MessageId, queue: &str) {
         let mut state = self.state();
-        let place = state.broker.waiting.iter().position(|(to, m)| m.id == id && to == queue);
+        let place = state
+            .broker
+            .waiting
+            .iter()
+            .position(|(to, m)| m.id == id && to == queue);
         if let (Some(place), Some(queue)) = (place, route(Exchange::Return.name(), queue)) {
             let (_, message) = state.broker.waiting.remove(place);
             state.note("broker", "comes back from its wait", short(id));
-            state.broker.queues.entry(queue).or_default().push_back(message);
+            state
+                .broker
+                .queues
+                .entry(queue)
+                .or_default()
+                .push_back(message);
             self.arrived.notify_waiters();
         }
     }
 
     /// What becomes of messages on their way to the broker; one answer each.
-    pub fn publish(self: &Arc<Self>, wires: &[Wire], process: Option<usize>) -> Vec<Result<(), PublishError>> {
+    pub fn publish(
+        self: &Arc<Self>,
+        wires: &[Wire],
+        process: Option<usize>,
+    ) -> Vec<Result<(), PublishError>> {
         let mut state = self.state();
         let mut results = Vec::with_capacity(wires.len());
         if state.fault(60) {
@@ -218,7 +267,11 @@ impl Publish for SimPublisher {
     }
 
     fn jitter(&self, ceiling: Duration) -> Duration {
-        self.0.sim.state().chance.millis(0, ceiling.as_millis() as u64)
+        self.0
+            .sim
+            .state()
+            .chance
+            .millis(0, ceiling.as_millis() as u64)
     }
 }
 
@@ -243,36 +296,62 @@ pub async fn consume(port: Port, queue: &'static Queue, slot: usize, hand: Arc<H
         port,
     };
     loop {
-        consumer.port.step("waits for messages", slot as u64).await;
-        if !consumer.hand_out() {
-            let again = Duration::from_secs(5);
+        if !consumer.port.is_alive() {
+            return;
+        }
+        if consumer.room() > 0 && consumer.is_something_there() {
+            consumer.port.step("looks into a queue", slot as u64).await;
+            consumer.hand_out();
+        } else {
+            let again = Duration::from_secs(3);
             let _ = tokio::time::timeout(again, consumer.port.sim.arrived.notified()).await;
         }
     }
 }
 
 impl Consumer {
-    /// Takes what is there and may be taken; whether there was something.
-    fn hand_out(&mut self) -> bool {
+    fn is_something_there(&self) -> bool {
+        let state = self.port.sim.state();
+        let queue = state.broker.queues.get(self.queue.name);
+        queue.is_some_and(|queue| !queue.is_empty())
+    }
+
+    /// How many more it may have in hand.
+    fn room(&self) -> usize {
+        let (process, queue) = (self.port.process, self.queue.name);
+        let state = self.port.sim.state();
+        let own = |each: &&Unacked| each.process == process && each.queue == queue;
+        PREFETCH.saturating_sub(state.broker.unacked.iter().filter(own).count())
+    }
+
+    /// Takes what is there and may be taken.
+    fn hand_out(&mut self) {
+        let room = self.room();
         let (process, queue) = (self.port.process, self.queue.name);
         let mut state = self.port.sim.state();
         if state.connections[process] != self.connection {
             self.connection = state.connections[process];
             self.window = Window::new(queue, None);
         }
-        let own = |each: &&Unacked| each.process == process && each.queue == queue;
-        let room = PREFETCH - state.broker.unacked.iter().filter(own).count().min(PREFETCH);
         let room = room.min(1 + state.chance.below(8) as usize);
         let mut taken = 0;
         while taken < room
-            && let Some(message) = state.broker.queues.get_mut(queue).and_then(VecDeque::pop_front)
+            && let Some(message) = state
+                .broker
+                .queues
+                .get_mut(queue)
+                .and_then(VecDeque::pop_front)
         {
             taken += 1;
             let delivered = self.deliver(&mut state, &message);
             if state.settings.is(Planted::AckOnDelivery) {
                 state.acknowledged(queue, message.id);
             } else {
-                let tag = state.broker.tags.get(&(process, self.connection, queue)).copied();
+                let tag = state
+                    .broker
+                    .tags
+                    .get(&(process, self.connection, queue))
+                    .copied();
                 state.broker.unacked.push(Unacked {
                     process,
                     queue,
@@ -285,7 +364,6 @@ impl Consumer {
         if state.fault(120) {
             self.port.sim.cut(&mut state, process);
         }
-        taken > 0
     }
 
     fn deliver(&self, state: &mut State, message: &Message) -> Delivered {

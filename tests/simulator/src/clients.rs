@@ -49,11 +49,19 @@ pub async fn client(sim: Arc<Sim>, wish: Wish) {
             {
                 paid += 1;
                 // Who was declined takes another card.
-                let method = if booking.payment.attempt > 0 { Method::Good } else { wish.method };
+                let method = if booking.payment.attempt > 0 {
+                    Method::Good
+                } else {
+                    wish.method
+                };
                 pay(&sim, &wish, method, paid).await;
             }
             Status::Authorizing(Phase::ActionRequired) => {
-                if let Method::Asks { passes, answers: true } = wish.method {
+                if let Method::Asks {
+                    passes,
+                    answers: true,
+                } = wish.method
+                {
                     finish(&sim, wish.booking, passes);
                 }
             }
@@ -85,11 +93,10 @@ async fn submit(sim: &Arc<Sim>, wish: &Wish) {
         let state = sim.state();
         (state.now, state.data.show.id)
     };
-    let seats = wish.seats.iter().map(|at| {
-        PositionRequest::Seat(SeatRequest {
-            seat_id: seat(*at),
-        })
-    });
+    let seats = wish
+        .seats
+        .iter()
+        .map(|at| PositionRequest::Seat(SeatRequest { seat_id: seat(*at) }));
     let floor = (wish.admissions > 0).then(|| {
         PositionRequest::Admission(AdmissionRequest {
             category: "floor".to_owned(),
@@ -170,7 +177,10 @@ async fn command<M: Message>(
             state.chance.millis(0, 40)
         };
         sleep(wait).await;
-        let accepted = sim.publish(std::slice::from_ref(&wire), None).iter().all(Result::is_ok);
+        let accepted = sim
+            .publish(std::slice::from_ref(&wire), None)
+            .iter()
+            .all(Result::is_ok);
         if accepted {
             let mut state = sim.state();
             state.note("client", "202", short(id));

@@ -7,9 +7,7 @@ use crate::{
     store::Intent,
 };
 use boxoffice_contracts::{
-    BookingId, Code, Envelope, MessageId, Money, RefundId,
-    message::payment,
-    topology::Exchange,
+    BookingId, Code, Envelope, MessageId, Money, RefundId, message::payment, topology::Exchange,
     trace::TraceParent,
 };
 use boxoffice_runtime::Wire;
@@ -46,11 +44,22 @@ pub enum Stands {
 /// What is asked of the gateway.
 #[derive(Debug, Clone)]
 pub enum Ask {
-    Confirm { attempt: u16, method: Method },
-    Look { attempt: u16 },
-    Capture { minor: i64 },
+    Confirm {
+        attempt: u16,
+        method: Method,
+    },
+    Look {
+        attempt: u16,
+    },
+    Capture {
+        minor: i64,
+    },
     Cancel,
-    Refund { refund: RefundId, minor: i64, key: String },
+    Refund {
+        refund: RefundId,
+        minor: i64,
+        key: String,
+    },
 }
 
 /// What the saga is told.
@@ -181,21 +190,33 @@ pub async fn ask(
         }
         (!silent).then_some(answer)
     };
-    port.step("hears of the gateway", u64::from(answer.is_some())).await;
+    port.step("hears of the gateway", u64::from(answer.is_some()))
+        .await;
     answer
 }
 
 /// The customer authenticates, and the gateway tells of it, or doesn't, or twice.
 pub fn finish(sim: &Arc<Sim>, booking: BookingId, passes: bool) {
     let mut state = sim.state();
-    let all = state.gateway.intents.range_mut((booking, 0)..=(booking, u16::MAX));
+    let all = state
+        .gateway
+        .intents
+        .range_mut((booking, 0)..=(booking, u16::MAX));
     let Some((_, there)) = all.last() else { return };
     if there.state != Stands::Action {
         return;
     }
-    there.state = if passes { Stands::Authorized } else { Stands::Open };
+    there.state = if passes {
+        Stands::Authorized
+    } else {
+        Stands::Open
+    };
     state.note("customer", "authenticates", u64::from(passes));
-    let hints = if state.fault(4) { state.chance.below(3) } else { 1 };
+    let hints = if state.fault(4) {
+        state.chance.below(3)
+    } else {
+        1
+    };
     for _ in 0..hints {
         hint(sim, &mut state, booking);
     }
@@ -213,7 +234,11 @@ fn hint(sim: &Arc<Sim>, state: &mut State, booking: BookingId) {
     };
     let trace = TraceParent::root(message_id.0);
     let envelope = Envelope::root::<payment::Webhook>(message_id, booking, state.now, trace);
-    let wire = Wire::new(Exchange::Intake, &envelope, serde_json::to_vec(&body).unwrap_or_default());
+    let wire = Wire::new(
+        Exchange::Intake,
+        &envelope,
+        serde_json::to_vec(&body).unwrap_or_default(),
+    );
     let wait = state.chance.millis(0, 3_000);
     let sim = Arc::clone(sim);
     tokio::spawn(async move {

@@ -63,7 +63,11 @@ pub fn run(seed: u64) -> Outcome {
 pub fn run_as(seed: u64, settings: Settings, told: bool) -> Outcome {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     #[expect(clippy::expect_used, reason = "without a runtime there is no test")]
-    let runtime = builder.enable_time().start_paused(true).build().expect("a runtime");
+    let runtime = builder
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
     let sim = runtime.block_on(live(seed, settings, told));
     drop(runtime);
     let mut state = sim.state();
@@ -103,7 +107,8 @@ async fn live(seed: u64, settings: Settings, told: bool) -> Arc<Sim> {
         loop {
             sleep(Duration::from_secs(1)).await;
             let state = sim.state();
-            let is_over = calm.is_some_and(|after| began.elapsed() > after) && state.unfinished().is_none();
+            let is_over =
+                calm.is_some_and(|after| began.elapsed() > after) && state.unfinished().is_none();
             // Clients look every few seconds: somebody may still want something.
             quiet = if is_over { quiet + 1 } else { 0 };
             if state.broken.is_some() || quiet > 8 {

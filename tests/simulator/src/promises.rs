@@ -41,10 +41,14 @@ impl State {
     fn always(&self, touched: &[BookingId]) -> Option<String> {
         let data = &self.data;
         for id in touched {
-            let Some(booking) = data.bookings.get(id) else { continue };
+            let Some(booking) = data.bookings.get(id) else {
+                continue;
+            };
             let last = data.events.range((*id, 0)..=(*id, u32::MAX)).next_back();
             if last.map(|((_, version), _)| *version) != Some(booking.version) {
-                return Some(format!("the log of decisions ends with the state's version: {id}"));
+                return Some(format!(
+                    "the log of decisions ends with the state's version: {id}"
+                ));
             }
             if let Some(twice) = self.caused_twice(*id) {
                 return Some(twice);
@@ -53,25 +57,52 @@ impl State {
             let live = live_seats(self, booking);
             let due = match booking.status {
                 Status::Held | Status::Authorizing(_) => (live, 0),
-                Status::Confirmed(_) | Status::Paid | Status::Completed | Status::Refunding => (0, live),
-                Status::Waiting | Status::Cancelling | Status::Rejected | Status::PaymentFailed
-                | Status::Expired | Status::Cancelled | Status::Refunded => (0, 0),
+                Status::Confirmed(_) | Status::Paid | Status::Completed | Status::Refunding => {
+                    (0, live)
+                }
+                Status::Waiting
+                | Status::Cancelling
+                | Status::Rejected
+                | Status::PaymentFailed
+                | Status::Expired
+                | Status::Cancelled
+                | Status::Refunded => (0, 0),
             };
             if (held, sold) != due {
-                return Some(format!("claims are what the state says: {} has {held} held, {sold} sold", booking.status.as_str()));
+                return Some(format!(
+                    "claims are what the state says: {} has {held} held, {sold} sold",
+                    booking.status.as_str()
+                ));
             }
-            let ticketed = matches!(booking.status, Status::Paid | Status::Completed | Status::Refunding);
+            let ticketed = matches!(
+                booking.status,
+                Status::Paid | Status::Completed | Status::Refunding
+            );
             let live = booking.live_positions();
             let tickets = data.tickets.range((*id, 0)..=(*id, u16::MAX));
-            let valid: Vec<u16> = tickets.filter(|(_, valid)| **valid).map(|((_, no), _)| *no).collect();
+            let valid: Vec<u16> = tickets
+                .filter(|(_, valid)| **valid)
+                .map(|((_, no), _)| *no)
+                .collect();
             if valid != if ticketed { live } else { Vec::new() } {
                 return Some("tickets are valid for sold positions only".to_owned());
             }
         }
-        let taken: u32 = data.admissions.values().map(|admission| admission.taken).sum();
-        let live: usize = data.bookings.values().filter(|b| holds(b)).map(|b| live_places(self, b)).sum();
+        let taken: u32 = data
+            .admissions
+            .values()
+            .map(|admission| admission.taken)
+            .sum();
+        let live: usize = data
+            .bookings
+            .values()
+            .filter(|b| holds(b))
+            .map(|b| live_places(self, b))
+            .sum();
         if taken as usize != live {
-            return Some(format!("the counter is the sum of live admissions: {taken} taken, {live} live"));
+            return Some(format!(
+                "the counter is the sum of live admissions: {taken} taken, {live} live"
+            ));
         }
         None
     }
@@ -82,11 +113,19 @@ impl State {
         let all = self.data.events.range((id, 0)..=(id, u32::MAX));
         let mut messages = all.filter(|(_, (_, input))| *input != "tick");
         let twice = messages.find(|(_, (cause, _))| !causes.insert(*cause))?;
-        Some(format!("a message is handled once: {} of {:016x}", twice.1.1, short(twice.1.0)))
+        Some(format!(
+            "a message is handled once: {} of {:016x}",
+            twice.1.1,
+            short(twice.1.0)
+        ))
     }
 
     fn claimed(&self, id: BookingId) -> (usize, usize) {
-        let own = self.data.claims.values().filter(|claim| claim.booking == id);
+        let own = self
+            .data
+            .claims
+            .values()
+            .filter(|claim| claim.booking == id);
         let (sold, held): (Vec<_>, Vec<_>) = own.partition(|claim| claim.sold);
         (held.len(), sold.len())
     }
@@ -96,25 +135,41 @@ impl State {
         let Some(seen) = self.seen.get(&booking) else {
             return self.broke("nothing is captured before its booking is there");
         };
-        let late = matches!(seen.status, Status::Refunding | Status::Refunded | Status::Cancelled);
+        let late = matches!(
+            seen.status,
+            Status::Refunding | Status::Refunded | Status::Cancelled
+        );
         if !holds(seen) && !late {
-            let what = format!("nothing is captured unless its seats are sold: {}", seen.status.as_str());
+            let what = format!(
+                "nothing is captured unless its seats are sold: {}",
+                seen.status.as_str()
+            );
             self.broke(what);
         }
     }
 
     /// Of a booking at the gateway: paid once, and no more back than was taken.
     pub fn money_at_the_gateway(&mut self, booking: BookingId) {
-        let all = self.gateway.intents.range((booking, 0)..=(booking, u16::MAX));
+        let all = self
+            .gateway
+            .intents
+            .range((booking, 0)..=(booking, u16::MAX));
         if all.filter(|(_, there)| there.captured > 0).count() > 1 {
             self.broke("a booking is paid once");
         }
     }
 
     fn money(&self, booking: BookingId) -> (i64, i64) {
-        let all = self.gateway.intents.range((booking, 0)..=(booking, u16::MAX));
+        let all = self
+            .gateway
+            .intents
+            .range((booking, 0)..=(booking, u16::MAX));
         let captured = all.map(|(_, there)| there.captured).sum();
-        let back = self.gateway.refunds.iter().filter(|((id, _), _)| *id == booking);
+        let back = self
+            .gateway
+            .refunds
+            .iter()
+            .filter(|((id, _), _)| *id == booking);
         (captured, back.map(|(_, minor)| minor).sum())
     }
 
@@ -146,7 +201,11 @@ impl State {
                 return Some("a submit was never decided".to_owned());
             };
             if let Some(why) = self.unended(booking) {
-                return Some(format!("{why}: {} ({})", booking.id, booking.status.as_str()));
+                return Some(format!(
+                    "{why}: {} ({})",
+                    booking.id,
+                    booking.status.as_str()
+                ));
             }
         }
         None
@@ -168,14 +227,25 @@ impl State {
         if booking.payment.captured_minor != captured || booking.refunded_minor() != refunded {
             return Some("the saga does not know what the gateway knows");
         }
-        let mut intents = self.gateway.intents.range((booking.id, 0)..=(booking.id, u16::MAX));
+        let mut intents = self
+            .gateway
+            .intents
+            .range((booking.id, 0)..=(booking.id, u16::MAX));
         let open = |stands| {
-            matches!(stands, Stands::Open | Stands::Action | Stands::Authorized | Stands::Lapsed)
+            matches!(
+                stands,
+                Stands::Open | Stands::Action | Stands::Authorized | Stands::Lapsed
+            )
         };
         if intents.any(|(_, there)| open(there.state)) {
             return Some("an intent is left open");
         }
-        if completed && !self.data.documents.contains_key(&(booking.id, booking.ticket_revision)) {
+        if completed
+            && !self
+                .data
+                .documents
+                .contains_key(&(booking.id, booking.ticket_revision))
+        {
             return Some("the tickets have no document");
         }
         if completed && booking.mailed_revision != booking.ticket_revision {

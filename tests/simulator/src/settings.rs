@@ -86,7 +86,10 @@ pub enum Method {
     Good,
     Declined,
     /// The customer authenticates, or doesn't, or fails.
-    Asks { passes: bool, answers: bool },
+    Asks {
+        passes: bool,
+        answers: bool,
+    },
 }
 
 impl Method {
@@ -108,7 +111,9 @@ impl Settings {
         let seats = chance.between(2, 6) as usize;
         // Most worlds are small: what can go wrong mostly goes wrong with few.
         let many = chance.between(3, 8).min(chance.between(3, 8));
-        let bookings = (0..many).map(|at| Wish::draw(&mut chance, seed, at, seats)).collect();
+        let bookings = (0..many)
+            .map(|at| Wish::draw(&mut chance, seed, at, seats))
+            .collect();
         let calm = seed.is_multiple_of(2);
         Self {
             bookings,
@@ -149,7 +154,9 @@ impl Wish {
         let key = format!("{seed}-{at}");
         let wanted = chance.between(0, 2) as usize;
         let first = chance.below(seats as u64) as usize;
-        let seats: Vec<usize> = (0..wanted.min(seats)).map(|n| (first + n) % seats).collect();
+        let seats: Vec<usize> = (0..wanted.min(seats))
+            .map(|n| (first + n) % seats)
+            .collect();
         let least = u64::from(seats.is_empty());
         Self {
             booking: BookingId::derive("house", "client", &key),
@@ -169,7 +176,11 @@ impl Wish {
             pays_again: !chance.one_in(3),
             cancels_after: chance.one_in(5).then(|| chance.millis(0, 15_000)),
             returns: chance.one_in(4).then(|| {
-                if chance.one_in(2) { Part::First } else { Part::All }
+                if chance.one_in(2) {
+                    Part::First
+                } else {
+                    Part::All
+                }
             }),
             submits: if chance.one_in(4) { 2 } else { 1 },
             begins_after: chance.millis(0, 10_000),

@@ -4,7 +4,11 @@
 //! these waits is the schedule. A crash changes the number of a process's life; ports of a former life never answer.
 
 use crate::{
-    broker::Broker, chance::Chance, gateway::Gateway, promises::Ledger, settings::Settings,
+    broker::Broker,
+    chance::Chance,
+    gateway::Gateway,
+    promises::Ledger,
+    settings::Settings,
     store::{Data, Open},
 };
 use boxoffice_contracts::{BookingId, Instant, MessageId};
@@ -21,7 +25,13 @@ use tokio::{
 };
 
 /// Processes of the house. The API and its clients do not crash: what they could lose is their memory of a 202.
-pub const PROCESSES: [&str; 5] = ["reservations-1", "reservations-2", "payments", "paper", "clock"];
+pub const PROCESSES: [&str; 5] = [
+    "reservations-1",
+    "reservations-2",
+    "payments",
+    "paper",
+    "clock",
+];
 
 #[derive(Debug)]
 pub struct Sim {
@@ -77,7 +87,9 @@ impl Trace {
         self.steps += 1;
         if let Some(lines) = &mut self.lines {
             let (secs, ms) = (at_ms / 1000, at_ms % 1000);
-            lines.push(format!("{secs:>5}.{ms:03}  {actor:<15} {what} {detail:016x}"));
+            lines.push(format!(
+                "{secs:>5}.{ms:03}  {actor:<15} {what} {detail:016x}"
+            ));
         }
     }
 }
@@ -126,7 +138,11 @@ impl Sim {
         state.note(PROCESSES[process], "CRASH", u64::from(state.lives[process]));
         state.ledger.crashes += 1;
         state.lives[process] += 1;
-        if state.open.as_ref().is_some_and(|open| open.process == process) {
+        if state
+            .open
+            .as_ref()
+            .is_some_and(|open| open.process == process)
+        {
             state.roll_back();
         }
         self.cut(state, process);
@@ -156,7 +172,9 @@ impl Sim {
 impl State {
     /// Puts down that something happened.
     pub fn note(&mut self, actor: &str, what: &str, detail: u64) {
-        let at = (self.now - self.settings.epoch()).to_std().unwrap_or_default();
+        let at = (self.now - self.settings.epoch())
+            .to_std()
+            .unwrap_or_default();
         self.trace.take(at, actor, what, detail);
     }
 
@@ -169,7 +187,10 @@ impl State {
 
     /// Whether a fault happens that happens once in so many times.
     pub fn fault(&mut self, times: u64) -> bool {
-        self.faults && self.chance.one_in(times * 10 / self.settings.harshness.max(1))
+        self.faults
+            && self
+                .chance
+                .one_in(times * 10 / self.settings.harshness.max(1))
     }
 }
 
@@ -199,7 +220,11 @@ impl Port {
         let wait = {
             let mut state = self.sim.state();
             state.note(self.name(), what, detail);
-            if state.fault(60) { state.chance.millis(100, 4_000) } else { state.chance.millis(0, 12) }
+            if state.fault(60) {
+                state.chance.millis(100, 4_000)
+            } else {
+                state.chance.millis(0, 12)
+            }
         };
         sleep(wait).await;
         let alive = {

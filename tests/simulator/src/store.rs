@@ -6,7 +6,9 @@ use crate::{
     settings::Settings,
     sim::{Port, State, short},
 };
-use boxoffice_contracts::{BookingId, Instant, MessageId, Money, OperationId, RefundId, SeatId, ShowId};
+use boxoffice_contracts::{
+    BookingId, Instant, MessageId, Money, OperationId, RefundId, SeatId, ShowId,
+};
 use boxoffice_runtime::{
     Cause, Failure, Outgoing, Service, Wire,
     simulation::{Key, Outbox, Parking, Row, SWEEP_AFTER_SECS, Sent, Store, Transaction},
@@ -85,7 +87,9 @@ pub struct Open {
 
 impl std::fmt::Debug for Open {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Open").field("number", &self.number).finish_non_exhaustive()
+        f.debug_struct("Open")
+            .field("number", &self.number)
+            .finish_non_exhaustive()
     }
 }
 
@@ -254,7 +258,11 @@ impl Store for SimStore {
 impl Drop for SimTx {
     fn drop(&mut self) {
         let mut state = self.port.sim.state();
-        if state.open.as_ref().is_some_and(|open| open.number == self.number) {
+        if state
+            .open
+            .as_ref()
+            .is_some_and(|open| open.number == self.number)
+        {
             state.roll_back();
         }
     }
@@ -265,7 +273,11 @@ impl SimTx {
     pub async fn on<R>(&mut self, act: impl FnOnce(&mut State) -> R) -> R {
         {
             let mut state = self.port.sim.state();
-            if state.open.as_ref().is_some_and(|open| open.number == self.number) {
+            if state
+                .open
+                .as_ref()
+                .is_some_and(|open| open.number == self.number)
+            {
                 return act(&mut state);
             }
         }
@@ -370,7 +382,10 @@ impl Transaction for SimTx {
         self.on(|state| {
             for parking in parkings {
                 let key = (parking.queue.to_owned(), parking.envelope.message_id);
-                let why = format!("{} {}: {}", parking.envelope.kind, parking.code, parking.reason);
+                let why = format!(
+                    "{} {}: {}",
+                    parking.envelope.kind, parking.code, parking.reason
+                );
                 state.put(|data| &mut data.parked, key, Some(why));
             }
         })
@@ -406,7 +421,13 @@ impl Transaction for SimTx {
                 .await,
             );
         }
-        if self.port.sim.state().settings.is(Planted::PublishBeforeCommit) {
+        if self
+            .port
+            .sim
+            .state()
+            .settings
+            .is(Planted::PublishBeforeCommit)
+        {
             let early = crate::broker::SimPublisher(self.port.clone());
             let wires: Vec<Wire> = all.iter().map(|sent| sent.wire.clone()).collect();
             boxoffice_runtime::simulation::Publish::publish(&early, &wires).await;
@@ -422,13 +443,20 @@ impl Transaction for SimTx {
                 if state.fault(60) {
                     state.note("store", "deadlock", 0);
                     state.roll_back();
-                    return Err(Failure::Conflict(Cause::new("transaction_conflict", "1213")));
+                    return Err(Failure::Conflict(Cause::new(
+                        "transaction_conflict",
+                        "1213",
+                    )));
                 }
                 let unanswered = state.fault(50);
                 if state.is_down || (unanswered && state.chance.one_in(2)) {
                     state.note("store", "no answer, rolled back", 0);
                     state.roll_back();
-                    return if assumed { Ok(()) } else { Err(down("commit_unknown")) };
+                    return if assumed {
+                        Ok(())
+                    } else {
+                        Err(down("commit_unknown"))
+                    };
                 }
                 state.commit();
                 if unanswered {
@@ -438,7 +466,9 @@ impl Transaction for SimTx {
                 Ok(())
             })
             .await;
-        self.port.step("has an answer", u64::from(outcome.is_ok())).await;
+        self.port
+            .step("has an answer", u64::from(outcome.is_ok()))
+            .await;
         outcome
     }
 }

@@ -41,8 +41,12 @@ impl Tables for SimTx {
     ) -> Result<HashMap<BookingId, (Booking, String)>, Failure> {
         Ok(self
             .on(|state| {
-                let found = ids.iter().filter_map(|id| Some((*id, state.data.bookings.get(id)?)));
-                found.map(|(id, booking)| (id, (booking.clone(), "house".to_owned()))).collect()
+                let found = ids
+                    .iter()
+                    .filter_map(|id| Some((*id, state.data.bookings.get(id)?)));
+                found
+                    .map(|(id, booking)| (id, (booking.clone(), "house".to_owned())))
+                    .collect()
             })
             .await)
     }
@@ -80,8 +84,12 @@ impl Tables for SimTx {
     ) -> Result<HashMap<AdmissionKey, Admission>, Failure> {
         Ok(self
             .on(|state| {
-                let found = keys.iter().filter_map(|key| Some((key, state.data.admissions.get(key)?)));
-                found.map(|(key, admission)| (key.clone(), *admission)).collect()
+                let found = keys
+                    .iter()
+                    .filter_map(|key| Some((key, state.data.admissions.get(key)?)));
+                found
+                    .map(|(key, admission)| (key.clone(), *admission))
+                    .collect()
             })
             .await)
     }
@@ -92,8 +100,12 @@ impl Tables for SimTx {
                 if state.settings.is(Planted::ClaimsUnseen) {
                     return HashMap::new();
                 }
-                let found = seats.iter().filter_map(|key| Some((key, state.data.claims.get(key)?)));
-                found.map(|(key, claim)| (key.clone(), claim.clone())).collect()
+                let found = seats
+                    .iter()
+                    .filter_map(|key| Some((key, state.data.claims.get(key)?)));
+                found
+                    .map(|(key, claim)| (key.clone(), claim.clone()))
+                    .collect()
             })
             .await)
     }
@@ -106,7 +118,9 @@ impl Tables for SimTx {
         Ok(self
             .on(|state| {
                 let gone = seats.iter().filter(|key| {
-                    state.put(|data| &mut data.claims, (*key).clone(), None).is_some()
+                    state
+                        .put(|data| &mut data.claims, (*key).clone(), None)
+                        .is_some()
                 });
                 gone.count() as u64
             })
@@ -119,7 +133,10 @@ impl Tables for SimTx {
                 let mut sold = 0;
                 for key in seats {
                     if let Some(claim) = state.data.claims.get(key).cloned() {
-                        let claim = Claim { sold: true, ..claim };
+                        let claim = Claim {
+                            sold: true,
+                            ..claim
+                        };
                         state.put(|data| &mut data.claims, key.clone(), Some(claim));
                         sold += 1;
                     }
@@ -171,7 +188,10 @@ impl Tables for SimTx {
         _now: Instant,
     ) -> Result<(), Failure> {
         for (booking, _) in born {
-            if self.on(|state| state.data.bookings.contains_key(&booking.id)).await {
+            if self
+                .on(|state| state.data.bookings.contains_key(&booking.id))
+                .await
+            {
                 return Err(duplicate("bookings"));
             }
             self.write(booking, policy).await;
@@ -192,14 +212,20 @@ impl Tables for SimTx {
     }
 
     async fn postpone(&mut self, id: BookingId, until: Instant) -> Result<(), Failure> {
-        self.on(|state| state.put(|data| &mut data.due, id, Some(until))).await;
+        self.on(|state| state.put(|data| &mut data.due, id, Some(until)))
+            .await;
         Ok(())
     }
 
     async fn save_places(&mut self, places: &[Place]) -> Result<(), Failure> {
         self.on(|state| {
             for place in places {
-                let mut all = state.data.places.get(&place.booking).cloned().unwrap_or_default();
+                let mut all = state
+                    .data
+                    .places
+                    .get(&place.booking)
+                    .cloned()
+                    .unwrap_or_default();
                 match all.iter_mut().find(|there| there.no == place.no) {
                     Some(there) => *there = place.clone(),
                     None => all.push(place.clone()),
@@ -215,11 +241,19 @@ impl Tables for SimTx {
         self.on(|state| {
             for event in events {
                 let (key, value) = ((event.booking, event.version), (event.cause, event.input));
-                if state.put(|data| &mut data.events, key, Some(value)).is_some() {
+                if state
+                    .put(|data| &mut data.events, key, Some(value))
+                    .is_some()
+                {
                     state.broke("a version is decided once");
                     return Err(duplicate("booking_events"));
                 }
-                if event.version > 1 && !state.data.events.contains_key(&(event.booking, event.version - 1)) {
+                if event.version > 1
+                    && !state
+                        .data
+                        .events
+                        .contains_key(&(event.booking, event.version - 1))
+                {
                     state.broke("every decision raises the version by one");
                 }
                 state.note("store", event.to_status, u64::from(event.version));
@@ -308,7 +342,11 @@ impl Tables for SimTx {
     async fn issue_tickets(&mut self, tickets: &[NewTicket], _now: Instant) -> Result<(), Failure> {
         self.on(|state| {
             for ticket in tickets {
-                state.put(|data| &mut data.tickets, (ticket.booking, ticket.position), Some(true));
+                state.put(
+                    |data| &mut data.tickets,
+                    (ticket.booking, ticket.position),
+                    Some(true),
+                );
             }
         })
         .await;

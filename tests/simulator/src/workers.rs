@@ -153,7 +153,11 @@ struct Reservations(Policy);
 impl Decides<SimTx> for Reservations {
     type Message = Accepted;
 
-    async fn decide(&self, tx: &mut SimTx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {
+    async fn decide(
+        &self,
+        tx: &mut SimTx,
+        jobs: &[Job<Accepted>],
+    ) -> Result<Vec<Verdict>, Failure> {
         advance_over(tx, &self.0, &happenings(jobs)).await
     }
 }
@@ -188,7 +192,8 @@ impl Decides<SimTx> for Tickets {
                 continue;
             }
             let key = (order.booking_id, order.revision);
-            tx.on(|state| state.put(|data| &mut data.documents, key, Some(()))).await;
+            tx.on(|state| state.put(|data| &mut data.documents, key, Some(())))
+                .await;
             let rendered = ticket::Rendered {
                 booking_id: order.booking_id,
                 revision: order.revision,
@@ -240,7 +245,10 @@ async fn payments(host: Arc<SimHost>) {
     while let Some(batch) = host.take(1).await {
         for delivered in batch {
             let Ok(message) = Orders::decode(&delivered.read.envelope.kind, &delivered.body) else {
-                host.port.sim.state().broke("an order is what it was declared to be");
+                host.port
+                    .sim
+                    .state()
+                    .broke("an order is what it was declared to be");
                 continue;
             };
             let job = Job {
@@ -252,13 +260,19 @@ async fn payments(host: Arc<SimHost>) {
                 continue;
             };
             let reply = call(&host, &plan).await;
-            persist(&host, || record(&host, &delivered, &job, plan.booking, reply)).await;
+            persist(&host, || {
+                record(&host, &delivered, &job, plan.booking, reply)
+            })
+            .await;
         }
     }
 }
 
 /// Through outages and conflicts.
-async fn persist<T, F: Future<Output = Result<T, Failure>>>(host: &SimHost, run: impl Fn() -> F) -> T {
+async fn persist<T, F: Future<Output = Result<T, Failure>>>(
+    host: &SimHost,
+    run: impl Fn() -> F,
+) -> T {
     loop {
         match run().await {
             Ok(done) => return done,
@@ -301,7 +315,9 @@ async fn intend(
                 Orders::Refund(order) => (order.booking_id, None, None),
                 Orders::Webhook(order) => (order.booking_id, None, None),
             };
-            let row = attempt.and_then(|no| state.data.attempts.get(&(booking, no))).cloned();
+            let row = attempt
+                .and_then(|no| state.data.attempts.get(&(booking, no)))
+                .cloned();
             let generation = generation.or(row.as_ref().map(|row| row.generation));
             let all = state.data.intents.range((booking, 0)..=(booking, u16::MAX));
             let captured = |at: &u16| {
@@ -320,8 +336,12 @@ async fn intend(
                     attempt: order.attempt,
                     method: method(row?.method.as_deref()),
                 },
-                Orders::Reconcile(order) => Ask::Look { attempt: order.attempt },
-                Orders::Capture(order) => Ask::Capture { minor: order.amount.minor },
+                Orders::Reconcile(order) => Ask::Look {
+                    attempt: order.attempt,
+                },
+                Orders::Capture(order) => Ask::Capture {
+                    minor: order.amount.minor,
+                },
                 Orders::Void(_) => Ask::Cancel,
                 Orders::Refund(order) => Ask::Refund {
                     refund: order.refund_id,
@@ -332,11 +352,17 @@ async fn intend(
                     attempt: state.there(booking, generation, intent).attempt.max(1),
                 },
             };
-            Some(Plan { booking, generation, row: intent, ask })
+            Some(Plan {
+                booking,
+                generation,
+                row: intent,
+                ask,
+            })
         })
         .await;
     if plan.is_none() {
-        tx.on(|state| state.broke("an order finds the rows that were written with it")).await;
+        tx.on(|state| state.broke("an order finds the rows that were written with it"))
+            .await;
     }
     Ok(plan)
 }
@@ -344,7 +370,10 @@ async fn intend(
 fn method(name: Option<&str>) -> Method {
     match name {
         Some("pm_card_declined") => Method::Declined,
-        Some("pm_card_asks") => Method::Asks { passes: true, answers: true },
+        Some("pm_card_asks") => Method::Asks {
+            passes: true,
+            answers: true,
+        },
         _ => Method::Good,
     }
 }
@@ -352,7 +381,15 @@ fn method(name: Option<&str>) -> Method {
 /// The same question until it is answered; of an authorisation it may be said that nothing was heard.
 async fn call(host: &SimHost, plan: &Plan) -> Reply {
     loop {
-        if let Some(reply) = ask(&host.port, plan.booking, plan.generation, plan.row, &plan.ask).await {
+        if let Some(reply) = ask(
+            &host.port,
+            plan.booking,
+            plan.generation,
+            plan.row,
+            &plan.ask,
+        )
+        .await
+        {
             return reply;
         }
         if let Ask::Confirm { attempt, .. } | Ask::Look { attempt } = plan.ask
@@ -365,9 +402,14 @@ async fn call(host: &SimHost, plan: &Plan) -> Reply {
             && host.port.sim.state().settings.is(Planted::NewRefundKey)
         {
             let key = refund_key(&mut host.port.sim.state(), refund);
-            let minor = match plan.ask { Ask::Refund { minor, .. } => minor, _ => 0 };
+            let minor = match plan.ask {
+                Ask::Refund { minor, .. } => minor,
+                _ => 0,
+            };
             let again = Ask::Refund { refund, minor, key };
-            if let Some(reply) = ask(&host.port, plan.booking, plan.generation, plan.row, &again).await {
+            if let Some(reply) =
+                ask(&host.port, plan.booking, plan.generation, plan.row, &again).await
+            {
                 return reply;
             }
         }
@@ -392,33 +434,102 @@ async fn record(
     }
     let code = Reply::CODE;
     match reply {
-        Reply::Authorized(attempt, amount) => {
-            send(&mut tx, job, booking_id, &payment::Authorized { booking_id, attempt, amount }, now)
-        }
-        Reply::ActionRequired(attempt) => {
-            send(&mut tx, job, booking_id, &payment::ActionRequired { booking_id, attempt }, now)
-        }
-        Reply::Declined(attempt) => {
-            send(&mut tx, job, booking_id, &payment::Declined { booking_id, attempt, code }, now)
-        }
-        Reply::Unknown(attempt) => {
-            send(&mut tx, job, booking_id, &payment::Unknown { booking_id, attempt }, now)
-        }
-        Reply::Captured(generation, amount) => {
-            send(&mut tx, job, booking_id, &payment::Captured { booking_id, generation, amount }, now)
-        }
-        Reply::CaptureFailed(generation) => {
-            send(&mut tx, job, booking_id, &payment::CaptureFailed { booking_id, generation, code }, now)
-        }
-        Reply::Voided(generation) => {
-            send(&mut tx, job, booking_id, &payment::Voided { booking_id, generation }, now)
-        }
-        Reply::Refunded(refund_id, amount) => {
-            send(&mut tx, job, booking_id, &payment::Refunded { booking_id, refund_id, amount }, now)
-        }
-        Reply::RefundFailed(refund_id, _) => {
-            send(&mut tx, job, booking_id, &payment::RefundFailed { booking_id, refund_id, code }, now)
-        }
+        Reply::Authorized(attempt, amount) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::Authorized {
+                booking_id,
+                attempt,
+                amount,
+            },
+            now,
+        ),
+        Reply::ActionRequired(attempt) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::ActionRequired {
+                booking_id,
+                attempt,
+            },
+            now,
+        ),
+        Reply::Declined(attempt) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::Declined {
+                booking_id,
+                attempt,
+                code,
+            },
+            now,
+        ),
+        Reply::Unknown(attempt) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::Unknown {
+                booking_id,
+                attempt,
+            },
+            now,
+        ),
+        Reply::Captured(generation, amount) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::Captured {
+                booking_id,
+                generation,
+                amount,
+            },
+            now,
+        ),
+        Reply::CaptureFailed(generation) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::CaptureFailed {
+                booking_id,
+                generation,
+                code,
+            },
+            now,
+        ),
+        Reply::Voided(generation) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::Voided {
+                booking_id,
+                generation,
+            },
+            now,
+        ),
+        Reply::Refunded(refund_id, amount) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::Refunded {
+                booking_id,
+                refund_id,
+                amount,
+            },
+            now,
+        ),
+        Reply::RefundFailed(refund_id, _) => send(
+            &mut tx,
+            job,
+            booking_id,
+            &payment::RefundFailed {
+                booking_id,
+                refund_id,
+                code,
+            },
+            now,
+        ),
     }?;
     let outgoing = tx.outbox_mut().take();
     let sent = tx.insert(outgoing).await?;
@@ -454,7 +565,10 @@ async fn clock(host: Arc<SimHost>) {
         if due && !off && host.port.is_alive() {
             match sweep(&host, &policy).await {
                 Ok(sent) => {
-                    let settlement = Settlement { sent, ..Settlement::default() };
+                    let settlement = Settlement {
+                        sent,
+                        ..Settlement::default()
+                    };
                     host.settler.settle(settlement).await;
                 }
                 Err(Failure::Down(service, cause)) => {
@@ -474,7 +588,8 @@ async fn sweep(
     let due = tx
         .on(|state| {
             let rows = state.data.due.iter().filter(|(_, at)| **at <= state.now);
-            rows.filter_map(|(id, _)| state.data.bookings.get(id).cloned()).collect::<Vec<_>>()
+            rows.filter_map(|(id, _)| state.data.bookings.get(id).cloned())
+                .collect::<Vec<_>>()
         })
         .await;
     advance_over(&mut tx, policy, &ticks(&due)).await?;
@@ -490,16 +605,27 @@ async fn relay(port: Port) {
     loop {
         let wait = port.sim.state().chance.millis(400, 1_500);
         sleep(wait).await;
-        let (rows, off) = {
+        let (none, off) = {
             let state = port.sim.state();
-            (state.overdue(), state.settings.is(Planted::NoRelay))
+            (
+                state.overdue().is_empty(),
+                state.settings.is(Planted::NoRelay),
+            )
         };
-        if rows.is_empty() || off || !port.is_alive() {
+        if none || off || !port.is_alive() {
             continue;
         }
+        let Ok(mut tx) = SimStore(port.clone()).begin().await else {
+            continue;
+        };
+        let rows = tx.on(|state| state.overdue()).await;
+        drop(tx);
         let wires: Vec<_> = rows.iter().map(|sent| sent.wire.clone()).collect();
         let results = publisher.publish(&wires).await;
-        let confirmed = rows.iter().zip(results).filter(|(_, result)| result.is_ok());
+        let confirmed = rows
+            .iter()
+            .zip(results)
+            .filter(|(_, result)| result.is_ok());
         let confirmed: Vec<_> = confirmed.map(|(sent, _)| sent.row).collect();
         delete(&port, &confirmed).await;
     }

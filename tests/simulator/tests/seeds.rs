@@ -14,8 +14,14 @@ fn retold(seed: u64) -> Outcome {
 #[test]
 fn ten_thousand_seeds() {
     let began = Instant::now();
-    let from: u64 = std::env::var("BOXOFFICE_SEED_FROM").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
-    let many: u64 = std::env::var("BOXOFFICE_SEEDS").ok().and_then(|n| n.parse().ok()).unwrap_or(SEEDS);
+    let from: u64 = std::env::var("BOXOFFICE_SEED_FROM")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0);
+    let many: u64 = std::env::var("BOXOFFICE_SEEDS")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(SEEDS);
     let (mut steps, mut commits, mut crashes, mut failed) = (0, 0, 0, Vec::new());
     for seed in from..from + many {
         let outcome = run(seed);
@@ -34,13 +40,21 @@ fn ten_thousand_seeds() {
     if let Some((seed, _)) = failed.first() {
         println!("{}", retold(*seed).told());
     }
-    assert!(failed.is_empty(), "{} seeds failed: {:?}", failed.len(), &failed[..failed.len().min(20)]);
+    assert!(
+        failed.is_empty(),
+        "{} seeds failed: {:?}",
+        failed.len(),
+        &failed[..failed.len().min(20)]
+    );
 }
 
 /// `BOXOFFICE_SEED=n cargo test -p boxoffice-simulator --test seeds one_seed -- --nocapture`
 #[test]
 fn one_seed() {
-    let seed = std::env::var("BOXOFFICE_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let seed = std::env::var("BOXOFFICE_SEED")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(1);
     let outcome = retold(seed);
     if std::env::var_os("BOXOFFICE_SEED").is_some() {
         println!("{}", outcome.told());
@@ -52,6 +66,10 @@ fn one_seed() {
 fn a_seed_is_the_same_run_every_time() {
     for seed in 0..200 {
         let (first, second) = (run(seed), retold(seed));
-        assert_eq!((first.hash, first.steps), (second.hash, second.steps), "seed {seed}");
+        assert_eq!(
+            (first.hash, first.steps),
+            (second.hash, second.steps),
+            "seed {seed}"
+        );
     }
 }
