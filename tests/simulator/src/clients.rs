@@ -39,7 +39,7 @@ pub async fn client(sim: Arc<Sim>, wish: Wish) {
     }
     let (mut paid, mut returned) = (0, false);
     loop {
-        let wait = sim.state().chance.millis(300, 4_000);
+        let wait = sim.state().chance.millis(500, 6_000);
         sleep(wait).await;
         let seen = sim.state().seen.get(&wish.booking).cloned();
         let Some(booking) = seen else { continue };
@@ -70,6 +70,7 @@ pub async fn client(sim: Arc<Sim>, wish: Wish) {
                 let positions = wish.returns.and_then(|part| first(part, &booking));
                 cancel(&sim, &wish, positions, "return").await;
             }
+            Status::Completed => return,
             status if status.is_terminal() => return,
             _ => {}
         }

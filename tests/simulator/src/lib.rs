@@ -7,6 +7,7 @@ pub mod broker;
 pub mod chance;
 pub mod clients;
 pub mod gateway;
+pub mod payments;
 pub mod promises;
 pub mod settings;
 pub mod sim;
@@ -105,13 +106,13 @@ async fn live(seed: u64, settings: Settings, told: bool) -> Arc<Sim> {
         let began = tokio::time::Instant::now();
         let mut quiet = 0;
         loop {
-            sleep(Duration::from_secs(1)).await;
+            sleep(Duration::from_secs(2)).await;
             let state = sim.state();
             let is_over =
                 calm.is_some_and(|after| began.elapsed() > after) && state.unfinished().is_none();
             // Clients look every few seconds: somebody may still want something.
             quiet = if is_over { quiet + 1 } else { 0 };
-            if state.broken.is_some() || quiet > 8 {
+            if state.broken.is_some() || quiet > 4 {
                 return;
             }
         }

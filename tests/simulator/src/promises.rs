@@ -4,7 +4,10 @@ use crate::{
     gateway::Stands,
     sim::{State, short},
 };
-use boxoffice_contracts::{BookingId, MessageId, OperationId};
+use boxoffice_contracts::{
+    BookingId, MessageId, OperationId,
+    topology::{RESERVATIONS, RESERVATIONS_SUBMIT},
+};
 use boxoffice_saga::{Booking, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,14 +25,6 @@ pub struct Ledger {
     pub crashes: u64,
 }
 
-impl Ledger {
-    /// Whether the judge knows better than the tables: nothing so far.
-    #[must_use]
-    pub const fn is_copy(&self, _id: MessageId) -> bool {
-        false
-    }
-}
-
 impl State {
     /// Judges the tables after a commit that changed these bookings.
     pub fn committed(&mut self, touched: &[BookingId]) {
@@ -38,8 +33,26 @@ impl State {
         }
     }
 
+    /// An accepted command is decided, or it is somewhere.
+    fn is_forgotten(&self, operation: OperationId, id: MessageId) -> bool {
+        let queues = [RESERVATIONS.name, RESERVATIONS_SUBMIT.name];
+        let data = &self.data;
+        !data.operations.contains_key(&operation)
+            && !queues
+                .iter()
+                .any(|queue| data.inbox.contains_key(&(*queue, id)))
+            && !queues
+                .iter()
+                .any(|queue| data.parked.contains_key(&((*queue).to_owned(), id)))
+            && !self.broker.has(id)
+    }
+
     fn always(&self, touched: &[BookingId]) -> Option<String> {
         let data = &self.data;
+        let mut accepted = self.ledger.accepted.iter();
+        if accepted.any(|(operation, id)| self.is_forgotten(*operation, *id)) {
+            return Some("nothing that was accepted is forgotten".to_owned());
+        }
         for id in touched {
             let Some(booking) = data.bookings.get(id) else {
                 continue;

@@ -13,11 +13,11 @@ use crate::{
 };
 use boxoffice_contracts::{BookingId, Instant, MessageId};
 use boxoffice_saga::Booking;
+use chrono::TimeDelta;
 use std::{
     collections::BTreeMap,
     future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
 };
 use tokio::{
     sync::{Notify, Semaphore},
@@ -66,6 +66,7 @@ pub struct State {
     pub broken: Option<String>,
     pub trace: Trace,
     pub now: Instant,
+    at_ms: u64,
 }
 
 /// What happened: always as a hash, as lines when somebody will read them.
@@ -77,9 +78,8 @@ pub struct Trace {
 }
 
 impl Trace {
-    fn take(&mut self, at: Duration, actor: &str, what: &str, detail: u64) {
+    fn take(&mut self, at_ms: u64, actor: &str, what: &str, detail: u64) {
         let mut hash = self.hash ^ 0xcbf2_9ce4_8422_2325;
-        let at_ms = at.as_millis() as u64;
         for byte in actor.bytes().chain(what.bytes()) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
@@ -116,6 +116,7 @@ impl Sim {
                     ..Trace::default()
                 },
                 now: settings.epoch(),
+                at_ms: 0,
                 settings,
             }),
             began: tokio::time::Instant::now(),
@@ -128,8 +129,11 @@ impl Sim {
     /// The state, with its clock set.
     pub fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let passed = chrono::TimeDelta::from_std(self.began.elapsed()).unwrap_or_default();
-        state.now = state.settings.epoch() + passed;
+        let at_ms = self.began.elapsed().as_millis() as u64;
+        if state.at_ms != at_ms {
+            state.at_ms = at_ms;
+            state.now = state.settings.epoch() + TimeDelta::milliseconds(at_ms.cast_signed());
+        }
         state
     }
 
@@ -172,10 +176,7 @@ impl Sim {
 impl State {
     /// Puts down that something happened.
     pub fn note(&mut self, actor: &str, what: &str, detail: u64) {
-        let at = (self.now - self.settings.epoch())
-            .to_std()
-            .unwrap_or_default();
-        self.trace.take(at, actor, what, detail);
+        self.trace.take(self.at_ms, actor, what, detail);
     }
 
     /// Puts down that a promise was broken; the first one counts.

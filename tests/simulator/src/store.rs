@@ -497,7 +497,7 @@ impl State {
         let kept = self.data.inbox.contains_key(&(queue, id))
             || self.data.parked.contains_key(&(queue.to_owned(), id))
             || self.broker.has(id);
-        if !kept && !self.ledger.is_copy(id) {
+        if !kept {
             self.note("judge", "acknowledged too early", short(id));
             self.broke("a message is acknowledged when what replaces it is durable");
         }

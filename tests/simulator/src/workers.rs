@@ -3,14 +3,13 @@
 use crate::{
     Planted,
     broker::{SimPublisher, consume},
-    gateway::{Ask, Reply, ask, refund_key},
-    settings::Method,
+    payments::payments,
     sim::{PROCESSES, Port, Sim},
     store::{SimStore, SimTx},
 };
 use boxoffice_contracts::{
     BookingId, Instant, Message, MessageId,
-    message::{mail, payment, ticket},
+    message::{mail, ticket},
     topology::{self, Exchange, Queue},
 };
 use boxoffice_jobs::reservations::{
@@ -18,14 +17,14 @@ use boxoffice_jobs::reservations::{
     simulation::{advance_over, ticks},
 };
 use boxoffice_runtime::{
-    Cause, Decode as _, Failure, Job, Service, Verdict, accepted,
+    Cause, Failure, Job, Service, Verdict, accepted,
     simulation::{
         Decides, Delivered, Hand, Host, Publish as _, Purger, Settlement, Settler, Store as _,
         Transaction as _, work,
     },
 };
 use boxoffice_saga::Policy;
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use tokio::time::sleep;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -75,11 +74,11 @@ fn decide<D: Decides<SimTx>>(host: Arc<SimHost>, worker: D) {
 }
 
 /// One role of one process.
-struct SimHost {
-    port: Port,
-    store: SimStore,
+pub(crate) struct SimHost {
+    pub(crate) port: Port,
+    pub(crate) store: SimStore,
     hand: Arc<Hand>,
-    settler: Arc<Settler<SimPublisher>>,
+    pub(crate) settler: Arc<Settler<SimPublisher>>,
     tasks: TaskTracker,
 }
 
@@ -164,17 +163,6 @@ impl Decides<SimTx> for Reservations {
 
 accepted! { enum Renders { Render(ticket::Render) } }
 accepted! { enum Sends { Send(mail::Send) } }
-accepted! {
-    enum Orders {
-        Authorize(payment::Authorize),
-        Reconcile(payment::Reconcile),
-        Capture(payment::Capture),
-        Void(payment::Void),
-        Refund(payment::Refund),
-        Webhook(payment::Webhook),
-    }
-}
-
 /// Stores a document once per revision, and says so.
 struct Tickets;
 
@@ -228,7 +216,8 @@ impl Decides<SimTx> for Mails {
     }
 }
 
-fn send<J, M: Message>(
+/// Answers an order.
+pub(crate) fn send<J, M: Message>(
     tx: &mut SimTx,
     job: &Job<J>,
     booking: BookingId,
@@ -240,322 +229,11 @@ fn send<J, M: Message>(
         .send(Exchange::Commands, &job.envelope, id, booking, message, now)
 }
 
-/// Asks the gateway, one message after the other: intent, call, record.
-async fn payments(host: Arc<SimHost>) {
-    while let Some(batch) = host.take(1).await {
-        for delivered in batch {
-            let Ok(message) = Orders::decode(&delivered.read.envelope.kind, &delivered.body) else {
-                host.port
-                    .sim
-                    .state()
-                    .broke("an order is what it was declared to be");
-                continue;
-            };
-            let job = Job {
-                message,
-                envelope: delivered.read.envelope.clone(),
-                queue: delivered.key().0,
-            };
-            let Some(plan) = persist(&host, || intend(&host, &delivered, &job)).await else {
-                continue;
-            };
-            let reply = call(&host, &plan).await;
-            persist(&host, || {
-                record(&host, &delivered, &job, plan.booking, reply)
-            })
-            .await;
-        }
-    }
-}
-
-/// Through outages and conflicts.
-async fn persist<T, F: Future<Output = Result<T, Failure>>>(
-    host: &SimHost,
-    run: impl Fn() -> F,
-) -> T {
-    loop {
-        match run().await {
-            Ok(done) => return done,
-            Err(Failure::Down(service, cause)) => {
-                host.pause(service, cause).await;
-            }
-            Err(_) => host.conflict("payments", 1).await,
-        }
-    }
-}
-
-struct Plan {
-    booking: BookingId,
-    generation: u16,
-    row: crate::store::Intent,
-    ask: Ask,
-}
-
-async fn intend(
-    host: &SimHost,
-    delivered: &Arc<Delivered>,
-    job: &Job<Orders>,
-) -> Result<Option<Plan>, Failure> {
-    let mut tx = host.store.begin().await?;
-    tx.clock().await?;
-    if tx.handled(delivered.key()).await {
-        let sent = tx.unsent_of(&[delivered.id()]).await?;
-        drop(tx);
-        settle(host, sent, delivered).await;
-        return Ok(None);
-    }
-    let message = &job.message;
-    let plan = tx
-        .on(|state| {
-            let (booking, attempt, generation) = match message {
-                Orders::Authorize(order) => (order.booking_id, Some(order.attempt), None),
-                Orders::Reconcile(order) => (order.booking_id, Some(order.attempt), None),
-                Orders::Capture(order) => (order.booking_id, None, Some(order.generation)),
-                Orders::Void(order) => (order.booking_id, None, Some(order.generation)),
-                Orders::Refund(order) => (order.booking_id, None, None),
-                Orders::Webhook(order) => (order.booking_id, None, None),
-            };
-            let row = attempt
-                .and_then(|no| state.data.attempts.get(&(booking, no)))
-                .cloned();
-            let generation = generation.or(row.as_ref().map(|row| row.generation));
-            let all = state.data.intents.range((booking, 0)..=(booking, u16::MAX));
-            let captured = |at: &u16| {
-                let there = state.gateway.intents.get(&(booking, *at));
-                there.is_some_and(|there| there.captured > 0)
-            };
-            let known: Vec<u16> = all.map(|((_, generation), _)| *generation).collect();
-            let last = match message {
-                Orders::Refund(_) => known.iter().copied().find(captured),
-                _ => known.last().copied(),
-            };
-            let generation = generation.or(last)?;
-            let intent = *state.data.intents.get(&(booking, generation))?;
-            let ask = match message {
-                Orders::Authorize(order) => Ask::Confirm {
-                    attempt: order.attempt,
-                    method: method(row?.method.as_deref()),
-                },
-                Orders::Reconcile(order) => Ask::Look {
-                    attempt: order.attempt,
-                },
-                Orders::Capture(order) => Ask::Capture {
-                    minor: order.amount.minor,
-                },
-                Orders::Void(_) => Ask::Cancel,
-                Orders::Refund(order) => Ask::Refund {
-                    refund: order.refund_id,
-                    minor: order.amount.minor,
-                    key: refund_key(state, order.refund_id),
-                },
-                Orders::Webhook(_) => Ask::Look {
-                    attempt: state.there(booking, generation, intent).attempt.max(1),
-                },
-            };
-            Some(Plan {
-                booking,
-                generation,
-                row: intent,
-                ask,
-            })
-        })
-        .await;
-    if plan.is_none() {
-        tx.on(|state| state.broke("an order finds the rows that were written with it"))
-            .await;
-    }
-    Ok(plan)
-}
-
-fn method(name: Option<&str>) -> Method {
-    match name {
-        Some("pm_card_declined") => Method::Declined,
-        Some("pm_card_asks") => Method::Asks {
-            passes: true,
-            answers: true,
-        },
-        _ => Method::Good,
-    }
-}
-
-/// The same question until it is answered; of an authorisation it may be said that nothing was heard.
-async fn call(host: &SimHost, plan: &Plan) -> Reply {
-    loop {
-        if let Some(reply) = ask(
-            &host.port,
-            plan.booking,
-            plan.generation,
-            plan.row,
-            &plan.ask,
-        )
-        .await
-        {
-            return reply;
-        }
-        if let Ask::Confirm { attempt, .. } | Ask::Look { attempt } = plan.ask
-            && host.port.sim.state().chance.one_in(2)
-        {
-            return Reply::Unknown(attempt);
-        }
-        sleep(Reply::AGAIN).await;
-        if let Ask::Refund { refund, .. } = plan.ask
-            && host.port.sim.state().settings.is(Planted::NewRefundKey)
-        {
-            let key = refund_key(&mut host.port.sim.state(), refund);
-            let minor = match plan.ask {
-                Ask::Refund { minor, .. } => minor,
-                _ => 0,
-            };
-            let again = Ask::Refund { refund, minor, key };
-            if let Some(reply) =
-                ask(&host.port, plan.booking, plan.generation, plan.row, &again).await
-            {
-                return reply;
-            }
-        }
-    }
-}
-
-async fn record(
-    host: &SimHost,
-    delivered: &Arc<Delivered>,
-    job: &Job<Orders>,
-    booking_id: BookingId,
-    reply: Reply,
-) -> Result<(), Failure> {
-    let mut tx = host.store.begin().await?;
-    let now = tx.clock().await?;
-    let won: HashSet<_> = tx.claim(&[delivered.key()]).await?;
-    if won.is_empty() {
-        let sent = tx.unsent_of(&[delivered.id()]).await?;
-        drop(tx);
-        settle(host, sent, delivered).await;
-        return Ok(());
-    }
-    let code = Reply::CODE;
-    match reply {
-        Reply::Authorized(attempt, amount) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::Authorized {
-                booking_id,
-                attempt,
-                amount,
-            },
-            now,
-        ),
-        Reply::ActionRequired(attempt) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::ActionRequired {
-                booking_id,
-                attempt,
-            },
-            now,
-        ),
-        Reply::Declined(attempt) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::Declined {
-                booking_id,
-                attempt,
-                code,
-            },
-            now,
-        ),
-        Reply::Unknown(attempt) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::Unknown {
-                booking_id,
-                attempt,
-            },
-            now,
-        ),
-        Reply::Captured(generation, amount) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::Captured {
-                booking_id,
-                generation,
-                amount,
-            },
-            now,
-        ),
-        Reply::CaptureFailed(generation) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::CaptureFailed {
-                booking_id,
-                generation,
-                code,
-            },
-            now,
-        ),
-        Reply::Voided(generation) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::Voided {
-                booking_id,
-                generation,
-            },
-            now,
-        ),
-        Reply::Refunded(refund_id, amount) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::Refunded {
-                booking_id,
-                refund_id,
-                amount,
-            },
-            now,
-        ),
-        Reply::RefundFailed(refund_id, _) => send(
-            &mut tx,
-            job,
-            booking_id,
-            &payment::RefundFailed {
-                booking_id,
-                refund_id,
-                code,
-            },
-            now,
-        ),
-    }?;
-    let outgoing = tx.outbox_mut().take();
-    let sent = tx.insert(outgoing).await?;
-    tx.commit().await?;
-    settle(host, sent, delivered).await;
-    Ok(())
-}
-
-async fn settle(
-    host: &SimHost,
-    sent: Vec<boxoffice_runtime::simulation::Sent>,
-    delivered: &Arc<Delivered>,
-) {
-    let settlement = Settlement {
-        sent,
-        ack: vec![Arc::clone(delivered)],
-        ..Settlement::default()
-    };
-    host.settler.settle(settlement).await;
-}
-
 /// Looks for due rows and takes them a step.
 async fn clock(host: Arc<SimHost>) {
     let policy = host.port.sim.state().settings.policy.clone();
     loop {
-        let wait = host.port.sim.state().chance.millis(300, 2_000);
+        let wait = host.port.sim.state().chance.millis(1_000, 4_000);
         sleep(wait).await;
         let (due, off) = {
             let state = host.port.sim.state();
@@ -603,7 +281,7 @@ async fn sweep(
 async fn relay(port: Port) {
     let publisher = SimPublisher(port.clone());
     loop {
-        let wait = port.sim.state().chance.millis(400, 1_500);
+        let wait = port.sim.state().chance.millis(1_000, 3_000);
         sleep(wait).await;
         let (none, off) = {
             let state = port.sim.state();

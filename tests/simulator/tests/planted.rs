@@ -36,10 +36,10 @@ fn every_planted_error_is_caught() {
         (
             Planted::NoRequeue,
             &[
-                "has no outcome",
+                "nothing that was accepted is forgotten",
+                "have no document",
                 "was never decided",
                 "has not come to its end",
-                "is due",
             ],
         ),
         (
@@ -56,7 +56,7 @@ fn every_planted_error_is_caught() {
         ),
         (
             Planted::InboxOutlivesRetry,
-            &["has no outcome", "no document", "was never decided"],
+            &["has no outcome", "have no document", "was never decided"],
         ),
         (
             Planted::CommitAssumed,
