@@ -6,6 +6,7 @@
 pub mod broker;
 pub mod chance;
 pub mod clients;
+pub mod consumer;
 pub mod gateway;
 pub mod payments;
 pub mod promises;
@@ -13,6 +14,7 @@ pub mod settings;
 pub mod sim;
 pub mod store;
 pub mod tables;
+pub mod transaction;
 pub mod workers;
 
 pub use settings::{Planted, Settings};

@@ -2,7 +2,6 @@
 //! condition of an UPDATE refuses is refused here.
 
 use crate::{
-    Planted,
     settings::Settings,
     sim::{Port, State, short},
 };
@@ -10,8 +9,8 @@ use boxoffice_contracts::{
     BookingId, Instant, MessageId, Money, OperationId, RefundId, SeatId, ShowId,
 };
 use boxoffice_runtime::{
-    Cause, Failure, Outgoing, Service, Wire,
-    simulation::{Key, Outbox, Parking, Row, SWEEP_AFTER_SECS, Sent, Store, Transaction},
+    Cause, Failure, Service, Wire,
+    simulation::{Key, Outbox, Row, SWEEP_AFTER_SECS, Sent, Store},
 };
 use boxoffice_saga::Booking;
 use boxoffice_store::mysql::{
@@ -21,7 +20,7 @@ use boxoffice_store::mysql::{
 };
 use chrono::TimeDelta;
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     future::pending,
     sync::Arc,
 };
@@ -52,7 +51,7 @@ pub struct Data {
     pub outbox: BTreeMap<u64, Unsent>,
     pub parked: BTreeMap<(String, MessageId), String>,
     /// Auto increment: never taken back.
-    last_row: u64,
+    pub(crate) last_row: u64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +157,7 @@ impl State {
     }
 
     /// Makes the open transaction count.
-    fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         let Some(open) = self.open.take() else { return };
         for id in &open.touched {
             if let Some(booking) = self.data.bookings.get(id) {
@@ -209,12 +208,12 @@ pub struct SimStore(pub Port);
 #[derive(Debug)]
 pub struct SimTx {
     pub port: Port,
-    number: u64,
-    outbox: Outbox,
+    pub(crate) number: u64,
+    pub(crate) outbox: Outbox,
     now: Option<Instant>,
 }
 
-fn down(code: &'static str) -> Failure {
+pub(crate) fn down(code: &'static str) -> Failure {
     Failure::Down(Service::Database, Cause::new(code, "simulated"))
 }
 
@@ -326,154 +325,7 @@ impl SimTx {
     }
 }
 
-impl Transaction for SimTx {
-    fn outbox(&mut self) -> &mut Outbox {
-        &mut self.outbox
-    }
-
-    async fn claim(&mut self, keys: &[Key]) -> Result<HashSet<Key>, Failure> {
-        let keys = keys.to_vec();
-        Ok(self
-            .on(|state| {
-                let outside = state.settings.is(Planted::InboxOutside);
-                let mut won = HashSet::new();
-                for key in keys {
-                    if state.data.inbox.contains_key(&key) {
-                        continue;
-                    }
-                    won.insert(key);
-                    if outside {
-                        state.data.inbox.insert(key, ());
-                    } else {
-                        state.put(|data| &mut data.inbox, key, Some(()));
-                    }
-                }
-                won
-            })
-            .await)
-    }
-
-    async fn release(&mut self, keys: &[Key]) -> Result<(), Failure> {
-        self.on(|state| {
-            for key in keys {
-                if !state.settings.is(Planted::InboxOutlivesRetry) {
-                    state.put(|data| &mut data.inbox, *key, None);
-                }
-            }
-        })
-        .await;
-        Ok(())
-    }
-
-    async fn unsent_of(&mut self, causes: &[MessageId]) -> Result<Vec<Sent>, Failure> {
-        Ok(self
-            .on(|state| {
-                let before = state.now - TimeDelta::seconds(i64::from(SWEEP_AFTER_SECS));
-                let rows = state.data.outbox.iter();
-                rows.filter(|(_, row)| row.cause.is_some_and(|cause| causes.contains(&cause)))
-                    .filter(|(_, row)| row.at < before)
-                    .map(|(id, row)| sent(*id, row))
-                    .collect()
-            })
-            .await)
-    }
-
-    async fn park(&mut self, parkings: &[Parking<'_>]) -> Result<(), Failure> {
-        self.on(|state| {
-            for parking in parkings {
-                let key = (parking.queue.to_owned(), parking.envelope.message_id);
-                let why = format!(
-                    "{} {}: {}",
-                    parking.envelope.kind, parking.code, parking.reason
-                );
-                state.put(|data| &mut data.parked, key, Some(why));
-            }
-        })
-        .await;
-        Ok(())
-    }
-
-    async fn resolve(&mut self, _replayed: &[Key]) -> Result<(), Failure> {
-        Ok(())
-    }
-
-    async fn insert(&mut self, outgoing: Vec<Outgoing>) -> Result<Vec<Sent>, Failure> {
-        let mut all = Vec::with_capacity(outgoing.len());
-        for each in outgoing {
-            let message = each.envelope.message_id;
-            let unsent = Unsent {
-                message,
-                cause: each.cause,
-                wire: Wire::new(each.exchange, &each.envelope, each.body),
-                at: self.port.sim.state().now,
-            };
-            all.push(
-                self.on(|state| {
-                    state.data.last_row += 1;
-                    let id = state.data.last_row;
-                    let written = sent(id, &unsent);
-                    state.put(|data| &mut data.outbox, id, Some(unsent));
-                    if let Some(open) = &mut state.open {
-                        open.wrote.push(message);
-                    }
-                    written
-                })
-                .await,
-            );
-        }
-        if self
-            .port
-            .sim
-            .state()
-            .settings
-            .is(Planted::PublishBeforeCommit)
-        {
-            let early = crate::broker::SimPublisher(self.port.clone());
-            let wires: Vec<Wire> = all.iter().map(|sent| sent.wire.clone()).collect();
-            boxoffice_runtime::simulation::Publish::publish(&early, &wires).await;
-        }
-        Ok(all)
-    }
-
-    async fn commit(mut self) -> Result<(), Failure> {
-        self.port.step("commits", self.number).await;
-        let assumed = self.port.sim.state().settings.is(Planted::CommitAssumed);
-        let outcome = self
-            .on(|state| {
-                if state.fault(60) {
-                    state.note("store", "deadlock", 0);
-                    state.roll_back();
-                    return Err(Failure::Conflict(Cause::new(
-                        "transaction_conflict",
-                        "1213",
-                    )));
-                }
-                let unanswered = state.fault(50);
-                if state.is_down || (unanswered && state.chance.one_in(2)) {
-                    state.note("store", "no answer, rolled back", 0);
-                    state.roll_back();
-                    return if assumed {
-                        Ok(())
-                    } else {
-                        Err(down("commit_unknown"))
-                    };
-                }
-                state.commit();
-                if unanswered {
-                    state.note("store", "no answer, committed", 0);
-                    return Err(down("commit_unknown"));
-                }
-                Ok(())
-            })
-            .await;
-        self.port
-            .step("has an answer", u64::from(outcome.is_ok()))
-            .await;
-        outcome
-    }
-}
-
-fn sent(id: u64, row: &Unsent) -> Sent {
+pub(crate) fn sent(id: u64, row: &Unsent) -> Sent {
     Sent {
         row: Row {
             id,

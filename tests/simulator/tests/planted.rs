@@ -51,6 +51,7 @@ fn every_planted_error_is_caught() {
             Planted::SilenceConfirms,
             &[
                 "deleted when its message has left",
+                "nothing that was accepted is forgotten",
                 "acknowledged when what replaces it is durable",
             ],
         ),
