@@ -74,11 +74,14 @@ pub struct Unsent {
     pub at: Instant,
 }
 
+/// Takes one change back.
+type Undo = Box<dyn FnOnce(&mut Data) + Send>;
+
 /// The transaction whose turn it is.
 pub struct Open {
     pub number: u64,
     pub process: usize,
-    undo: Vec<Box<dyn FnOnce(&mut Data) + Send>>,
+    undo: Vec<Undo>,
     pub touched: Vec<BookingId>,
     pub wrote: Vec<MessageId>,
     _turn: OwnedSemaphorePermit,

@@ -384,7 +384,7 @@ impl SimTx {
         let due = booking.wake_at(policy);
         self.on(|state| {
             let mut next = booking.clone();
-            if state.settings.is(Planted::LostUpdate) && next.version % 5 == 0 {
+            if state.settings.is(Planted::LostUpdate) && next.version.is_multiple_of(5) {
                 next.version -= 1;
             }
             state.put(|data| &mut data.bookings, booking.id, Some(next));
