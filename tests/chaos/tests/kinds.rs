@@ -4,6 +4,7 @@
 //! `BOXOFFICE_CHAOS_KINDS` names kinds, or beginnings of their names, separated by commas: `broker.,mysql.kill`. Then
 //! `every_kind_strikes_and_heals` tries only those.
 
+#![recursion_limit = "256"]
 #![allow(
     clippy::unwrap_used,
     reason = "helpers of tests: what fails here fails the test"

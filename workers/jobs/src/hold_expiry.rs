@@ -27,19 +27,23 @@ impl Sweep for HoldExpiry {
 
     async fn sweep(&self, tx: &mut Tx) -> Result<usize, Failure> {
         let due = bookings::lock_due(tx.db(), BATCH).await?;
-        let ticks: Vec<Happening<'_>> = due
-            .iter()
-            .map(|booking| Happening {
-                booking: booking.id,
-                cause: tick(booking),
-                what: What::Tick,
-            })
-            .collect();
+        let ticks = ticks(&due);
         if !ticks.is_empty() {
             advance(tx, &self.policy, &self.layouts, &ticks).await?;
         }
         Ok(ticks.len())
     }
+}
+
+/// What due rows are to the saga.
+#[must_use]
+pub fn ticks(due: &[Booking]) -> Vec<Happening<'static>> {
+    let ticked = |booking: &Booking| Happening {
+        booking: booking.id,
+        cause: tick(booking),
+        what: What::Tick,
+    };
+    due.iter().map(ticked).collect()
 }
 
 /// The envelope of a due row: the same row at the same version is the same cause.

@@ -4,12 +4,22 @@ mod apply;
 mod audit;
 mod facts;
 mod step;
+mod tables;
 mod told;
 mod world;
 mod writes;
 
 pub use facts::Layouts;
 pub use step::{Happening, What, advance, attention_from_zero};
+
+/// A step over tables of any kind, for `tests/simulator` alone.
+#[doc(hidden)]
+pub mod simulation {
+    pub use super::{
+        audit::Entry, step::advance_over, tables::Tables, told::Told, world::Categories,
+    };
+    pub use crate::hold_expiry::ticks;
+}
 
 use boxoffice_contracts::{
     BookingId,
@@ -56,15 +66,23 @@ impl Decide for Reservations {
     type Message = Accepted;
 
     async fn decide(&self, tx: &mut Tx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {
-        let happenings: Vec<Happening<'_>> = jobs
-            .iter()
-            .map(|job| Happening {
-                booking: job.message.booking(),
-                cause: job.envelope.clone(),
-                what: What::Message(&job.message),
-            })
-            .collect();
-        advance(tx, &self.policy, &self.layouts, &happenings).await
+        advance(tx, &self.policy, &self.layouts, &happenings(jobs)).await
+    }
+}
+
+/// What messages say that happened.
+#[must_use]
+pub fn happenings(jobs: &[Job<Accepted>]) -> Vec<Happening<'_>> {
+    jobs.iter().map(Happening::from).collect()
+}
+
+impl<'a> From<&'a Job<Accepted>> for Happening<'a> {
+    fn from(job: &'a Job<Accepted>) -> Self {
+        Self {
+            booking: job.message.booking(),
+            cause: job.envelope.clone(),
+            what: What::Message(&job.message),
+        }
     }
 }
 

@@ -99,18 +99,18 @@ pub(crate) fn instant(at: Instant) -> String {
 
 /// A delivery as far as it could be read.
 #[derive(Debug, Clone)]
-pub(crate) struct Read {
-    pub(crate) envelope: Envelope,
-    pub(crate) deferred: u32,
+pub struct Read {
+    pub envelope: Envelope,
+    pub deferred: u32,
     /// How often the broker handed it out before.
-    pub(crate) deliveries: u32,
-    pub(crate) alone: bool,
+    pub deliveries: u32,
+    pub alone: bool,
     /// Why it can't be trusted. Its id is that of its content then.
-    pub(crate) fault: Option<String>,
+    pub fault: Option<String>,
     /// Where and why it failed before, as told by us or by the broker.
-    pub(crate) failed_queue: Option<String>,
-    pub(crate) cause: Option<String>,
-    pub(crate) death_reason: Option<String>,
+    pub failed_queue: Option<String>,
+    pub cause: Option<String>,
+    pub death_reason: Option<String>,
 }
 
 /// Reads what came. Never fails: a message without a usable id gets the one of its content, and a fault.

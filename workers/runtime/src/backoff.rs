@@ -27,7 +27,12 @@ impl Backoff {
 
     /// The next wait; never zero, so that a loop around it can't spin.
     pub(crate) fn next(&mut self) -> Duration {
-        let wait = full_jitter(self.ceiling).max(self.first / 10);
+        self.next_by(full_jitter)
+    }
+
+    /// The same with a chance of the caller's.
+    pub(crate) fn next_by(&mut self, jitter: impl FnOnce(Duration) -> Duration) -> Duration {
+        let wait = jitter(self.ceiling).max(self.first / 10);
         self.ceiling = (self.ceiling * 2).min(self.max);
         wait
     }

@@ -3,15 +3,14 @@
 use crate::{
     Cause, Decide, Decode, Failure, Job, Verdict, clock, guard,
     hand::Delivered,
-    inbox, outbox,
-    parked::{self, Parking},
+    parked::Parking,
+    ports::{Decides, Host, Store, Transaction},
     role::{self, CONFLICTS_MAX, Env, Probe, Role},
     settle::{self, Fate, Settlement},
-    spans, telemetry, tx, window,
+    spans, telemetry, window,
 };
 use boxoffice_contracts::planted::{self, Bug};
 use std::{collections::HashSet, sync::Arc, time::Instant};
-use uuid::Uuid;
 
 /// Runs a worker until its process stops.
 pub(crate) async fn run<W: Decide>(name: &'static str, worker: Arc<W>, env: Env) {
@@ -26,48 +25,59 @@ pub(crate) async fn run<W: Decide>(name: &'static str, worker: Arc<W>, env: Env)
         .map(|queue| queue.batch_max)
         .max()
         .unwrap_or(1);
-    while let Some(batch) = role.take(usize::from(max)).await {
-        let alone = batch.iter().any(|delivered| delivered.alone);
-        if alone {
-            // Nothing else of this worker is unsettled while it is handled.
-            role.settler.idle().await;
-        }
-        handle(&role, &worker, batch).await;
-        if alone {
-            role.settler.idle().await;
-        }
-    }
+    work(&role, &worker, usize::from(max)).await;
     role.end().await;
 }
 
+/// Handles batches until the role is to end.
+pub async fn work<H: Host, D: Decides<TxOf<H>>>(host: &Arc<H>, worker: &Arc<D>, max: usize) {
+    while let Some(batch) = host.take(max).await {
+        let alone = batch.iter().any(|delivered| delivered.alone);
+        if alone {
+            // Nothing else of this worker is unsettled while it is handled.
+            host.settler().idle().await;
+        }
+        handle(host, worker, batch).await;
+        if alone {
+            host.settler().idle().await;
+        }
+    }
+}
+
+type TxOf<H> = <<H as Host>::Store as Store>::Tx;
+
 /// Handles a batch to its end, in parts if need be.
-async fn handle<W: Decide>(role: &Arc<Role>, worker: &Arc<W>, batch: Vec<Arc<Delivered>>) {
+async fn handle<H: Host, D: Decides<TxOf<H>>>(
+    host: &Arc<H>,
+    worker: &Arc<D>,
+    batch: Vec<Arc<Delivered>>,
+) {
     let mut parts = vec![batch];
     let mut conflicts = 0;
     while let Some(mut part) = parts.pop() {
         part.retain(|delivered| delivered.usable());
         let Some(first) = part.first() else { continue };
         let queue = first.queue.name;
-        let attempt = attempt(Arc::clone(role), Arc::clone(worker), part.clone());
-        let failure = match guard::guarded(role.env.tasks.spawn(attempt)).await {
+        let attempt = attempt(Arc::clone(host), Arc::clone(worker), part.clone());
+        let failure = match guard::guarded(host.tasks().spawn(attempt)).await {
             Ok(settlement) => {
                 conflicts = 0;
-                role.progressed();
-                role.settler.settle(settlement).await;
+                host.progressed();
+                host.settler().settle(settlement).await;
                 continue;
             }
             Err(failure) => failure,
         };
         match failure {
             Failure::Down(service, cause) => {
-                if !role.pause(service, cause).await {
+                if !host.pause(service, cause).await {
                     return;
                 }
                 parts.push(part);
             }
             Failure::Conflict(_) if conflicts < CONFLICTS_MAX => {
                 conflicts += 1;
-                role.conflict(queue, conflicts).await;
+                host.conflict(queue, conflicts).await;
                 parts.push(part);
             }
             _ if part.len() > 1 => {
@@ -79,16 +89,16 @@ async fn handle<W: Decide>(role: &Arc<Role>, worker: &Arc<W>, batch: Vec<Arc<Del
             }
             own => {
                 conflicts = 0;
-                match role.fail(&part[0], own).await {
+                match role::fail(&**host, &part[0], own).await {
                     Ok(()) => {}
                     Err(Failure::Down(service, cause)) => {
-                        if !role.pause(service, cause).await {
+                        if !host.pause(service, cause).await {
                             return;
                         }
                         parts.push(part);
                     }
                     Err(_) => {
-                        role.conflict(queue, 1).await;
+                        host.conflict(queue, 1).await;
                         parts.push(part);
                     }
                 }
@@ -101,13 +111,13 @@ async fn handle<W: Decide>(role: &Arc<Role>, worker: &Arc<W>, batch: Vec<Arc<Del
 type Paired<M> = (Arc<Delivered>, Job<M>);
 
 /// One run over a batch: from bytes to the commit. Nothing of it remains when it fails.
-async fn attempt<W: Decide>(
-    role: Arc<Role>,
-    worker: Arc<W>,
+async fn attempt<H: Host, D: Decides<TxOf<H>>>(
+    host: Arc<H>,
+    worker: Arc<D>,
     batch: Vec<Arc<Delivered>>,
 ) -> Result<Settlement, Failure> {
     let mut settlement = Settlement::default();
-    let pairs = decode::<W::Message>(&batch, &mut settlement);
+    let pairs = decode::<D::Message>(&batch, &mut settlement);
     if pairs.is_empty() {
         return Ok(settlement);
     }
@@ -117,13 +127,13 @@ async fn attempt<W: Decide>(
         let tickets: Vec<_> = batch.iter().map(|delivered| &delivered.ticket).collect();
         window::ack(&tickets).await;
     }
-    let mut tx = tx::begin(&role.env.db, &role.env.tasks).await?;
+    let mut tx = host.store().begin().await?;
 
     let keys: Vec<_> = pairs.iter().map(|(delivered, _)| delivered.key()).collect();
-    let mut won = inbox::claim(tx.db(), &keys, Uuid::now_v7()).await?;
+    let mut won = tx.claim(&keys).await?;
     if planted::is(Bug::InboxOutside) {
-        tx::commit(tx.into_parts().0).await?;
-        tx = tx::begin(&role.env.db, &role.env.tasks).await?;
+        tx.commit().await?;
+        tx = host.store().begin().await?;
     }
     let (new, repeated): (Vec<_>, Vec<_>) = pairs
         .into_iter()
@@ -133,7 +143,7 @@ async fn attempt<W: Decide>(
         .map(|(delivered, _)| delivered)
         .collect();
     telemetry::handled(queue, "repeated", repeated.len());
-    role::repeat(tx.db(), repeated, &mut settlement).await?;
+    role::repeat(&mut tx, repeated, &mut settlement).await?;
 
     let (deliveries, jobs): (Vec<_>, Vec<_>) = new.into_iter().unzip();
     let verdicts = if jobs.is_empty() {
@@ -145,16 +155,16 @@ async fn attempt<W: Decide>(
         let detail = format!("{} verdicts for {} jobs", verdicts.len(), jobs.len());
         return Err(Failure::Park(Cause::new("verdicts_missing", detail)));
     }
-    let (db, outgoing) = tx.into_parts();
+    let outgoing = tx.outbox().take();
     let failed: Vec<Option<Cause>> = verdicts
         .iter()
         .map(|verdict| verdict.cause().cloned())
         .collect();
-    conclude(&db, deliveries, verdicts, &mut settlement).await?;
+    conclude(&mut tx, deliveries, verdicts, &mut settlement).await?;
     let envelopes: Vec<_> = jobs.iter().map(|job| (job.queue, &job.envelope)).collect();
     let created = spans::created(&envelopes, &outgoing);
-    settlement.sent.extend(outbox::insert(&db, outgoing).await?);
-    tx::commit(db).await?;
+    settlement.sent.extend(tx.insert(outgoing).await?);
+    tx.commit().await?;
     telemetry::transaction(queue, messages, since.elapsed());
     for (job, failed) in jobs.iter().zip(&failed) {
         spans::handled(job.queue, &job.envelope, began, messages, failed.as_ref());
@@ -198,8 +208,8 @@ pub(crate) fn decode<M: Decode>(
 }
 
 /// Writes what the verdicts mean for inbox and parked messages.
-async fn conclude(
-    db: &sea_orm::DatabaseTransaction,
+async fn conclude<T: Transaction>(
+    tx: &mut T,
     deliveries: Vec<Arc<Delivered>>,
     verdicts: Vec<Verdict>,
     settlement: &mut Settlement,
@@ -230,15 +240,15 @@ async fn conclude(
                 open.push(delivered.key());
                 let envelope = &delivered.read.envelope;
                 let parking = Parking::new(delivered.queue.name, envelope, &delivered.body, &cause);
-                parked::park(db, &[parking]).await?;
+                tx.park(&[parking]).await?;
                 settlement.ack.push(delivered);
             }
         }
     }
     if !planted::is(Bug::InboxOutlivesRetry) {
-        inbox::release(db, &open).await?;
+        tx.release(&open).await?;
     }
-    parked::resolve(db, &resolved).await?;
+    tx.resolve(&resolved).await?;
     telemetry::handled(queue, "done", done);
     telemetry::handled(queue, "parked", parked_count);
     Ok(())

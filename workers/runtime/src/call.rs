@@ -266,7 +266,7 @@ async fn intend<W: Call>(
     let handled = inbox::handled(tx.db(), queue, &ids).await?;
     let (new, repeated) = unhandled(pairs, &handled);
     telemetry::handled(queue, "repeated", repeated.len());
-    role::repeat(tx.db(), repeated, &mut settlement).await?;
+    role::repeat(&mut tx, repeated, &mut settlement).await?;
 
     let mut done = Vec::new();
     if !new.is_empty() {

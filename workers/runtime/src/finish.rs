@@ -1,6 +1,11 @@
 //! How a message of a [`crate::Call`] ends in a transaction, or doesn't.
 
-use crate::{Cause, Failure, hand::Delivered, inbox, parked, role::Role};
+use crate::{
+    Cause, Failure,
+    hand::Delivered,
+    inbox, parked,
+    role::{self, Role},
+};
 use sea_orm::DatabaseTransaction;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -43,7 +48,7 @@ pub(crate) fn resolved(done: &[Arc<Delivered>]) -> Vec<inbox::Key> {
 /// Settles one message by its own failure, through whatever outage comes between.
 pub(crate) async fn fail(role: &Role, delivered: &Arc<Delivered>, failure: Failure) {
     loop {
-        match role.fail(delivered, failure.clone()).await {
+        match role::fail(role, delivered, failure.clone()).await {
             Ok(()) => return,
             Err(Failure::Down(service, cause)) => {
                 if !role.pause(service, cause).await {

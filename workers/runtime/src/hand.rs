@@ -1,12 +1,16 @@
 //! The messages in hand of one worker: delivered, not yet settled.
 
 use crate::{
-    amqp::Read,
+    amqp::{self, Read},
     clock,
     tally::{Mark, Tally},
     window::Ticket,
 };
-use boxoffice_contracts::{Instant, MessageId, topology::Queue};
+use boxoffice_contracts::{
+    Instant, MessageId,
+    topology::{Queue, SUSPECT_DELIVERIES},
+};
+use lapin::BasicProperties;
 use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, OnceLock, PoisonError},
@@ -15,14 +19,14 @@ use tokio::sync::Notify;
 
 /// A delivery, read as far as it could be.
 #[derive(Debug)]
-pub(crate) struct Delivered {
+pub struct Delivered {
     pub(crate) queue: &'static Queue,
     /// Which of the worker's queues.
     pub(crate) slot: usize,
-    pub(crate) read: Read,
-    pub(crate) body: Vec<u8>,
+    pub read: Read,
+    pub body: Vec<u8>,
     /// It may have killed its worker before: handled with no neighbour.
-    pub(crate) alone: bool,
+    pub alone: bool,
     pub(crate) ticket: Ticket,
     /// Counts it as in hand.
     pub(crate) mark: Mark,
@@ -30,12 +34,43 @@ pub(crate) struct Delivered {
     pub(crate) began: OnceLock<Instant>,
 }
 
+/// Whether a message must be handled with no neighbour.
+#[must_use]
+pub fn suspect(delivered: &Delivered) -> bool {
+    delivered.read.alone || delivered.read.deliveries >= SUSPECT_DELIVERIES
+}
+
 impl Delivered {
-    pub(crate) fn id(&self) -> MessageId {
+    /// Reads what came from `queue`, and counts it as in hand.
+    #[must_use]
+    pub fn new(
+        queue: &'static Queue,
+        slot: usize,
+        tally: &Arc<Tally>,
+        properties: &BasicProperties,
+        body: Vec<u8>,
+        ticket: Ticket,
+    ) -> Self {
+        let read = amqp::read(queue.name, properties, &body);
+        Self {
+            queue,
+            slot,
+            mark: tally.take(&read.envelope, read.deferred),
+            read,
+            body,
+            alone: false,
+            ticket,
+            began: OnceLock::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn id(&self) -> MessageId {
         self.read.envelope.message_id
     }
 
-    pub(crate) fn key(&self) -> (&'static str, MessageId) {
+    #[must_use]
+    pub fn key(&self) -> (&'static str, MessageId) {
         (self.queue.name, self.id())
     }
 
@@ -44,21 +79,24 @@ impl Delivered {
         *self.began.get_or_init(clock::now)
     }
 
-    pub(crate) fn usable(&self) -> bool {
+    /// Whether it still is ours to settle.
+    #[must_use]
+    pub fn usable(&self) -> bool {
         self.ticket.usable()
     }
 }
 
 /// What the readers put in and the engine takes out, one slot per queue in the order of preference.
 #[derive(Debug)]
-pub(crate) struct Hand {
+pub struct Hand {
     slots: Vec<Mutex<VecDeque<Arc<Delivered>>>>,
     tallies: Vec<Arc<Tally>>,
     arrived: Notify,
 }
 
 impl Hand {
-    pub(crate) fn new(queues: usize) -> Arc<Self> {
+    #[must_use]
+    pub fn new(queues: usize) -> Arc<Self> {
         Arc::new(Self {
             slots: (0..queues).map(|_| Mutex::default()).collect(),
             tallies: (0..queues).map(|_| Arc::default()).collect(),
@@ -67,7 +105,8 @@ impl Hand {
     }
 
     /// Counts of each slot.
-    pub(crate) fn tallies(&self) -> &[Arc<Tally>] {
+    #[must_use]
+    pub fn tallies(&self) -> &[Arc<Tally>] {
         &self.tallies
     }
 
@@ -76,7 +115,8 @@ impl Hand {
         self.tallies.get(slot).map(Arc::clone)
     }
 
-    pub(crate) fn put(&self, delivered: Delivered) {
+    /// A message that was delivered.
+    pub fn put(&self, delivered: Delivered) {
         self.slot(delivered.slot).push_back(Arc::new(delivered));
         self.arrived.notify_one();
     }
@@ -117,7 +157,7 @@ impl Hand {
     }
 
     /// The same, waiting until there is something.
-    pub(crate) async fn take(&self, max: usize) -> Vec<Arc<Delivered>> {
+    pub async fn take(&self, max: usize) -> Vec<Arc<Delivered>> {
         loop {
             let batch = self.take_ready(max);
             if !batch.is_empty() {

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use uuid::Uuid;
 
 /// A message in a queue: what the primary key is.
-pub(crate) type Key = (&'static str, MessageId);
+pub type Key = (&'static str, MessageId);
 
 /// Inserts the keys and returns those that were new.
 ///

@@ -16,16 +16,16 @@ const STATEMENT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// server number its rows otherwise, the message id doesn't match, the row stays, and the relay sends it
 /// once more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) id: u64,
-    pub(crate) message_id: MessageId,
+pub struct Row {
+    pub id: u64,
+    pub message_id: MessageId,
 }
 
 /// A row and the message in it.
 #[derive(Debug, Clone)]
-pub(crate) struct Sent {
-    pub(crate) row: Row,
-    pub(crate) wire: Wire,
+pub struct Sent {
+    pub row: Row,
+    pub wire: Wire,
 }
 
 /// A row before it is written. `kind`, the column, is the routing key.

@@ -14,12 +14,12 @@ const REASON_CHARS_MAX: usize = 1_000;
 
 /// A message and why it is parked.
 #[derive(Debug)]
-pub(crate) struct Parking<'a> {
-    pub(crate) queue: &'a str,
-    pub(crate) envelope: &'a Envelope,
-    pub(crate) body: &'a [u8],
-    pub(crate) code: &'a str,
-    pub(crate) reason: &'a str,
+pub struct Parking<'a> {
+    pub queue: &'a str,
+    pub envelope: &'a Envelope,
+    pub body: &'a [u8],
+    pub code: &'a str,
+    pub reason: &'a str,
 }
 
 /// Writes parked rows, and one more line of each one's history. Keyed by queue and message, so that a redelivery

@@ -25,12 +25,12 @@ use tokio::{
 /// A message ready for the wire.
 #[derive(Debug, Clone)]
 pub struct Wire {
-    pub(crate) exchange: String,
-    pub(crate) routing_key: String,
-    pub(crate) properties: BasicProperties,
-    pub(crate) body: Vec<u8>,
+    pub exchange: String,
+    pub routing_key: String,
+    pub properties: BasicProperties,
+    pub body: Vec<u8>,
     /// Comes back when no queue is bound.
-    pub(crate) mandatory: bool,
+    pub mandatory: bool,
 }
 
 impl Wire {

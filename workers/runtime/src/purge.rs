@@ -21,7 +21,7 @@ const REMEMBERED_MAX: usize = 200_000;
 /// Takes confirmed rows and deletes them soon, many at a time, in transactions of their own: a handler's
 /// transaction must not wait for a row that a sweeper holds.
 #[derive(Clone, Debug)]
-pub(crate) struct Purger(mpsc::UnboundedSender<Row>);
+pub struct Purger(mpsc::UnboundedSender<Row>);
 
 impl Purger {
     pub(crate) fn start(
@@ -29,9 +29,16 @@ impl Purger {
         tasks: &TaskTracker,
         stop: CancellationToken,
     ) -> Self {
-        let (sender, receiver) = mpsc::unbounded_channel();
+        let (purger, receiver) = Self::open();
         tasks.spawn(purge(db.clone(), receiver, stop));
-        Self(sender)
+        purger
+    }
+
+    /// One whose rows somebody else deletes, as they come out of the receiver.
+    #[must_use]
+    pub fn open() -> (Self, mpsc::UnboundedReceiver<Row>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
     }
 
     pub(crate) fn confirmed(&self, rows: impl IntoIterator<Item = Row>) {

@@ -8,13 +8,13 @@ use crate::{
     amqp,
     backoff::Backoff,
     broker::{Broker, BrokerError},
-    hand::{Delivered, Hand},
+    hand::{Delivered, Hand, suspect},
     link::Opened,
     tally::Tally,
     telemetry,
     window::Window,
 };
-use boxoffice_contracts::topology::{Queue, SUSPECT_DELIVERIES};
+use boxoffice_contracts::topology::Queue;
 use futures::StreamExt;
 use lapin::{
     Channel, Consumer,
@@ -22,10 +22,7 @@ use lapin::{
     options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions},
     types::FieldTable,
 };
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::timeout};
 
 /// What a reader is told to do.
@@ -231,22 +228,15 @@ impl Reader {
     }
 
     fn read(&self, window: &Arc<Window>, delivery: Delivery) -> Delivered {
-        let read = amqp::read(self.queue.name, &delivery.properties, &delivery.data);
-        Delivered {
-            queue: self.queue,
-            slot: self.slot,
-            mark: self.tally.take(&read.envelope, read.deferred),
-            read,
-            body: delivery.data,
-            alone: false,
-            ticket: window.ticket(delivery.delivery_tag, delivery.acker),
-            began: OnceLock::new(),
-        }
+        Delivered::new(
+            self.queue,
+            self.slot,
+            &self.tally,
+            &delivery.properties,
+            delivery.data,
+            window.ticket(delivery.delivery_tag, delivery.acker),
+        )
     }
-}
-
-fn suspect(delivered: &Delivered) -> bool {
-    delivered.read.alone || delivered.read.deliveries >= SUSPECT_DELIVERIES
 }
 
 async fn answer<T>(

@@ -186,7 +186,7 @@ async fn attempt<W: Call>(
         worker.close(&mut tx, desk).await?;
     }
     telemetry::handled(queue, "repeated", repeated.len());
-    role::repeat(tx.db(), repeated, &mut settlement).await?;
+    role::repeat(&mut tx, repeated, &mut settlement).await?;
     let (db, outgoing) = tx.into_parts();
     parked::resolve(&db, &resolved(&done)).await?;
     let ended: Vec<_> = done

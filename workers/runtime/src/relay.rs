@@ -28,7 +28,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const SWEEP_EVERY: Duration = Duration::from_millis(500);
 
 /// Younger rows are still being published by whoever wrote them.
-pub(crate) const SWEEP_AFTER_SECS: u32 = 2;
+pub const SWEEP_AFTER_SECS: u32 = 2;
 
 /// Rows of one sweep. Their locks are what keeps other sweepers away.
 const SWEEP_ROWS: u32 = 200;

@@ -8,14 +8,14 @@ use crate::{
     gate::Gate,
     hand::{Delivered, Hand},
     health::{Health, RoleState},
-    outbox,
-    parked::{self, Parking},
+    parked::Parking,
     pool,
+    ports::{Host, Store as _, Transaction},
     publish::Publisher,
     purge::Purger,
     reader::{Mode, Reader},
     settle::{self, Fate, Settlement, Settler},
-    spans, telemetry, tx,
+    spans, telemetry,
 };
 use boxoffice_contracts::topology::Queue;
 use futures::future::BoxFuture;
@@ -249,61 +249,92 @@ impl Role {
         );
         true
     }
+}
 
-    /// Settles one message by the failure that is its own.
-    ///
-    /// # Errors
-    /// When the row that parks it can't be written: the service that is down.
-    pub(crate) async fn fail(
-        &self,
-        delivered: &Arc<Delivered>,
-        failure: Failure,
-    ) -> Result<(), Failure> {
-        let verdict = match failure {
-            Failure::Retry(cause) | Failure::Conflict(cause) => crate::Verdict::Retry(cause),
-            Failure::Park(cause) => crate::Verdict::Park(cause),
-            down @ Failure::Down(..) => return Err(down),
-        };
-        let mut settlement = Settlement::default();
-        let (queue, envelope) = (delivered.queue.name, &delivered.read.envelope);
-        spans::handled(queue, envelope, delivered.began(), 1, verdict.cause());
-        match settle::fate(delivered, verdict) {
-            None => {}
-            Some(Fate::Move(moving)) => settlement.moves.push(*moving),
-            Some(Fate::Park(cause)) => match self.park(delivered, &cause).await {
-                Ok(()) => settlement.ack.push(Arc::clone(delivered)),
-                Err(down @ (Failure::Down(..) | Failure::Conflict(_))) => return Err(down),
-                // The table doesn't take it: the queue does.
-                Err(_) => settlement.moves.push(settle::to_parked(delivered, &cause)),
-            },
-        }
-        self.settler.settle(settlement).await;
-        self.progressed();
-        Ok(())
+impl Host for Role {
+    type Store = Env;
+    type Publish = Publisher;
+
+    fn store(&self) -> &Env {
+        &self.env
     }
 
-    async fn park(&self, delivered: &Arc<Delivered>, cause: &Cause) -> Result<(), Failure> {
-        settle::log(delivered, "parked", cause);
-        let (db, _) = tx::begin(&self.env.db, &self.env.tasks).await?.into_parts();
-        let envelope = &delivered.read.envelope;
-        let parking = Parking::new(delivered.queue.name, envelope, &delivered.body, cause);
-        parked::park(&db, &[parking]).await?;
-        tx::commit(db).await?;
-        telemetry::handled(delivered.queue.name, "parked", 1);
-        Ok(())
+    fn settler(&self) -> &Arc<Settler> {
+        &self.settler
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.env.tasks
+    }
+
+    fn take(&self, max: usize) -> impl Future<Output = Option<Vec<Arc<Delivered>>>> + Send {
+        Self::take(self, max)
+    }
+
+    fn progressed(&self) {
+        Self::progressed(self);
+    }
+
+    fn conflict(&self, queue: &'static str, run: u32) -> impl Future<Output = ()> + Send {
+        Self::conflict(self, queue, run)
+    }
+
+    fn pause(&self, service: Service, cause: Cause) -> impl Future<Output = bool> + Send {
+        Self::pause(self, service, cause)
     }
 }
 
+/// Settles one message by the failure that is its own.
+///
+/// # Errors
+/// When the row that parks it can't be written: the service that is down.
+pub async fn fail<H: Host>(
+    host: &H,
+    delivered: &Arc<Delivered>,
+    failure: Failure,
+) -> Result<(), Failure> {
+    let verdict = match failure {
+        Failure::Retry(cause) | Failure::Conflict(cause) => crate::Verdict::Retry(cause),
+        Failure::Park(cause) => crate::Verdict::Park(cause),
+        down @ Failure::Down(..) => return Err(down),
+    };
+    let mut settlement = Settlement::default();
+    let (queue, envelope) = (delivered.queue.name, &delivered.read.envelope);
+    spans::handled(queue, envelope, delivered.began(), 1, verdict.cause());
+    match settle::fate(delivered, verdict) {
+        None => {}
+        Some(Fate::Move(moving)) => settlement.moves.push(*moving),
+        Some(Fate::Park(cause)) => match park(host, delivered, &cause).await {
+            Ok(()) => settlement.ack.push(Arc::clone(delivered)),
+            Err(down @ (Failure::Down(..) | Failure::Conflict(_))) => return Err(down),
+            // The table doesn't take it: the queue does.
+            Err(_) => settlement.moves.push(settle::to_parked(delivered, &cause)),
+        },
+    }
+    host.settler().settle(settlement).await;
+    host.progressed();
+    Ok(())
+}
+
+async fn park<H: Host>(host: &H, delivered: &Arc<Delivered>, cause: &Cause) -> Result<(), Failure> {
+    settle::log(delivered, "parked", cause);
+    let mut tx = host.store().begin().await?;
+    let envelope = &delivered.read.envelope;
+    let parking = Parking::new(delivered.queue.name, envelope, &delivered.body, cause);
+    tx.park(&[parking]).await?;
+    tx.commit().await?;
+    telemetry::handled(delivered.queue.name, "parked", 1);
+    Ok(())
+}
+
 /// Adds what repeated messages have left unsent to a settlement, and acknowledges them.
-pub(crate) async fn repeat(
-    db: &sea_orm::DatabaseTransaction,
+pub(crate) async fn repeat<T: Transaction>(
+    tx: &mut T,
     repeated: Vec<Arc<Delivered>>,
     settlement: &mut Settlement,
 ) -> Result<(), Failure> {
     let causes: Vec<_> = repeated.iter().map(|delivered| delivered.id()).collect();
-    settlement
-        .sent
-        .extend(outbox::unsent_of(db, &causes).await?);
+    settlement.sent.extend(tx.unsent_of(&causes).await?);
     settlement.ack.extend(repeated);
     Ok(())
 }

@@ -8,6 +8,7 @@ use crate::{
     backoff::Backoff,
     hand::Delivered,
     outbox::Sent,
+    ports::Publish,
     publish::{PublishError, Publisher, Wire},
     purge::Purger,
     telemetry, window,
@@ -30,8 +31,8 @@ const CONFIRM_PATIENCE: Duration = Duration::from_secs(2);
 const SETTLING_MAX: u32 = 4;
 
 /// Settles the messages of one worker.
-pub(crate) struct Settler {
-    pub(crate) publisher: Publisher,
+pub struct Settler<P = Publisher> {
+    pub(crate) publisher: P,
     pub(crate) purger: Purger,
     pub(crate) tasks: TaskTracker,
     /// When it fires nothing waits any more.
@@ -41,20 +42,20 @@ pub(crate) struct Settler {
 
 /// What is to be done with the messages of a committed transaction.
 #[derive(Debug, Default)]
-pub(crate) struct Settlement {
+pub struct Settlement {
     /// Rows of the outbox that are to be published, and deleted when confirmed.
-    pub(crate) sent: Vec<Sent>,
+    pub sent: Vec<Sent>,
     /// Their outcome is committed.
-    pub(crate) ack: Vec<Arc<Delivered>>,
+    pub ack: Vec<Arc<Delivered>>,
     /// To be acknowledged when a copy is confirmed elsewhere.
-    pub(crate) moves: Vec<Move>,
+    pub moves: Vec<Move>,
 }
 
 /// A message that goes on somewhere else.
 #[derive(Debug)]
-pub(crate) struct Move {
-    pub(crate) delivered: Arc<Delivered>,
-    pub(crate) wire: Wire,
+pub struct Move {
+    pub delivered: Arc<Delivered>,
+    pub wire: Wire,
 }
 
 /// What becomes of a message that isn't done.
@@ -64,9 +65,9 @@ pub(crate) enum Fate {
     Park(Cause),
 }
 
-impl Settler {
-    pub(crate) fn new(
-        publisher: Publisher,
+impl<P: Publish> Settler<P> {
+    pub fn new(
+        publisher: P,
         purger: Purger,
         tasks: TaskTracker,
         kill: CancellationToken,
@@ -81,7 +82,7 @@ impl Settler {
     }
 
     /// Settles in the background; waits only when too much is being settled already.
-    pub(crate) async fn settle(self: &Arc<Self>, settlement: Settlement) {
+    pub async fn settle(self: &Arc<Self>, settlement: Settlement) {
         let Some(permit) = self.permit(1).await else {
             return;
         };
@@ -96,7 +97,7 @@ impl Settler {
     }
 
     /// Waits until everything is settled that was begun.
-    pub(crate) async fn idle(&self) {
+    pub async fn idle(&self) {
         drop(self.permit(SETTLING_MAX).await);
     }
 
@@ -174,7 +175,8 @@ impl Settler {
                 if error != PublishError::Down {
                     tracing::warn!(%error, messages = moves.len(), "failed messages can't be moved yet");
                 }
-                tokio::time::sleep(backoff.next()).await;
+                let wait = backoff.next_by(|ceiling| self.publisher.jitter(ceiling));
+                tokio::time::sleep(wait).await;
             }
         }
     }

@@ -12,7 +12,7 @@ use std::{
 
 /// Counts of one queue in one process.
 #[derive(Debug, Default)]
-pub(crate) struct Tally(Mutex<Counts>);
+pub struct Tally(Mutex<Counts>);
 
 #[derive(Debug, Default)]
 struct Counts {

@@ -32,11 +32,47 @@ pub(crate) struct Returning {
     pub(crate) body: Vec<u8>,
 }
 
+/// What is to be published after a commit, in order. Filled without a database.
+#[derive(Debug, Default)]
+pub struct Outbox(Vec<Outgoing>);
+
+impl Outbox {
+    /// Sends `message`, caused by the delivery with the envelope `cause`, when the transaction has committed.
+    ///
+    /// # Errors
+    /// When the message can't be encoded.
+    pub fn send<M: Message>(
+        &mut self,
+        exchange: Exchange,
+        cause: &Envelope,
+        id: MessageId,
+        booking: BookingId,
+        message: &M,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let body = serde_json::to_vec(message)
+            .map_err(|e| Failure::Park(crate::Cause::new("unencodable", e.to_string())))?;
+        let envelope = cause.caused(id, M::KIND, booking, now);
+        self.0.push(Outgoing {
+            exchange,
+            envelope,
+            body,
+            cause: Some(cause.message_id),
+        });
+        Ok(())
+    }
+
+    /// Takes everything out.
+    pub fn take(&mut self) -> Vec<Outgoing> {
+        std::mem::take(&mut self.0)
+    }
+}
+
 /// An open transaction and what is to be published after its commit.
 #[derive(Debug)]
 pub struct Tx {
     inner: DatabaseTransaction,
-    outbox: Vec<Outgoing>,
+    outbox: Outbox,
     returning: Vec<Returning>,
     now: OnceLock<Instant>,
 }
@@ -45,7 +81,7 @@ impl Tx {
     pub(crate) fn new(inner: DatabaseTransaction) -> Self {
         Self {
             inner,
-            outbox: Vec::new(),
+            outbox: Outbox::default(),
             returning: Vec::new(),
             now: OnceLock::new(),
         }
@@ -77,7 +113,7 @@ impl Tx {
         Ok(*self.now.get_or_init(|| naive.and_utc()))
     }
 
-    /// Sends `message`, caused by the delivery with the envelope `cause`, when the transaction has committed.
+    /// As [`Outbox::send`].
     ///
     /// # Errors
     /// When the message can't be encoded.
@@ -90,27 +126,23 @@ impl Tx {
         message: &M,
         now: Instant,
     ) -> Result<(), Failure> {
-        let body = serde_json::to_vec(message)
-            .map_err(|e| Failure::Park(crate::Cause::new("unencodable", e.to_string())))?;
-        let envelope = cause.caused(id, M::KIND, booking, now);
-        self.outbox.push(Outgoing {
-            exchange,
-            envelope,
-            body,
-            cause: Some(cause.message_id),
-        });
-        Ok(())
+        self.outbox.send(exchange, cause, id, booking, message, now)
+    }
+
+    /// What is to be published after the commit.
+    pub fn outbox_mut(&mut self) -> &mut Outbox {
+        &mut self.outbox
     }
 
     /// How many messages it sends so far.
     #[must_use]
     pub fn sends(&self) -> usize {
-        self.outbox.len()
+        self.outbox.0.len()
     }
 
     /// Sends something that is already an envelope and a body.
     pub fn publish(&mut self, outgoing: Outgoing) {
-        self.outbox.push(outgoing);
+        self.outbox.0.push(outgoing);
     }
 
     /// Sends a parked message back to its queue, under its id and with no attempt counted: its inbox row was never
@@ -131,7 +163,7 @@ impl Tx {
     }
 
     pub(crate) fn into_parts(self) -> (DatabaseTransaction, Vec<Outgoing>) {
-        (self.inner, self.outbox)
+        (self.inner, self.outbox.0)
     }
 }
 

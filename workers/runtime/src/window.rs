@@ -1,11 +1,8 @@
 //! Acks of one channel: many at once below the first unsettled tag, one by one above it.
 
-use crate::telemetry;
+use crate::{ports::Acker, telemetry};
 use futures::future::join_all;
-use lapin::{
-    Acker, Channel,
-    options::{BasicAckOptions, BasicNackOptions},
-};
+use lapin::Channel;
 use std::{
     collections::BTreeSet,
     sync::{
@@ -24,10 +21,10 @@ const ACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The deliveries of a channel that are in hand. While one is, the channel stays open.
 #[derive(Debug)]
-pub(crate) struct Window {
+pub struct Window {
     queue: &'static str,
     /// Dropping the last handle closes the channel; what is unsettled goes back to its queue.
-    _channel: Channel,
+    _channel: Option<Channel>,
     tags: Mutex<Tags>,
     in_hand: AtomicUsize,
     settled: Notify,
@@ -43,17 +40,18 @@ struct Tags {
 
 /// The right to acknowledge one delivery.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub struct Ticket {
     tag: u64,
-    acker: Acker,
+    acker: Box<dyn Acker>,
     window: Arc<Window>,
 }
 
 impl Window {
-    pub(crate) fn new(queue: &'static str, channel: Channel) -> Arc<Self> {
+    /// `channel` is kept open as long as a ticket is there.
+    pub fn new(queue: &'static str, channel: impl Into<Option<Channel>>) -> Arc<Self> {
         Arc::new(Self {
             queue,
-            _channel: channel,
+            _channel: channel.into(),
             tags: Mutex::new(Tags {
                 next: 1,
                 above: BTreeSet::new(),
@@ -63,11 +61,12 @@ impl Window {
         })
     }
 
-    pub(crate) fn ticket(self: &Arc<Self>, tag: u64, acker: Acker) -> Ticket {
+    /// The right to acknowledge the delivery of this tag.
+    pub fn ticket(self: &Arc<Self>, tag: u64, acker: impl Acker + 'static) -> Ticket {
         self.in_hand.fetch_add(1, Ordering::Relaxed);
         Ticket {
             tag,
-            acker,
+            acker: Box::new(acker),
             window: Arc::clone(self),
         }
     }
@@ -108,17 +107,14 @@ impl Window {
         }
         let mut acks = Vec::with_capacity(single.len() + 1);
         if let Some(ticket) = highest {
-            acks.push(ticket.acker.ack(BasicAckOptions { multiple: true }));
+            acks.push(ticket.acker.ack(true));
         }
         for ticket in single {
-            acks.push(ticket.acker.ack(BasicAckOptions { multiple: false }));
+            acks.push(ticket.acker.ack(false));
         }
         let written = join_all(acks);
         let stale = match timeout(ACK_TIMEOUT, written).await {
-            Ok(results) => results
-                .iter()
-                .filter(|result| !matches!(result, Ok(true)))
-                .count(),
+            Ok(results) => results.iter().filter(|written| !**written).count(),
             Err(_) => tickets.len(),
         };
         if stale > 0 {
@@ -139,12 +135,8 @@ impl Ticket {
     pub(crate) async fn requeue(&self) {
         let mut tags = self.window.tags.lock().await;
         tags.above.insert(self.tag);
-        let options = BasicNackOptions {
-            multiple: false,
-            requeue: true,
-        };
         // Should the channel be gone, it comes again all the same.
-        let _ = self.acker.nack(options).await;
+        self.acker.requeue().await;
     }
 }
 

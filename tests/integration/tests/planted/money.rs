@@ -3,7 +3,7 @@
 use super::{RETRIES, VISA};
 use boxoffice_contracts::{Role, planted::Bug};
 use boxoffice_integration::{
-    Link, Mode, Order, Roles, Setup, Show, World,
+    Flow, Link, Mode, Order, Roles, Setup, Show, World,
     customer::new_key,
     planted::{Seen, caught, caught_within},
     secs, wait_until,
@@ -131,7 +131,7 @@ async fn a_begin_is_cancelled_and_nothing_rolls_back() {
         World::setup()
             .show(Show::named("brief").hold(5, 1, 8))
             .roles(Roles::Apart(&[]))
-            .through(Link::Mysql)
+            .through(Link::ApiMysql)
             .setting(RETRIES.0, RETRIES.1)
     };
     // When the connection is back in the pool is the pool's business: now and then somebody begins on it at once.
@@ -155,7 +155,7 @@ async fn a_begin_is_cancelled_and_nothing_rolls_back() {
             let intent = world.gateway.intent(booking.id).await.id;
             // Used a moment ago, the connection is not asked whether it lives.
             booking.state().await;
-            world.set_link(Link::Mysql, Mode::Blackhole);
+            world.set_link(Link::ApiMysql, Mode::Blackhole(Flow::Both));
             let path = "/v1/backoffice/alerts/none/acknowledge";
             let olga = world.someone("olga", Role::Operator);
             let asked = olga.request(Method::POST, path);
@@ -164,7 +164,7 @@ async fn a_begin_is_cancelled_and_nothing_rolls_back() {
             assert!(left.is_err(), "there was an answer: {left:?}");
             // The server is to see that the client left before the database answers.
             sleep(Duration::from_millis(500)).await;
-            world.set_link(Link::Mysql, Mode::Pass);
+            world.set_link(Link::ApiMysql, Mode::Pass);
             // Read back only when the connection is in the pool again.
             booking.state().await;
             world.gateway.authenticate(&intent, true).await;
@@ -187,7 +187,7 @@ async fn a_mail_is_sent_before_the_commit_that_says_so() {
     let setup = || {
         World::setup()
             .show(Show::named("evening"))
-            .through(Link::Mysql)
+            .through(Link::WorkersMysql)
     };
     let check = "mail ";
     caught(
@@ -206,14 +206,14 @@ async fn a_mail_is_sent_before_the_commit_that_says_so() {
             booking.until("completed").await;
             // Its mail was ordered with that; the server thinks about it when the database goes.
             sleep(Duration::from_millis(800)).await;
-            world.set_link(Link::Mysql, Mode::Cut);
+            world.set_link(Link::WorkersMysql, Mode::Reset);
             wait_until("the server has the mail", secs(20), async || {
                 !world.mails_of(booking.id).is_empty()
             })
             .await;
             // Its answer finds nobody to tell.
             sleep(Duration::from_millis(500)).await;
-            world.set_link(Link::Mysql, Mode::Pass);
+            world.set_link(Link::WorkersMysql, Mode::Pass);
             world.mail(booking.id, "confirmation").await;
             Seen::new()
         },

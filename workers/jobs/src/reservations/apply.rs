@@ -10,7 +10,7 @@ use boxoffice_contracts::{
     planted::{self, Bug},
     topology::Exchange,
 };
-use boxoffice_runtime::{Cause, Failure, Tx};
+use boxoffice_runtime::{Cause, Failure, Outbox};
 use boxoffice_saga::{Booking, Effect, Fact, Input, Outcome};
 use boxoffice_store::mysql::{
     attempts::NewAttempt, bookings::Event, claims::Claim, intents::NewIntent,
@@ -29,7 +29,7 @@ pub(super) struct Step<'a> {
 
 /// Takes over the next state and what should follow from it.
 pub(super) fn advance(
-    tx: &mut Tx,
+    outbox: &mut Outbox,
     world: &mut World,
     writes: &mut Writes,
     step: &Step<'_>,
@@ -51,7 +51,7 @@ pub(super) fn advance(
         reason: step.reason.cloned(),
     });
     let mut out = Out {
-        tx,
+        outbox,
         step,
         next: &next,
         index: 0,
@@ -81,7 +81,7 @@ pub(super) fn advance(
 
 /// Messages of one step, numbered: a repetition of the step gives each the same id.
 struct Out<'a> {
-    tx: &'a mut Tx,
+    outbox: &'a mut Outbox,
     step: &'a Step<'a>,
     next: &'a Booking,
     index: u16,
@@ -95,7 +95,7 @@ impl Out<'_> {
     fn send<M: Message>(&mut self, exchange: Exchange, message: &M) -> Result<(), Failure> {
         let id = MessageId::of_effect(self.next.id, self.next.version, self.index);
         self.index += 1;
-        self.tx.send(
+        self.outbox.send(
             exchange,
             self.step.cause,
             id,

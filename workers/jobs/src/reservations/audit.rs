@@ -8,7 +8,7 @@ use serde_json::json;
 
 /// An order and what came of it.
 #[derive(Debug)]
-pub(super) struct Entry {
+pub struct Entry {
     order: Mend,
     trace_id: String,
     refused: Option<Code>,

@@ -5,6 +5,7 @@ use super::{
     apply::{self, Step},
     audit,
     facts::{self, Layouts},
+    tables::{Mysql, Tables},
     world::World,
     writes::Writes,
 };
@@ -17,7 +18,7 @@ use boxoffice_contracts::{
     metric,
     topology::Exchange,
 };
-use boxoffice_runtime::{Cause, Failure, Tx, Verdict};
+use boxoffice_runtime::{Cause, Failure, Outbox, Tx, Verdict};
 use boxoffice_saga::{Attention, Booking, Decision, Input, Policy, decide};
 use boxoffice_store::mysql::operations::Operation;
 
@@ -61,19 +62,39 @@ pub async fn advance(
     layouts: &Layouts,
     happenings: &[Happening<'_>],
 ) -> Result<Vec<Verdict>, Failure> {
-    let mut world = World::load(tx, layouts, happenings).await?;
-    let now = tx.now().await?;
+    advance_over(&mut Mysql { tx, layouts }, policy, happenings).await
+}
+
+/// The same over tables of any kind.
+///
+/// # Errors
+/// As [`advance`].
+pub async fn advance_over<T: Tables>(
+    tables: &mut T,
+    policy: &Policy,
+    happenings: &[Happening<'_>],
+) -> Result<Vec<Verdict>, Failure> {
+    let mut world = World::load(tables, happenings).await?;
+    let now = tables.now().await?;
     let mut writes = Writes::default();
     let mut verdicts = Vec::with_capacity(happenings.len());
     for happening in happenings {
-        verdicts.push(one(tx, policy, &mut world, &mut writes, happening, now)?);
+        let outbox = tables.outbox();
+        verdicts.push(one(
+            outbox,
+            policy,
+            &mut world,
+            &mut writes,
+            happening,
+            now,
+        )?);
     }
-    writes.flush(tx, policy, &world, now).await?;
+    writes.flush(tables, policy, &world, now).await?;
     Ok(verdicts)
 }
 
 fn one(
-    tx: &mut Tx,
+    outbox: &mut Outbox,
     policy: &Policy,
     world: &mut World,
     writes: &mut Writes,
@@ -105,7 +126,7 @@ fn one(
             let code = next
                 .code
                 .filter(|code| next.status.is_terminal() || known != Some(*code));
-            apply::advance(tx, world, writes, &step, *next, &effects, code)?;
+            apply::advance(outbox, world, writes, &step, *next, &effects, code)?;
             Ok(Verdict::Done)
         }
         Decision::Reject {
@@ -113,7 +134,7 @@ fn one(
             code,
             effects,
         } => {
-            apply::advance(tx, world, writes, &step, *next, &effects, Some(code))?;
+            apply::advance(outbox, world, writes, &step, *next, &effects, Some(code))?;
             Ok(Verdict::Done)
         }
         Decision::RejectUnborn { operation, code } => {
@@ -144,7 +165,7 @@ fn one(
                     at: now,
                 };
                 let events = Exchange::Events;
-                tx.send(events, cause, id, happening.booking, &recorded, now)?;
+                outbox.send(events, cause, id, happening.booking, &recorded, now)?;
             }
             Ok(Verdict::Done)
         }

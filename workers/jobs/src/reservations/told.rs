@@ -13,12 +13,12 @@ use boxoffice_store::mysql::{
 
 /// An event that a partner is to hear of.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) partner: PartnerId,
+pub struct Told {
+    pub partner: PartnerId,
     /// The event's own: told twice it is added once.
-    pub(super) message_id: MessageId,
-    pub(super) kind: Kind,
-    pub(super) fact: BookingFact,
+    pub message_id: MessageId,
+    pub kind: Kind,
+    pub fact: BookingFact,
 }
 
 /// Adds the events in their order. Without any, nothing is asked of the database.

@@ -2,22 +2,21 @@
 
 use super::{
     Accepted,
-    facts::Layouts,
     step::{Happening, What},
+    tables::Tables,
 };
 use boxoffice_contracts::{
     BookingId, ShowId,
     message::booking::{MendAction, PositionRequest},
     partner::PartnerId,
 };
-use boxoffice_runtime::{Failure, Tx};
+use boxoffice_runtime::Failure;
 use boxoffice_saga::Booking;
 use boxoffice_store::mysql::{
-    bookings::{self, Birth},
-    claims::{self, Admission, AdmissionKey, Claim, SeatKey},
-    positions::{self, Place},
-    shows::{self, Show},
-    ticket_states,
+    bookings::Birth,
+    claims::{Admission, AdmissionKey, Claim, SeatKey},
+    positions::Place,
+    shows::Show,
 };
 use sea_orm::prelude::Uuid;
 use std::{
@@ -26,7 +25,7 @@ use std::{
 };
 
 /// Category of each seat of a layout.
-pub(super) type Categories = Arc<HashMap<boxoffice_contracts::SeatId, String>>;
+pub type Categories = Arc<HashMap<boxoffice_contracts::SeatId, String>>;
 
 #[derive(Debug, Default)]
 pub(super) struct World {
@@ -51,30 +50,29 @@ pub(super) struct World {
 impl World {
     /// Locks and loads what the happenings touch: bookings, then partners' shows, then counters, then claims, each
     /// by key.
-    pub(super) async fn load(
-        tx: &Tx,
-        layouts: &Layouts,
+    pub(super) async fn load<T: Tables>(
+        tables: &mut T,
         happenings: &[Happening<'_>],
     ) -> Result<Self, Failure> {
         let ids: BTreeSet<BookingId> = happenings.iter().map(|h| h.booking).collect();
         let ids: Vec<BookingId> = ids.into_iter().collect();
         let mut world = Self::default();
-        for (id, (booking, tenant)) in bookings::lock(tx.db(), &ids).await? {
+        for (id, (booking, tenant)) in tables.lock_bookings(&ids).await? {
             world.belongs(id, &tenant);
             world.bookings.insert(id, booking);
         }
         world.known = world.bookings.keys().copied().collect();
 
         let known: Vec<BookingId> = world.known.iter().copied().collect();
-        for place in positions::of_bookings(tx.db(), &known).await? {
+        for place in tables.places(&known).await? {
             world.places.entry(place.booking).or_default().push(place);
         }
-        world.load_shows(tx, layouts, happenings).await?;
+        world.load_shows(tables, happenings).await?;
 
         let (seats, counters) = world.inventory(happenings);
-        world.admissions = claims::lock_admissions(tx.db(), &counters).await?;
+        world.admissions = tables.lock_admissions(&counters).await?;
         world.admissions_before = world.admissions.clone();
-        world.claims = claims::lock(tx.db(), &seats).await?;
+        world.claims = tables.lock_claims(&seats).await?;
         world.claims_before = world.claims.clone();
 
         let cancelled: Vec<BookingId> = happenings
@@ -82,15 +80,14 @@ impl World {
             .filter(|h| may_cancel(h.what))
             .map(|h| h.booking)
             .collect();
-        world.scanned = ticket_states::scanned(tx.db(), &cancelled).await?;
+        world.scanned = tables.scanned(&cancelled).await?;
         Ok(world)
     }
 
     /// Shows of new bookings, and of those whose late money must be judged.
-    async fn load_shows(
+    async fn load_shows<T: Tables>(
         &mut self,
-        tx: &Tx,
-        layouts: &Layouts,
+        tables: &mut T,
         happenings: &[Happening<'_>],
     ) -> Result<(), Failure> {
         let wanted: BTreeSet<ShowId> = happenings
@@ -106,7 +103,7 @@ impl World {
             })
             .collect();
         let wanted: Vec<ShowId> = wanted.into_iter().collect();
-        self.shows = shows::find(tx.db(), &wanted).await?;
+        self.shows = tables.shows(&wanted).await?;
         // A partner may move its show until the first booking: what is decided on must still be so at the commit.
         let fed: Vec<ShowId> = self
             .shows
@@ -114,9 +111,9 @@ impl World {
             .filter(|show| show.is_fed)
             .map(|show| show.id)
             .collect();
-        self.shows.extend(shows::find_kept(tx.db(), &fed).await?);
+        self.shows.extend(tables.shows_kept(&fed).await?);
         for show in self.shows.values() {
-            let categories = layouts.get(tx.db(), show.layout_id).await?;
+            let categories = tables.categories(show.layout_id).await?;
             self.layouts.insert(show.layout_id, categories);
         }
         Ok(())

@@ -1,24 +1,19 @@
 //! What a batch writes, table by table with one statement each where many rows change alike.
 
-use super::{
-    audit,
-    told::{self, Told},
-    world::World,
-};
+use super::{audit, tables::Tables, told::Told, world::World};
 use boxoffice_contracts::{BookingId, Instant};
-use boxoffice_runtime::{Cause, Failure, Tx};
+use boxoffice_runtime::{Cause, Failure};
 use boxoffice_saga::{Booking, Policy};
 use boxoffice_store::mysql::{
-    attempts::{self, NewAttempt},
-    bookings::{self, Event},
-    claims::{self, Claim, SeatKey},
-    intents::{self, NewIntent},
-    operations::{self, Operation},
-    positions,
-    refunds::{self, NewRefund},
-    ticket_states::{self, NewTicket},
+    attempts::NewAttempt,
+    bookings::Event,
+    claims::{Admission, AdmissionKey, Claim, SeatKey},
+    intents::NewIntent,
+    operations::Operation,
+    refunds::NewRefund,
+    ticket_states::NewTicket,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Debug, Default)]
 pub(super) struct Writes {
@@ -42,37 +37,37 @@ pub(super) struct Writes {
 }
 
 impl Writes {
-    pub(super) async fn flush(
+    pub(super) async fn flush<T: Tables>(
         mut self,
-        tx: &Tx,
+        tables: &mut T,
         policy: &Policy,
         world: &World,
         now: Instant,
     ) -> Result<(), Failure> {
-        inventory(tx, world).await?;
-        self.bookings(tx, policy, world, now).await?;
-        bookings::append_events(tx.db(), &self.events).await?;
+        inventory(tables, world).await?;
+        self.bookings(tables, policy, world, now).await?;
+        tables.append_events(&self.events).await?;
         // A command may be pending and done within one batch: its last word counts.
         let mut seen = BTreeSet::new();
         self.operations.reverse();
         self.operations
             .retain(|operation| seen.insert(operation.id));
-        operations::save(tx.db(), &self.operations).await?;
-        intents::insert_intents(tx.db(), &self.intents, now).await?;
-        attempts::insert_attempts(tx.db(), &self.attempts, now).await?;
-        intents::mark_closing(tx.db(), &self.closing, now).await?;
-        refunds::insert_refunds(tx.db(), &self.refunds, now).await?;
-        ticket_states::issue(tx.db(), &self.tickets, now).await?;
+        tables.save_operations(&self.operations).await?;
+        tables.insert_intents(&self.intents, now).await?;
+        tables.insert_attempts(&self.attempts, now).await?;
+        tables.mark_closing(&self.closing, now).await?;
+        tables.insert_refunds(&self.refunds, now).await?;
+        tables.issue_tickets(&self.tickets, now).await?;
         for (booking, positions) in &self.voided {
-            ticket_states::void(tx.db(), *booking, positions, now).await?;
+            tables.void_tickets(*booking, positions, now).await?;
         }
-        audit::write(tx, &self.mended, now).await?;
-        told::write(tx, &self.told, now).await
+        tables.audit(&self.mended, now).await?;
+        tables.tell(&self.told, now).await
     }
 
-    async fn bookings(
+    async fn bookings<T: Tables>(
         &self,
-        tx: &Tx,
+        tables: &mut T,
         policy: &Policy,
         world: &World,
         now: Instant,
@@ -89,7 +84,7 @@ impl Writes {
             .into_iter()
             .filter_map(|booking| Some((booking, world.births.get(&booking.id)?)))
             .collect();
-        bookings::insert(tx.db(), &born, policy, now).await?;
+        tables.insert_bookings(&born, policy, now).await?;
 
         // A due row that nothing came of is looked at again when its state says, or a little later.
         let touched = self
@@ -99,12 +94,12 @@ impl Writes {
         let mut update = old;
         for booking in touched {
             if booking.wake_at(policy).is_some_and(|at| at <= now) {
-                bookings::postpone(tx.db(), booking.id, now + POSTPONE).await?;
+                tables.postpone(booking.id, now + POSTPONE).await?;
             } else {
                 update.push(booking);
             }
         }
-        bookings::update(tx.db(), &update, policy, now).await?;
+        tables.update_bookings(&update, policy, now).await?;
 
         let mut places = Vec::new();
         for (booking, _) in &born {
@@ -117,7 +112,7 @@ impl Writes {
         {
             places.extend(world.places.get(id).into_iter().flatten().cloned());
         }
-        positions::save(tx.db(), &places).await?;
+        tables.save_places(&places).await?;
         Ok(())
     }
 }
@@ -126,7 +121,7 @@ impl Writes {
 const POSTPONE: chrono::Duration = chrono::Duration::seconds(30);
 
 /// Writes the difference between the inventory as it was loaded and as it became.
-async fn inventory(tx: &Tx, world: &World) -> Result<(), Failure> {
+async fn inventory<T: Tables>(tables: &mut T, world: &World) -> Result<(), Failure> {
     let (mut freed, mut sold, mut taken) = (Vec::new(), Vec::new(), Vec::new());
     for (key, before) in &world.claims_before {
         match world.claims.get(key) {
@@ -144,17 +139,18 @@ async fn inventory(tx: &Tx, world: &World) -> Result<(), Failure> {
     sort(&mut freed);
     sort(&mut sold);
     taken.sort_by(|a, b| a.0.cmp(&b.0));
-    expect(claims::delete(tx.db(), &freed).await?, freed.len())?;
-    expect(claims::sell(tx.db(), &sold).await?, sold.len())?;
-    claims::insert(tx.db(), &taken).await?;
+    expect(tables.delete_claims(&freed).await?, freed.len())?;
+    expect(tables.sell_claims(&sold).await?, sold.len())?;
+    tables.insert_claims(&taken).await?;
 
-    for (key, after) in &world.admissions {
+    let counters: BTreeMap<&AdmissionKey, &Admission> = world.admissions.iter().collect();
+    for (key, after) in counters {
         let before = world
             .admissions_before
             .get(key)
             .map_or(0, |admission| admission.taken);
         let change = i64::from(after.taken) - i64::from(before);
-        if change != 0 && !claims::change_admission(tx.db(), key, change).await? {
+        if change != 0 && !tables.change_admission(key, change).await? {
             return Err(Failure::Conflict(Cause::new(
                 "admission_moved",
                 "a counter changed under its lock",
