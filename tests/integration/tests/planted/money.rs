@@ -189,7 +189,7 @@ async fn a_mail_is_sent_before_the_commit_that_says_so() {
             .show(Show::named("evening"))
             .through(Link::WorkersMysql)
     };
-    let check = "mail ";
+    let check = "C13b ";
     caught(
         Bug::MailBeforeCommit,
         check,
