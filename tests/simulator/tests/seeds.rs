@@ -21,8 +21,6 @@ const REGRESSIONS: &[(u64, &str)] = &[
         714,
         "a second refund of one booking orders the mail of the first again: it is not sent",
     ),
-    (52, "an inbox row that outlives a retry shows itself here"),
-    (58, "a refund under a second key shows itself here"),
 ];
 
 #[derive(Debug, Default)]
