@@ -83,7 +83,7 @@ mod tests {
         }
         for (from, to) in [
             ("none", "confirmed"),
-            ("held", "paid"),
+            ("held", "completed"),
             ("confirmed", "expired"),
             ("completed", "expired"),
             ("completed", "held"),

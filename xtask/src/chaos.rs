@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use crate::product::{self, Programs};
 use crate::servers::{self, Generation, Given};
 use crate::stack::{Folder, Ports, Stack};
-use crate::{interrupt, test, ui};
+use crate::{install, interrupt, test, ui};
 
 const PROFILE: &str = "chaos";
 
@@ -74,6 +74,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     folder.purge()?;
     let ports = Ports::find_free(std::process::id())?;
     let installed = servers::prepare(&Given::default(), ports, arguments.servers)?;
+    install::ensure_readers()?;
     let stack = Stack::create(folder, ports)?;
     let mut command = programs.command("boxoffice-chaos")?;
     for (name, program) in servers::for_tests(&stack, &installed)? {

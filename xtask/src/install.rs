@@ -36,7 +36,7 @@ pub(crate) struct Needs {
 }
 
 /// Programs of others, and the Debian packages they are in.
-const READERS: [(&str, &str); 7] = [
+const READERS: [(&str, &str); 8] = [
     ("curl", "curl"),
     ("jq", "jq"),
     ("pdftotext", "poppler-utils"),
@@ -44,6 +44,8 @@ const READERS: [(&str, &str); 7] = [
     ("pdfinfo", "poppler-utils"),
     ("qpdf", "qpdf"),
     ("zbarimg", "zbar-tools"),
+    // Not read with, but started under: processes whose clock is wrong.
+    ("faketime", "faketime"),
 ];
 
 /// Which releases of the broker and of the SQL database are run. MongoDB is the same in both.
@@ -141,7 +143,7 @@ pub(crate) fn ensure_node() -> anyhow::Result<()> {
     install_packages(&missing)
 }
 
-/// The programs that tests let read what we write.
+/// The programs of others that tests use: most read what we write.
 pub(crate) fn ensure_readers() -> anyhow::Result<()> {
     let missing = READERS
         .iter()

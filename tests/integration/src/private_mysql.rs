@@ -258,7 +258,9 @@ impl PrivateMysql {
             .arg("--no-defaults")
             .arg(format!("--user={user}"))
             .arg(format!("--datadir={}", data.display()))
-            .env_remove("MYSQL_HOME");
+            .env_remove("MYSQL_HOME")
+            // Two that are created at once name their temporary tables alike.
+            .env("TMPDIR", &self.folder);
         command
     }
 }

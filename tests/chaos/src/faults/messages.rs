@@ -292,7 +292,7 @@ mod tests {
             ["payments"]
         );
         assert_eq!(
-            queues_of("boxoffice.events", "payment.capture.v1"),
+            queues_of("nowhere", "payment.capture.v1"),
             Vec::<&str>::new()
         );
         assert!(matches(&["booking", "#"], &["booking", "held", "v1"]));

@@ -16,8 +16,6 @@ const HEAL_AGAIN: Duration = Duration::from_secs(5);
 /// Longer than this is "never".
 const RECOVERY_MAX: Duration = Duration::from_secs(180);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// Nobody who waited less than this waits for a fault.
-const WAIT_USUAL: Duration = Duration::from_secs(3);
 
 /// A line of the timeline. Times are seconds since the run began.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -119,19 +117,18 @@ pub(super) async fn strike(
     }
 }
 
-/// From the heal until a probe that came after it is completed and nobody waits longer than the longest did at the
-/// heal; without the time in which other faults were under way.
+/// From the heal until a probe that came after it is completed and nobody waits any more who waited at the heal;
+/// without the time in which other faults were under way.
 pub(super) async fn recovery(
     crowd: &Crowd,
     under_way: &UnderWay,
     healed_at: Duration,
 ) -> Option<f64> {
-    let waited = crowd.longest_wait().max(WAIT_USUAL);
     let begun = Instant::now();
     loop {
         let completed = crowd.first_probe_since(healed_at);
         if let Some(completed) = completed
-            && crowd.longest_wait() <= waited
+            && !crowd.waits_since_before(begun)
         {
             // Whoever looks late doesn't make it later: the wait was over when the probe was, or it is now.
             let until = if begun.elapsed() < LOOK_EVERY * 2 {

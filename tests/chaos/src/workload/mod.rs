@@ -191,11 +191,11 @@ impl Crowd {
         lock(&self.ended).push(ended);
     }
 
-    /// How long the one has waited who waits longest for the house.
+    /// Whether somebody waits for the house who did so before this moment.
     #[must_use]
-    pub fn longest_wait(&self) -> Duration {
+    pub fn waits_since_before(&self, moment: Instant) -> bool {
         let first = lock(&self.waiting).values().min().copied();
-        first.map_or(Duration::ZERO, |since| since.elapsed())
+        first.is_some_and(|since| since < moment)
     }
 
     /// Of probes that came at or after this, when the first one was completed.
