@@ -115,7 +115,14 @@ async fn f6_a_full_queue_is_a_503_that_says_when_to_come_again() {
     // A quorum queue overshoots by a few.
     assert!(accepted.len() >= 3 && refused.len() >= 20, "{accepted:?}");
 
+    // A channel that met the full queue is not told that the limit is lifted while the queue is over it.
     world.manage(Method::DELETE, &policy, "").await;
+    let (key, order) = refused.remove(0);
+    wait_until("the lifted limit is noticed", secs(15), async || {
+        ada.submit(key, order.clone()).await.unwrap().status == 202
+    })
+    .await;
+    accepted.push(ada.booking_of(key));
     world.process("reservations").start();
     world.process("reservations").ready().await;
     wait_until("the accepted are completed", secs(30), async || {

@@ -163,7 +163,8 @@ impl IntakePublisher {
             Ok(Ok(confirmation)) => {
                 self.heard();
                 let verdict = judge(&confirmation, &id);
-                if verdict.is_some() {
+                let refused = verdict == Some(Err(IntakeError::Refused));
+                if verdict.is_some() && !(refused && opened.outlived_refusal()) {
                     self.lock().push(opened);
                 }
                 // A foreign return: this channel's story can't be told any more.

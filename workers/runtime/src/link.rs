@@ -5,7 +5,7 @@ use lapin::{Channel, Connection};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{Notify, watch},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 const CHANNEL_TIMEOUT: Duration = Duration::from_secs(5);
@@ -31,6 +31,21 @@ struct Live {
 pub(crate) struct Opened {
     pub(crate) channel: Channel,
     pub(crate) generation: u64,
+    since: Instant,
+}
+
+/// A channel that was refused is given up only after so long: a queue that is full indeed costs no more channels.
+const REFUSED_KEPT: Duration = Duration::from_secs(1);
+
+impl Opened {
+    /// Whether a channel on which a message was refused is to be replaced by a new one.
+    ///
+    /// RabbitMQ remembers per channel that a quorum queue is full, and forgets it only when the queue has shrunk below
+    /// its limit. When the limit is lifted while the queue is over it, nobody tells the channel: it would refuse for
+    /// ever (seen with 3.10; `rabbit_fifo` tells nothing when its length is no longer bounded).
+    pub(crate) fn outlived_refusal(&self) -> bool {
+        self.since.elapsed() >= REFUSED_KEPT
+    }
 }
 
 impl Link {
@@ -112,6 +127,7 @@ impl Link {
             Ok(Ok(channel)) => Ok(Opened {
                 channel,
                 generation: live.generation,
+                since: Instant::now(),
             }),
             Ok(Err(error)) => {
                 if !connection.status().connected() {

@@ -249,6 +249,9 @@ impl Publisher {
             };
             results.push(result);
         }
+        if results.contains(&Err(PublishError::Refused)) && opened.outlived_refusal() {
+            self.forget(opened).await;
+        }
         if returned {
             // Which message it was can't be told: none of the neighbours counts as delivered.
             for result in &mut results {
@@ -267,6 +270,18 @@ impl Publisher {
             }
         }
         results
+    }
+
+    /// The next message gets a channel of its own making. Whoever waits for confirms on this one keeps it so long.
+    async fn forget(&self, opened: &Opened) {
+        let mut slot = self.0.channel.lock().await;
+        let is_this = |kept: &Opened| kept.channel.id() == opened.channel.id();
+        if slot
+            .as_ref()
+            .is_some_and(|kept| kept.generation == opened.generation && is_this(kept))
+        {
+            *slot = None;
+        }
     }
 
     /// The broker fell silent on this channel: blocked, or broken.

@@ -98,6 +98,7 @@ impl Reader {
         let Opened {
             channel,
             generation,
+            ..
         } = link.channel().await?;
         let window = Window::new(self.queue.name, channel.clone());
         metrics::counter!(telemetry::CONSUMERS_OPENED_TOTAL, "queue" => self.queue.name)

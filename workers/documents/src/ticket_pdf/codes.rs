@@ -140,7 +140,7 @@ fn codewords(picture: &Picture, mask: u8) -> Vec<u8> {
 /// Finders, timing, alignment, format and version.
 fn is_fixed(row: usize, column: usize) -> bool {
     const FAR: usize = SIDE - 8;
-    let finder = (row < 9 && (column < 9 || column >= FAR)) || (row >= FAR && column < 9);
+    let finder = (row < 9 && !(9..FAR).contains(&column)) || (row >= FAR && column < 9);
     let timing = row == 6 || column == 6;
     let version = |a: usize, b: usize| a < 6 && (SIDE - 11..SIDE - 8).contains(&b);
     let near = |at: usize, centre: usize| at.abs_diff(centre) <= 2;
