@@ -165,7 +165,7 @@ async fn one(stage: &Stage, kind: &Kind) -> Result<String, String> {
             sleep(fault.lasts()).await;
         }
         let healed = timeout(STEP_MAX, fault.heal(stage)).await;
-        let healed = healed.map_err(|_| format!("{} not healed in time", fault.target()))?;
+        let healed = healed.map_err(|late| format!("{} not healed: {late}", fault.target()))?;
         healed.map_err(|error| format!("{} not healed: {error:#}", fault.target()))?;
         booked(stage).await?;
         match (struck, fault.effect(stage).await) {

@@ -216,7 +216,7 @@ impl Relay {
                 Err(PublishError::Failed(_)) if healthy => {
                     match self
                         .publisher
-                        .publish_within(&std::slice::from_ref(&sent.wire), SWEEP_CONFIRM)
+                        .publish_within(std::slice::from_ref(&sent.wire), SWEEP_CONFIRM)
                         .await
                         .pop()
                     {

@@ -90,9 +90,9 @@ fn sent(
     body: Vec<u8>,
 ) -> Box<dyn Fault> {
     Box::new(Sent {
-        name,
+        kind: name,
         queue,
-        kind,
+        of_kind: kind,
         id: id(dice),
         body,
         seen: None,
@@ -100,9 +100,9 @@ fn sent(
 }
 
 struct Sent {
-    name: &'static str,
-    queue: &'static str,
     kind: &'static str,
+    queue: &'static str,
+    of_kind: &'static str,
     id: Uuid,
     body: Vec<u8>,
     seen: Option<String>,
@@ -116,7 +116,7 @@ impl Sent {
             .await?;
         let properties = BasicProperties::default()
             .with_delivery_mode(2)
-            .with_type(self.kind.into())
+            .with_type(self.of_kind.into())
             .with_message_id(self.id.to_string().into());
         let options = BasicPublishOptions {
             mandatory: true,
@@ -143,11 +143,16 @@ impl Sent {
 #[async_trait]
 impl Fault for Sent {
     fn kind(&self) -> &'static str {
-        self.name
+        self.kind
     }
 
     fn target(&self) -> String {
-        format!("{} {} of {} bytes", self.queue, self.kind, self.body.len())
+        format!(
+            "{} {} of {} bytes",
+            self.queue,
+            self.of_kind,
+            self.body.len()
+        )
     }
 
     fn lasts(&self) -> Duration {

@@ -1,7 +1,7 @@
 //! What many faults do: draw a time, wait with a deadline, look whether somebody is well, ask the broker.
 
 use crate::stage::Stage;
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use boxoffice_integration::private_server;
 use lapin::{Channel, Connection, ConnectionProperties};
 use rand::{Rng as _, rngs::StdRng};
@@ -148,7 +148,7 @@ pub(super) async fn connection(stage: &Stage) -> anyhow::Result<Connection> {
     let url = stage.world.lock().await.amqp_url();
     let connecting = Connection::connect(&url, ConnectionProperties::default());
     let connected = timeout(ANSWER_MAX, connecting).await;
-    Ok(connected.map_err(|_| anyhow!("the broker does not answer"))??)
+    Ok(connected.context("the broker does not answer")??)
 }
 
 pub(super) async fn channel(stage: &Stage) -> anyhow::Result<(Connection, Channel)> {

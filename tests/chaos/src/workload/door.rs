@@ -111,7 +111,6 @@ impl Door {
         })
     }
 
-    #[must_use]
     pub(super) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = format!("{}{path}", self.stage.api);
         self.http.request(method, url).bearer_auth(&self.token)
