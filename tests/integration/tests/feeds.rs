@@ -781,11 +781,12 @@ async fn nothing_is_booked_of_a_show_while_it_moves() {
         .await
         .unwrap();
     assert_eq!(verdict(&handled), "accepted");
+    let waiting = locks::readers_of_shows(db).await;
     let booking = ada.book(Order::of(&show, &["A-1"])).await;
     eventually(
         "the booking waits for the show",
         secs(10),
-        async || match books::count(db, locks::WAITING).await {
+        async || match books::count(db, waiting).await {
             0 => Err(booking.state().await.status().to_owned()),
             _ => Ok(()),
         },
