@@ -15,7 +15,6 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use boxoffice_contracts::Code;
-use boxoffice_runtime::controls::Hold;
 use boxoffice_store::mysql::{partners::PartnerState, retries::Order};
 
 /// Everything that is served on the public port.
@@ -67,14 +66,14 @@ fn handler(line: &Route) -> MethodRouter<AppState> {
         Action::LimitPartner => on(line.verb, backoffice::partners::limits),
         Action::ListQueues => on(line.verb, backoffice::queues::list),
         Action::QueueHistory => on(line.verb, backoffice::queues::history),
-        Action::PauseQueue => on(line.verb, holds::holder(holds::queue, Hold::Pause)),
-        Action::ResumeQueue => on(line.verb, holds::releaser(holds::queue)),
-        Action::DrainQueue => on(line.verb, holds::holder(holds::queue, Hold::Drain)),
+        Action::PauseQueue => on(line.verb, holds::handler(holds::queue, holds::pause)),
+        Action::ResumeQueue => on(line.verb, holds::handler(holds::queue, holds::resume)),
+        Action::DrainQueue => on(line.verb, holds::handler(holds::queue, holds::drain)),
         Action::SetPrefetch => on(line.verb, backoffice::prefetch::set),
         Action::ListWorkers => on(line.verb, backoffice::workers::list),
-        Action::PauseWorker => on(line.verb, holds::holder(holds::role, Hold::Pause)),
-        Action::ResumeWorker => on(line.verb, holds::releaser(holds::role)),
-        Action::DrainWorker => on(line.verb, holds::holder(holds::role, Hold::Drain)),
+        Action::PauseWorker => on(line.verb, holds::handler(holds::role, holds::pause)),
+        Action::ResumeWorker => on(line.verb, holds::handler(holds::role, holds::resume)),
+        Action::DrainWorker => on(line.verb, holds::handler(holds::role, holds::drain)),
         Action::ListAlerts => on(line.verb, backoffice::alerts::list),
         Action::AckAlert => on(line.verb, backoffice::alerts::acknowledge),
         Action::ReadDescription => on(line.verb, openapi::read),

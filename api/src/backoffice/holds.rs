@@ -98,38 +98,29 @@ type Answer<T> = BoxFuture<'static, Result<Json<T>, Problem>>;
 /// Finds what a path names.
 type Named = fn(&str) -> Result<Target, Problem>;
 
-/// Handler of `POST /v1/backoffice/{queues|workers}/{name}/{pause|drain}`.
-pub(crate) fn holder(
-    named: Named,
-    hold: Hold,
-) -> impl Fn(State<AppState>, Caller, Trace, Id<String>, body::Json) -> Answer<HeldView>
-+ Clone
-+ Send
-+ Sync
-+ 'static {
-    move |State(state): State<AppState>,
-          caller,
-          Trace(trace),
-          Id(name): Id<String>,
-          body::Json(body)| {
-        let held = async move {
-            let target = named(&name)?;
-            let order = Order {
-                state: &state,
-                caller: &caller,
-                trace,
-                target,
-            };
-            Ok(Json(order.hold(hold, body).await?))
-        };
-        held.boxed()
-    }
+/// What an order does.
+type Carry<V> = for<'a> fn(Order<'a>, Value) -> BoxFuture<'a, Result<V, Problem>>;
+
+pub(crate) fn pause(order: Order<'_>, body: Value) -> BoxFuture<'_, Result<HeldView, Problem>> {
+    order.hold(Hold::Pause, body).boxed()
 }
 
-/// Handler of `POST /v1/backoffice/{queues|workers}/{name}/resume`.
-pub(crate) fn releaser(
+pub(crate) fn drain(order: Order<'_>, body: Value) -> BoxFuture<'_, Result<HeldView, Problem>> {
+    order.hold(Hold::Drain, body).boxed()
+}
+
+pub(crate) fn resume(
+    order: Order<'_>,
+    body: Value,
+) -> BoxFuture<'_, Result<ReleasedView, Problem>> {
+    order.release(body).boxed()
+}
+
+/// Handler of `POST /v1/backoffice/{queues|workers}/{name}/{pause|drain|resume}`.
+pub(crate) fn handler<V: Send + 'static>(
     named: Named,
-) -> impl Fn(State<AppState>, Caller, Trace, Id<String>, body::Json) -> Answer<ReleasedView>
+    carry: Carry<V>,
+) -> impl Fn(State<AppState>, Caller, Trace, Id<String>, body::Json) -> Answer<V>
 + Clone
 + Send
 + Sync
@@ -139,17 +130,16 @@ pub(crate) fn releaser(
           Trace(trace),
           Id(name): Id<String>,
           body::Json(body)| {
-        let released = async move {
-            let target = named(&name)?;
+        let done = async move {
             let order = Order {
                 state: &state,
                 caller: &caller,
                 trace,
-                target,
+                target: named(&name)?,
             };
-            Ok(Json(order.release(body).await?))
+            Ok(Json(carry(order, body).await?))
         };
-        released.boxed()
+        done.boxed()
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
 use boxoffice_api::token::{Grant, TokenIssuer};
 use boxoffice_contracts::{Owner, Role};
 use boxoffice_fault_proxy::Proxy;
+pub use boxoffice_integration::Link;
 use boxoffice_integration::{
     Parties, Roles, Setup, World, private_broker::PrivateBroker, private_mongodb::PrivateMongodb,
     private_mysql::PrivateMysql, process::free_port, secs, services::Services, setup::host_of,
@@ -19,47 +20,6 @@ use tokio::sync::Mutex;
 
 /// Longer than the longest run.
 const TOKEN_TTL_SECS: u64 = 4 * 3_600;
-
-/// From whom to whom. Workers are all processes but the API.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Link {
-    ApiBroker,
-    WorkersBroker,
-    ApiMysql,
-    WorkersMysql,
-    WorkersMongodb,
-    WorkersGateway,
-    /// Webhooks.
-    GatewayApi,
-    WorkersSmtp,
-}
-
-impl Link {
-    pub const ALL: [Self; 8] = [
-        Self::ApiBroker,
-        Self::WorkersBroker,
-        Self::ApiMysql,
-        Self::WorkersMysql,
-        Self::WorkersMongodb,
-        Self::WorkersGateway,
-        Self::GatewayApi,
-        Self::WorkersSmtp,
-    ];
-
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ApiBroker => "api-broker",
-            Self::WorkersBroker => "workers-broker",
-            Self::ApiMysql => "api-mysql",
-            Self::WorkersMysql => "workers-mysql",
-            Self::WorkersMongodb => "workers-mongodb",
-            Self::WorkersGateway => "workers-gateway",
-            Self::GatewayApi => "gateway-api",
-            Self::WorkersSmtp => "workers-smtp",
-        }
-    }
-}
 
 /// Everything a fault can happen to.
 ///

@@ -29,7 +29,7 @@ impl Link {
 
     /// As reports name it.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::ApiBroker => "api-broker",
             Self::WorkersBroker => "workers-broker",

@@ -22,6 +22,8 @@ const ALWAYS: u32 = u32::MAX;
 const LOST_MIN: u32 = 4;
 /// How often the connections to the broker break.
 const ROUNDS: u32 = 4;
+/// Acks, before the connection is cut.
+const DROPPED_A_ROUND: u32 = 6;
 
 /// The confirm is lost and the publish is not: 503, and the same key later is the booking that came of it.
 #[tokio::test(flavor = "multi_thread")]
@@ -193,15 +195,24 @@ async fn f34_acks_that_never_arrive_repeat_everything_and_change_nothing() {
             act: Act::Drop,
             times: ALWAYS,
         });
-        sleep(Duration::from_millis(700)).await;
+        let until = Instant::now() + secs(5);
+        while link.hits(rule) < DROPPED_A_ROUND && Instant::now() < until && !rush.is_finished() {
+            sleep(Duration::from_millis(10)).await;
+        }
         dropped += link.disarm(rule);
+        let before = link.seen().connections;
         link.set(Mode::Reset);
         link.set(Mode::Pass);
-        // They connect again, and work.
-        sleep(secs(2)).await;
+        wait_until("they connect again", secs(20), async || {
+            link.seen().connections > before
+        })
+        .await;
     }
     assert!(link.seen().cut >= u64::from(ROUNDS), "{:?}", link.seen());
-    assert!(dropped >= 20, "{dropped} acks were dropped");
+    assert!(
+        dropped >= DROPPED_A_ROUND * ROUNDS / 2,
+        "{dropped} acks were dropped"
+    );
     rush.await.unwrap();
     world.finish().await;
 }

@@ -3,7 +3,7 @@
 use super::{
     journal_kind, kind,
     server::{self, Which},
-    tools::{between_ms, house_ready, manage, product, reconnect, until, vhost},
+    tools::{between_ms, ctl, house_ready, manage, product, reconnect, until, vhost},
 };
 use crate::{
     fault::{Fault, Kind},
@@ -16,7 +16,6 @@ use rand::rngs::StdRng;
 use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
-use tokio::task::block_in_place;
 
 /// Until the broker has noticed that it has or lacks memory.
 const NOTICE_MAX: Duration = Duration::from_secs(20);
@@ -113,12 +112,6 @@ impl Fault for Alarm {
         self.seen
             .then(|| format!("{} was raised", self.resource.field))
     }
-}
-
-async fn ctl(stage: &Stage, arguments: &[&str]) -> anyhow::Result<()> {
-    let broker = stage.broker.lock().await;
-    block_in_place(|| broker.ctl(arguments)).map_err(|error| anyhow!(error))?;
-    Ok(())
 }
 
 /// The broker's disk is lost with all that lay on it.

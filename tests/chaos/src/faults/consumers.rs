@@ -2,16 +2,14 @@
 
 use super::{
     kind,
-    tools::{between_ms, house_ready, manage, reconnect, vhost},
+    tools::{between_ms, ctl, house_ready, reconnect, vhost},
 };
 use crate::{
     fault::{Fault, Kind},
     stage::Stage,
 };
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use async_trait::async_trait;
-use reqwest::Method;
-use serde_json::Value;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
@@ -95,30 +93,21 @@ impl Fault for Closed {
     }
 }
 
-/// Closes the product's connections to its vhost.
+/// Closes the product's connections to its vhost, and counts them.
+///
+/// The broker's own list: that of the management API is some seconds old, and misses who has just come.
 async fn close(stage: &Stage, consumers_only: bool) -> anyhow::Result<usize> {
     let vhost = vhost(stage).await;
-    let list = format!("/api/vhosts/{vhost}/connections");
-    let list = manage(stage, Method::GET, &list, "").await?;
-    let list: Vec<Value> = serde_json::from_str(&list)?;
-    let wanted = |connection: &&Value| {
-        let name = connection["client_properties"]["connection_name"].as_str();
-        // Ours are named by their purpose, the harness's has no name.
-        name.is_some_and(|name| !consumers_only || name.ends_with(" consume"))
-    };
-    let mut closed = 0;
-    for connection in list.iter().filter(wanted) {
-        if let Some(name) = connection["name"].as_str() {
-            let name = name.replace(' ', "%20").replace('>', "%3E");
-            manage(
-                stage,
-                Method::DELETE,
-                &format!("/api/connections/{name}"),
-                "",
-            )
-            .await?;
-            closed += 1;
-        }
-    }
-    Ok(closed)
+    // Ours are named by their purpose, the harness's has no name.
+    let wanted = if consumers_only { " consume" } else { "" };
+    let closing = format!(
+        "length([rabbit_networking:close_connection(P, \"chaos\") \
+         || [{{pid, P}}, {{vhost, <<\"{vhost}\">>}}, {{client_properties, C}}] \
+         <- rabbit_networking:connection_info_all([pid, vhost, client_properties]), \
+         {{_, _, N}} <- [lists:keyfind(<<\"connection_name\">>, 1, C)], \
+         lists:suffix(\"{wanted}\", binary_to_list(N))])."
+    );
+    let said = ctl(stage, &["eval", &closing]).await?;
+    let closed = said.trim().parse();
+    closed.with_context(|| format!("connections closed: {said}"))
 }

@@ -27,6 +27,8 @@ use tokio::time::{Instant, timeout_at};
 
 /// Where messages are reordered. Submits of new bookings keep their order: first come, first served.
 const QUEUES_OF_ANSWERS: &[&str] = &["mail", "payments", "reservations", "tickets", "timeline"];
+/// Not the intake: a second binding would hide that the owner's is missing.
+const COPIED: [Exchange; 2] = [Exchange::Commands, Exchange::Events];
 /// How many are held back at once.
 const HELD_MAX: u16 = 20;
 
@@ -54,6 +56,7 @@ struct Heard {
     connection: Connection,
     channel: Channel,
     consumer: Consumer,
+    queue: String,
 }
 
 impl Heard {
@@ -69,7 +72,20 @@ impl Heard {
             connection,
             channel,
             consumer,
+            queue: queue.to_owned(),
         })
+    }
+
+    /// Nothing new comes to its queue: what goes on in the house would keep it from ever ending.
+    async fn hear_no_more(&self) -> lapin::Result<()> {
+        for exchange in COPIED {
+            let (queue, exchange) = (self.queue.as_str().into(), exchange.name().into());
+            let unbound =
+                self.channel
+                    .queue_unbind(queue, exchange, "#".into(), FieldTable::default());
+            unbound.await?;
+        }
+        Ok(())
     }
 
     /// What has come by now, at most so many; messages still on their way belong to the next fault.
@@ -145,8 +161,7 @@ impl Fault for Doubled {
             .queue_declare("".into(), options, FieldTable::default())
             .await?;
         let name = queue.name().as_str().to_owned();
-        // Not the intake: a second binding would hide that the owner's is missing.
-        for exchange in [Exchange::Commands, Exchange::Events] {
+        for exchange in COPIED {
             let all = channel.queue_bind(
                 name.as_str().into(),
                 exchange.name().into(),
@@ -165,6 +180,9 @@ impl Fault for Doubled {
             return Ok(());
         };
         // The connection may have been another fault's victim: then there are no copies.
+        if copies.hear_no_more().await.is_err() {
+            return Ok(());
+        }
         while let Ok(heard) = copies.taken(1_000).await {
             if heard.is_empty() {
                 break;

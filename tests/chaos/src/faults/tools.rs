@@ -138,6 +138,12 @@ pub(super) async fn manage(
     Ok(text)
 }
 
+/// `rabbitmqctl` on the stage's broker, and what it says.
+pub(super) async fn ctl(stage: &Stage, arguments: &[&str]) -> anyhow::Result<String> {
+    let broker = stage.broker.lock().await;
+    block_in_place(|| broker.ctl(arguments)).map_err(anyhow::Error::msg)
+}
+
 /// The house's vhost on the stage's broker.
 pub(super) async fn vhost(stage: &Stage) -> String {
     stage.world.lock().await.vhost_name().to_owned()
