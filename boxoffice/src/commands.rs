@@ -67,7 +67,7 @@ pub(crate) enum Command {
 
 impl Command {
     /// What the process does, when it goes on doing it.
-    fn role(&self) -> Option<String> {
+    pub(crate) fn role(&self) -> Option<String> {
         match self {
             Self::Api(_) => Some("api".to_owned()),
             Self::Worker(arguments) => arguments.roles(),

@@ -2,6 +2,7 @@
 
 mod commands;
 mod keys;
+mod limits;
 mod logging;
 mod measures;
 mod office;
@@ -55,6 +56,12 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     let arguments = Arguments::parse();
+    if arguments.command.role().is_some()
+        && let Err(little) = limits::check()
+    {
+        commands::complain(&little);
+        return ExitCode::from(EXIT_CONFIG);
+    }
     let settings = match settings::Settings::load(arguments.config.as_deref()) {
         Ok(settings) => settings,
         Err(error) => {

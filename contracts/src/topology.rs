@@ -5,6 +5,9 @@
 
 pub mod declared;
 pub mod roles;
+mod route;
+
+pub use route::queues_of;
 
 use crate::{
     Message,
@@ -421,7 +424,8 @@ pub const TIMELINE: Queue = Queue {
     doc: "Writes the timeline of each booking to MongoDB.",
 };
 
-/// Where [`Exchange::Unroutable`] leads. Nobody consumes it: a message here is a missing binding.
+/// Where [`Exchange::Unroutable`] leads. A message here is a missing binding; the role [`PARKED`] sends it again to
+/// where it was meant to go, until the binding is there.
 pub const UNROUTABLE: &str = "unroutable";
 
 /// Every queue that has a worker, sorted by name.

@@ -200,4 +200,10 @@ pub const CATALOGUE: &[Check] = &[
         Gateway,
         "events that no receiver took",
     ),
+    check(
+        "C28",
+        "decisions have the database's time",
+        Database,
+        "decisions, the moments when their causes were handled",
+    ),
 ];

@@ -1,6 +1,7 @@
 //! The checks that look across bookings: statements over indexed columns, a few shows at a time.
 
 mod clients;
+mod clocks;
 mod delivery;
 mod seats;
 
@@ -27,6 +28,7 @@ pub(crate) async fn check(
     delivery::parked(db, options, tally).await;
     delivery::stuck(db, tally).await;
     delivery::credit(db, tally).await;
+    clocks::check(db, options, tally).await;
     if let Some(queues) = &sources.queues {
         delivery::queues(queues.as_ref(), options, tally).await;
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, ensure};
 use crate::product::{self, Programs};
 use crate::servers::{self, Generation, Given};
 use crate::stack::{Folder, Ports, Stack};
-use crate::{install, interrupt, test, ui};
+use crate::{install, interrupt, older, test, ui};
 
 const PROFILE: &str = "chaos";
 
@@ -26,6 +26,8 @@ const PROFILE: &str = "chaos";
 ///   cargo xtask chaos --minutes 120 --seed 7 --release  a night
 ///
 ///   cargo xtask chaos --minutes 3 --only broker. --only process.kill
+///
+///   cargo xtask chaos --only deploy. --against v0.1.0   two versions side by side
 ///
 ///   cargo xtask chaos --list                            the catalogue
 #[derive(Debug, clap::Args)]
@@ -48,6 +50,9 @@ pub(crate) struct Arguments {
     /// Visits a second; a number that the machine carries when nothing is wrong.
     #[arg(long)]
     rate: Option<f64>,
+    /// A commit: `deploy.rolling` replaces each process by that version's program, and back.
+    #[arg(long, value_name = "COMMIT")]
+    against: Option<String>,
     /// An optimised build: more bookings, longer to compile.
     #[arg(long)]
     release: bool,
@@ -81,6 +86,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         command.env(name, program);
     }
     command.env("BOXOFFICE_TEST_BIN_DIR", programs.folder());
+    if let Some(commit) = &arguments.against {
+        let older = older::program(commit, arguments.release)?;
+        command.env("BOXOFFICE_CHAOS_OTHER", older);
+    }
     pass(arguments, &mut command);
     let status = test::run_to_end(&mut command)?;
     stack.folder.purge()?;

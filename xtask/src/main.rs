@@ -14,6 +14,7 @@ mod interrupt;
 mod lint;
 mod logs;
 mod npm;
+mod older;
 mod openapi;
 mod probe;
 mod product;

@@ -80,16 +80,27 @@ pub(crate) fn build(release: bool) -> anyhow::Result<Programs> {
 pub(crate) fn cargo() -> anyhow::Result<Command> {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace()?).stdin(Stdio::null());
+    // What `cargo run` told us of ourselves. The build scripts of some crates (ring) run again when it changes, and
+    // half of the workspace after them.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&*name);
+        }
+    }
     Ok(command)
+}
+
+/// Where cargo builds.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
+    let target = env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into());
+    Ok(workspace()?.join(target))
 }
 
 impl Programs {
     /// Where cargo puts them.
     pub(crate) fn built(release: bool) -> anyhow::Result<Self> {
-        let target = match env::var_os("CARGO_TARGET_DIR") {
-            Some(target) => workspace()?.join(target),
-            None => workspace()?.join("target"),
-        };
+        let target = target()?;
         Ok(Self {
             folder: target.join(if release { "release" } else { "debug" }),
         })

@@ -213,7 +213,9 @@ pub(crate) fn run_to_end(command: &mut Command) -> anyhow::Result<ExitStatus> {
 fn build(arguments: &Arguments) -> anyhow::Result<Programs> {
     ui::note("building the programs and the tests");
     let status = product::cargo()?
-        .args(["build", "--workspace", "--bins"])
+        // With the tests in one go: what their dependencies ask for is asked of the programs, too, and nothing is
+        // compiled twice.
+        .args(["build", "--workspace", "--bins", "--tests"])
         .status()
         .context("cargo could not be run")?;
     ensure!(status.success(), "the build failed: cargo says why above");

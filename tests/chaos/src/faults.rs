@@ -4,6 +4,7 @@ mod broker;
 mod clock;
 mod consumers;
 mod deploy;
+mod disk;
 mod gateway;
 mod messages;
 mod mongodb;
@@ -31,6 +32,7 @@ pub(crate) fn all() -> Vec<Kind> {
         clock::KINDS,
         consumers::KINDS,
         deploy::KINDS,
+        disk::KINDS,
         gateway::KINDS,
         messages::KINDS,
         mongodb::KINDS,

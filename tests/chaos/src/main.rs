@@ -110,7 +110,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
         .catch_unwind()
         .await;
     let findings = findings.map_err(|_panic| anyhow::anyhow!("a panic: see above"))??;
-    let report = Report::of(findings, &arguments.folder.join("planted.json"));
+    let report = Report::of(findings, &arguments.folder.join("planted.json"))?;
     // The last run lies where everybody looks; all runs lie in folders of their own.
     for folder in [&folder, &arguments.folder] {
         report.write(folder)?;

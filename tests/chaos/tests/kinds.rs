@@ -14,10 +14,10 @@
 use boxoffice_chaos::{
     fault::{Kind, catalogue},
     faults::{Server, outage},
-    stage::Stage,
+    stage::{Link, Stage},
 };
 use boxoffice_contracts::{Owner, Role, principal::TENANT_HOUSE};
-use boxoffice_integration::books;
+use boxoffice_integration::{Flow, Mode, books};
 use rand::{SeedableRng, rngs::StdRng};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
@@ -43,18 +43,42 @@ const BOOKED_MAX: Duration = Duration::from_secs(90);
 const STEP_MAX: Duration = Duration::from_secs(240);
 const ASK_EVERY: Duration = Duration::from_millis(200);
 const ANSWER_MAX: Duration = Duration::from_secs(8);
-/// Cheap, and one for each party.
+/// Cheap, one for each party, and those of a failure mode that no other test provokes (docs/faults.md).
 const SAMPLE: &[&str] = &[
     "broker.close_connections",
+    // F33
+    "broker.delete_queue",
+    // F22
+    "broker.purge",
     "gateway.500_after",
     "messages.duplicate",
     "messages.poison",
+    // F80
     "mongodb.step_down",
+    // F50
+    "mysql.disk_full",
+    // F48
+    "mysql.kill",
     "mysql.kill_connections",
     "mysql.lost_commit",
+    // F46
+    "mysql.read_lock",
+    // F47
+    "mysql.read_only",
+    // F44
+    "mysql.row_locks",
+    // F37
+    "net.blackhole_one_way",
     "net.reset",
+    // F89
+    "net.swizzle",
+    // F88
+    "process.fd_limit",
     "process.kill",
+    "process.memory_limit",
     "smtp.451",
+    // F77
+    "smtp.slow",
 ];
 
 #[test]
@@ -102,14 +126,24 @@ async fn an_outage_longer_than_all_retries_parks_nothing() {
     let programs = env::var("BOXOFFICE_TEST_BIN_DIR").unwrap();
     let stage = Arc::new(Stage::start(programs.into(), 100).await);
     let rush = Rush::begin(&stage);
-    for server in [Server::Broker, Server::Mysql, Server::Mongodb] {
+    // Those without which bookings are accepted all the same are away together.
+    let beside = [Link::WorkersGateway, Link::WorkersSmtp];
+    let outages: [(Server, &[Link]); 3] = [
+        (Server::Broker, &[]),
+        (Server::Mysql, &[]),
+        (Server::Mongodb, &beside),
+    ];
+    for (server, links) in outages {
         let mut fault = outage(server, Duration::from_secs(secs));
+        let set = |mode| links.iter().for_each(|link| stage.links[link].set(mode));
+        set(Mode::Blackhole(Flow::Both));
         fault.strike(&stage).await.unwrap();
         // How long it lasts is the fault.
         sleep(fault.lasts()).await;
+        set(Mode::Pass);
         fault.heal(&stage).await.unwrap();
         booked(&stage).await.unwrap();
-        println!("{} was away for {secs} s", server.as_str());
+        println!("{} and {links:?} were away for {secs} s", server.as_str());
     }
     println!("{} bookings meanwhile", rush.end().await);
     let parked = books::texts(

@@ -147,22 +147,7 @@ impl World {
 
     /// Checks beside the books: what each says holds at rest in any world.
     async fn more_violations(&self) -> Vec<String> {
-        let mut wrong = self.undated().await;
-        wrong.extend(self.webhooks_not_handled().await);
-        wrong
-    }
-
-    /// A decision is as old as the inbox row of what caused it, by the database's clock.
-    async fn undated(&self) -> Vec<String> {
-        let query = "SELECT CONCAT('version ', e.version, ' of ', LOWER(HEX(e.booking_id)), ' is dated ', e.at, \
-                     ', its cause was handled at ', i.handled_at) FROM booking_events e \
-                     JOIN inbox i ON i.message_id = e.cause_id AND i.queue LIKE 'reservations%' \
-                     WHERE ABS(TIMESTAMPDIFF(SECOND, i.handled_at, e.at)) > 20";
-        let found = books::texts(&self.db, query).await;
-        found
-            .iter()
-            .map(|which| format!("F54 decisions have the database's time: {which}"))
-            .collect()
+        self.webhooks_not_handled().await
     }
 
     /// An event of the gateway about money is one message, named after the event.

@@ -33,6 +33,8 @@ const SETTINGS: &[&str] = &[
     "--default-time-zone=+00:00",
     "--max-connections=400",
     "--innodb-buffer-pool-size=256M",
+    // All tables in one file, so that it can be forbidden to grow.
+    "--innodb-file-per-table=OFF",
     "--skip-name-resolve",
 ];
 const OF_MARIADB: &[&str] = &[
@@ -148,6 +150,24 @@ impl PrivateMysql {
     /// # Errors
     /// It runs already, ended by itself or doesn't serve in time.
     pub async fn start_again(&mut self) -> Result<(), String> {
+        self.start_with(&[]).await
+    }
+
+    /// The same, but the file of all tables may not grow any more.
+    ///
+    /// # Errors
+    /// It runs already, ended by itself or doesn't serve in time.
+    pub async fn start_bounded(&mut self) -> Result<(), String> {
+        let file = self.folder.join("data/ibdata1");
+        let bytes = fs::metadata(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let size = bytes.len().div_ceil(1 << 20);
+        self.start_with(&[format!(
+            "--innodb-data-file-path=ibdata1:12M:autoextend:max:{size}M"
+        )])
+        .await
+    }
+
+    async fn start_with(&mut self, settings: &[String]) -> Result<(), String> {
         let mut command = self.command(&self.folder.join("data"));
         command
             .arg(format!(
@@ -164,7 +184,8 @@ impl PrivateMysql {
             .args(match self.make {
                 Make::MariaDb => OF_MARIADB,
                 Make::MySql => OF_MYSQL,
-            });
+            })
+            .args(settings);
         self.server.spawn(&mut command)?;
         let admin = self.admin_url();
         self.server

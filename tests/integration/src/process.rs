@@ -3,10 +3,12 @@
 use crate::wait::eventually;
 use std::{
     collections::BTreeMap,
-    fs::{self, OpenOptions},
+    env,
+    fs::{self, File, OpenOptions},
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::Mutex,
     time::Duration,
 };
 
@@ -233,11 +235,23 @@ pub fn last_lines(log: &Path) -> String {
 }
 
 /// A port that nobody listens on, below those that the system gives to outgoing connections.
+///
+/// It is this test's until its process ends: between the choice and the moment when a server listens there nobody
+/// else would see that it is taken.
+///
+/// # Panics
+/// When the folder of reservations can't be written.
 #[must_use]
 pub fn free_port() -> u16 {
+    static OURS: Mutex<Vec<File>> = Mutex::new(Vec::new());
+    let folder = env::temp_dir().join("boxoffice-ports");
+    fs::create_dir_all(&folder).unwrap();
     loop {
-        let port = rand::random_range(10_000..20_000);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        let port: u16 = rand::random_range(10_000..30_000);
+        // Of a lock that is left behind nothing remains but an empty file.
+        let reserved = File::create(folder.join(port.to_string())).unwrap();
+        if reserved.try_lock().is_ok() && TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            OURS.lock().unwrap().push(reserved);
             return port;
         }
     }

@@ -12,7 +12,7 @@ use boxoffice_integration::{
 use reqwest::{Method, StatusCode};
 use tokio::task::block_in_place;
 
-/// F35: between the 202 and the decision the broker loses everything it ever had.
+/// F13: between the 202 and the decision the broker loses everything it ever had.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_booking_that_only_the_lost_broker_had_appears() {
     let mut broker = PrivateBroker::start().await;

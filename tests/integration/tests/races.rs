@@ -24,7 +24,7 @@ const RACES: usize = 10_000;
 /// The holds end one after the other during this time, and the payments come just before.
 const DURING: Duration = secs(20);
 /// Until the first hold ends: the rows are written and the publisher stands.
-const AHEAD: Duration = secs(20);
+const AHEAD: Duration = secs(12);
 /// Every second payment comes within so much of the end of its hold, before or after.
 const CLOSE_MS: i64 = 500;
 /// The others come earlier by up to so much, for machines that are behind.
@@ -52,7 +52,10 @@ async fn f55_of_expiry_and_payment_exactly_one_wins_ten_thousand_times() {
         .show(Show::named("evening"))
         .roles(Roles::Apart(&[
             &["reservations"],
+            // F58: three who look for the same ends.
             &["hold-expiry"],
+            &["alerts", "hold-expiry"],
+            &["mender", "hold-expiry"],
             &["payments", "mail", "tickets"],
         ]))
         // Nothing is asked again while nobody answers.

@@ -46,3 +46,31 @@ impl Backoff {
 pub(crate) fn full_jitter(ceiling: Duration) -> Duration {
     ceiling.mul_f64(rand::rng().random_range(0.0..=1.0))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// F10: a thousand who lost the broker in one moment come back spread over the whole of each wait.
+    #[test]
+    fn f10_who_failed_together_does_not_come_back_together() {
+        const MANY: usize = 1_000;
+        let mut all = vec![Backoff::connection(); MANY];
+        for round in 0..12 {
+            let mut waits: Vec<Duration> = all.iter_mut().map(Backoff::next).collect();
+            waits.sort();
+            let ceiling = Duration::from_millis(100)
+                .saturating_mul(1 << round)
+                .min(Duration::from_secs(10));
+            assert!(waits[0] >= Duration::from_millis(10));
+            assert!(waits[MANY - 1] <= ceiling);
+            // No tenth of the time has a fifth of them; the first has those of the least wait, too.
+            let tenth = ceiling / 10;
+            for part in 1..10 {
+                let (from, to) = (tenth * part, tenth * (part + 1));
+                let there = waits.iter().filter(|wait| **wait >= from && **wait < to);
+                assert!(there.count() < MANY / 5, "round {round}, part {part}");
+            }
+        }
+    }
+}

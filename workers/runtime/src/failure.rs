@@ -104,7 +104,8 @@ fn classify(error: &DbErr) -> Failure {
         Some(1213 | 1205 | 1020 | 1062) => {
             Failure::Conflict(Cause::new("transaction_conflict", detail))
         }
-        // Read only, shutting down, too many connections, gone away, lost, interrupted, timeouts of the session.
+        // Read only, shutting down, too many connections or transactions, out of memory, no room, gone away, lost,
+        // interrupted, timeouts of the session.
         Some(
             1290
             | 1836
@@ -118,9 +119,13 @@ fn classify(error: &DbErr) -> Failure {
             | 1021
             | 1114
             | 1030
+            | 1037
+            | 1041
             | 1129
+            | 1180
             | 1203
             | 1226
+            | 1637
             | 4031,
         ) => Failure::Down(
             Service::Database,

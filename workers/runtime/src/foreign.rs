@@ -39,6 +39,9 @@ pub struct Incoming {
     pub redelivered: bool,
     /// It lay in another queue before, and was dead-lettered from there.
     pub dead_lettered: bool,
+    /// Where it was published; an alternate exchange changes nothing of that.
+    pub(crate) exchange: String,
+    pub(crate) properties: BasicProperties,
     ticket: Ticket,
 }
 
@@ -130,6 +133,8 @@ impl ForeignQueue {
                 .headers()
                 .as_ref()
                 .is_some_and(|headers| headers.contains_key("x-death")),
+            exchange: delivery.exchange.as_str().to_owned(),
+            properties: delivery.properties,
             ticket: self.window.ticket(delivery.delivery_tag, delivery.acker),
             body: delivery.data,
         }

@@ -41,6 +41,7 @@ mod purge;
 mod reader;
 mod record;
 mod relay;
+mod rescue;
 mod role;
 mod settle;
 pub mod shape;

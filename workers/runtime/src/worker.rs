@@ -11,6 +11,7 @@ use crate::{
     publish::Publisher,
     purge::Purger,
     relay::{Full, Relay},
+    rescue,
     role::Env,
     sweep,
 };
@@ -120,10 +121,14 @@ impl Workers {
         self.register(S::NAME, Vec::new(), launch)
     }
 
-    /// Registers the role that files parked messages.
+    /// Registers the role that files parked messages, and sends again what found no queue.
     #[must_use]
     pub fn file_parked(self) -> Self {
-        let launch: Launch = Box::new(|env| Box::pin(filing::run(env)));
+        let launch: Launch = Box::new(|env| {
+            Box::pin(async move {
+                tokio::join!(filing::run(env.clone()), rescue::run(env));
+            })
+        });
         self.register(filing::ROLE, vec![const { &PARKED }], launch)
     }
 
@@ -233,6 +238,16 @@ impl Workers {
     }
 }
 
+/// Whether asking again would be answered alike: a right that is missing, a declaration that differs. Not when the
+/// broker ends, or somebody closes our connection: connection-forced and internal-error of AMQP 0-9-1.
+fn is_lasting(error: &lapin::Error) -> bool {
+    const PASSING: [u16; 2] = [320, 541];
+    match error.kind() {
+        lapin::ErrorKind::ProtocolError(said) => !PASSING.contains(&said.get_id()),
+        _ => false,
+    }
+}
+
 /// How long the last steps may take after the drain.
 const END: Duration = Duration::from_secs(3);
 
@@ -259,7 +274,7 @@ async fn check(
         match checked {
             Ok(differences) if differences.is_empty() => return Ok(true),
             Ok(differences) => return Err(RunError::Topology(differences)),
-            Err(BrokerError::Amqp(error)) if error.is_amqp_error() => {
+            Err(BrokerError::Amqp(error)) if is_lasting(&error) => {
                 return Err(RunError::Broker(BrokerError::Amqp(error)));
             }
             Err(error) => tracing::warn!(%error, "topology can't be checked yet"),

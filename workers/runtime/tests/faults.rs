@@ -6,11 +6,12 @@ mod common;
 #[path = "common/proxy.rs"]
 mod proxy;
 
-use boxoffice_contracts::topology::{MAIL, TICKETS};
+use boxoffice_contracts::topology::{Exchange, MAIL, TICKETS};
 use boxoffice_fault_proxy::{Act, Mode, Point};
-use boxoffice_runtime::{Publisher, Wire};
+use boxoffice_runtime::{Publisher, Wire, declare};
 use common::{Toy, ToyCall, World, render, until};
 use rand::Rng;
+use sea_orm::ConnectionTrait as _;
 use std::{
     process::{Child, Command, Stdio},
     time::Duration,
@@ -283,4 +284,155 @@ async fn the_prefetch_is_set_again_after_each_reconnect() {
     }
     running.stop().await;
     world.end().await;
+}
+
+/// F26: a worker stands still with messages in hand and a transaction perhaps open; the broker gives its messages to
+/// another, who finishes everything; then the first goes on as if nothing had been.
+#[tokio::test(flavor = "multi_thread")]
+async fn f26_a_frozen_worker_that_goes_on_changes_nothing() {
+    const MESSAGES: u32 = 1_500;
+    let world = World::new().await;
+    let wires: Vec<_> = (0..MESSAGES).map(render).collect();
+    world.publish(&wires).await;
+    let mut zombie = child(&world, None);
+    until("the first at work", async || world.effects().await >= 50).await;
+    signal("STOP", &zombie);
+    // The broker learns of it as by a missed heartbeat. Its list of connections is some seconds old.
+    until("its connections closed", async || {
+        world.close_connections(" consume").await > 0
+    })
+    .await;
+    let running = world.run(world.workers().decide(Toy::plain()));
+    let all = i64::from(MESSAGES);
+    until("the second has done everything", async || {
+        world.effective().await == all && world.depth(TICKETS.name).await == (0, 0)
+    })
+    .await;
+    signal("CONT", &zombie);
+    until("the first consumes again", async || {
+        let queue = world.get(&format!("queues/{}/tickets", world.name)).await;
+        queue["consumers"] == 2
+    })
+    .await;
+    world.publish(&[render(MESSAGES)]).await;
+    until("one more", async || world.effective().await == all + 1).await;
+    assert_eq!(world.effects().await, all + 1);
+    zombie.kill().unwrap();
+    zombie.wait().unwrap();
+    running.stop().await;
+    world.end().await;
+}
+
+/// F12: the broker refuses one publish by closing the channel; what else was on its way there is unknown, and is sent
+/// again under the same ids.
+#[tokio::test(flavor = "multi_thread")]
+async fn f12_a_publish_that_closes_the_channel_takes_no_neighbour_with_it() {
+    const MESSAGES: u32 = 600;
+    let world = World::new().await;
+    world
+        .delete(&format!(
+            "exchanges/{}/{}",
+            world.name,
+            Exchange::Events.name()
+        ))
+        .await;
+    let publisher = Publisher::new(&world.broker);
+    let good: Vec<_> = (0..MESSAGES).map(render).collect();
+    let bad: Vec<_> = (0..MESSAGES)
+        .map(|n| {
+            let (envelope, body) = common::render_parts(MESSAGES + n);
+            Wire::new(Exchange::Events, &envelope, body)
+        })
+        .collect();
+    let neighbours = publisher.clone();
+    let refused = tokio::spawn(async move {
+        let mut refused = 0;
+        for chunk in bad.chunks(20) {
+            let results = neighbours.publish(chunk).await;
+            refused += results.iter().filter(|result| result.is_err()).count();
+        }
+        refused
+    });
+    for chunk in good.chunks(20) {
+        insist(&publisher, chunk.to_vec()).await;
+    }
+    assert_eq!(
+        refused.await.unwrap(),
+        usize::try_from(MESSAGES).unwrap(),
+        "there is no such exchange"
+    );
+    declare(&world.broker).await.unwrap();
+    let running = world.run(world.workers().decide(Toy::plain()));
+    let all = i64::from(MESSAGES);
+    until("every good one", async || world.effective().await == all).await;
+    assert_eq!(world.effects().await, all);
+    running.stop().await;
+    world.end().await;
+}
+
+/// F16: three relays sweep one outbox, and one of them stands still for a while in the middle of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn f16_three_relays_send_everything_and_nothing_counts_twice() {
+    const ROWS: u32 = 2_000;
+    let world = World::new().await;
+    let mut zombie = child(&world, None);
+    until("it consumes", async || {
+        world.get(&format!("queues/{}/tickets", world.name)).await["consumers"] == 1
+    })
+    .await;
+    for first in (0..ROWS).step_by(200) {
+        let rows: Vec<String> = (first..first + 200).map(unsent).collect();
+        let insert = format!(
+            "INSERT INTO outbox (message_id, exchange, kind, envelope, body, created_at) VALUES {}",
+            rows.join(",")
+        );
+        world.db.execute_unprepared(&insert).await.unwrap();
+    }
+    until("it sends", async || world.effects().await > 0).await;
+    signal("STOP", &zombie);
+    let left = "SELECT COUNT(*) FROM outbox WHERE exchange = 'boxoffice.commands' AND kind = 'tickets.render.v1'";
+    let all = i64::from(ROWS);
+    // What it holds, in the outbox as in the queue, is free when its sessions end.
+    until("its connections closed", async || {
+        world.close_connections(" consume").await > 0
+    })
+    .await;
+    let others = [(); 2].map(|()| world.run(world.workers().decide(Toy::plain())));
+    until("the others have sent the rest", async || {
+        world.effective().await == all
+    })
+    .await;
+    signal("CONT", &zombie);
+    until("the outbox is empty", async || world.count(left).await == 0).await;
+    until("acknowledged", async || {
+        world.depth(TICKETS.name).await == (0, 0)
+    })
+    .await;
+    assert_eq!(world.effects().await, all);
+    zombie.kill().unwrap();
+    zombie.wait().unwrap();
+    for other in others {
+        other.stop().await;
+    }
+    world.end().await;
+}
+
+/// A row that somebody committed a minute ago and never published.
+fn unsent(n: u32) -> String {
+    let (envelope, body) = common::render_parts(n);
+    let json = boxoffice_runtime::stored::envelope_to_json(&envelope);
+    format!(
+        "(x'{}', 'boxoffice.commands', 'tickets.render.v1', '{json}', x'{}', UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE)",
+        envelope.message_id.0.simple(),
+        body.iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
+}
+
+fn signal(name: &str, child: &Child) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
 }

@@ -14,9 +14,9 @@ use boxoffice_contracts::{
 };
 use boxoffice_fault_proxy::{Act, Point};
 use boxoffice_runtime::{
-    DatabaseConfig, IntakeError, IntakePublisher, Publisher, Wire, clock, pool,
+    DatabaseConfig, IntakeError, IntakePublisher, Publisher, Wire, clock, declare, pool,
 };
-use common::{World, render, render_parts, until};
+use common::{Toy, World, render, render_parts, until};
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -252,5 +252,45 @@ async fn events_are_followed_and_a_reconnect_is_told() {
     assert!(matches!(rebound.unwrap(), Happened::Rebound));
     let _ = render(1);
     stream.close().await;
+    world.end().await;
+}
+
+/// F5: a binding is missing for a while. What was sent meanwhile waits, and goes its way when the topology is right
+/// again; what no queue is ever bound for is filed for a person.
+#[tokio::test(flavor = "multi_thread")]
+async fn f5_what_found_no_queue_is_sent_again_until_it_finds_one() {
+    const MESSAGES: u32 = 700;
+    let world = World::new().await;
+    let raw = world.raw().await;
+    let unbind = raw.queue_unbind(
+        "tickets".into(),
+        Exchange::Commands.name().into(),
+        "tickets.render.v1".into(),
+        lapin::types::FieldTable::default(),
+    );
+    unbind.await.unwrap();
+    let running = world.run(world.workers().decide(Toy::plain()).file_parked());
+    let lost: Vec<Wire> = (0..MESSAGES).map(render).collect();
+    world.publish(&lost).await;
+    let (mut envelope, body) = render_parts(MESSAGES);
+    envelope.kind = "nobody.binds.v1".to_owned();
+    world
+        .publish(&[Wire::new(Exchange::Commands, &envelope, body)])
+        .await;
+    let filed =
+        "SELECT COUNT(*) FROM parked_messages WHERE queue = 'outbox' AND code = 'unroutable'";
+    until("the stranger is filed", async || {
+        world.count(filed).await == 1
+    })
+    .await;
+    assert_eq!(world.effects().await, 0);
+    declare(&world.broker).await.unwrap();
+    until("all have found their queue", async || {
+        world.effective().await == i64::from(MESSAGES) && world.depth(UNROUTABLE).await == (0, 0)
+    })
+    .await;
+    assert_eq!(world.effects().await, i64::from(MESSAGES));
+    assert_eq!(world.count("SELECT COUNT(*) FROM parked_messages").await, 1);
+    running.stop().await;
     world.end().await;
 }

@@ -15,8 +15,10 @@ use boxoffice_integration::{
     process::{last_lines, signal},
 };
 use rand::{Rng as _, rngs::StdRng};
-use std::{process::ExitStatus, time::Duration};
+use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus, time::Duration};
 
+/// As signal(7) numbers it everywhere that we run.
+const SIGABRT: i32 = 6;
 /// From SIGTERM to the end.
 const END_MAX: Duration = Duration::from_secs(30);
 
@@ -194,7 +196,7 @@ struct Limited {
 
 impl Limited {
     fn files(dice: &mut StdRng) -> Self {
-        let count = one_of(dice, &[10, 16, 24, 40]);
+        let count = one_of(dice, &[16, 64, 72, 96]);
         Self::made(
             dice,
             "process.fd_limit",
@@ -203,7 +205,7 @@ impl Limited {
     }
 
     fn memory(dice: &mut StdRng) -> Self {
-        let bytes = one_of(dice, &[96_u64, 192, 384]) << 20;
+        let bytes = one_of(dice, &[192_u64, 448, 576, 704]) << 20;
         Self::made(
             dice,
             "process.memory_limit",
@@ -253,7 +255,7 @@ impl Fault for Limited {
             return Ok(());
         };
         let what = format!("under prlimit {}", self.limit);
-        {
+        let ended = {
             let mut world = stage.world.lock().await;
             let process = world.process(&name);
             let limited = process.pid().is_some_and(|pid| has_limit(pid, &self.limit));
@@ -267,8 +269,16 @@ impl Fault for Limited {
             };
             process.under.clear();
             process.kill();
-        }
-        bring_back(stage, &name).await
+            ended
+        };
+        bring_back(stage, &name).await?;
+        // The allocator says what it lacks and aborts; any other signal comes without a word.
+        let signal = ended.and_then(|status| status.signal());
+        ensure!(
+            signal.is_none_or(|signal| signal == SIGABRT),
+            "{name} {what} ended without a word: {ended:?}"
+        );
+        Ok(())
     }
 
     async fn effect(&mut self, _stage: &Stage) -> Option<String> {

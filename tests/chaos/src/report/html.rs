@@ -1,7 +1,7 @@
 //! `report.html`: one file that opens anywhere.
 
 use super::{
-    Report, chart,
+    Planted, Report, chart,
     chart::escape,
     markdown::{figures, listed},
 };
@@ -80,10 +80,9 @@ pub(super) fn page(report: &Report) -> String {
         let _ = write!(html, "<li class=\"bad\">{}</li>", escape(line));
     }
     html += "</ul>";
-    if let Some(planted) = &report.planted {
-        let planted = escape(&format!("{planted:#}"));
-        let _ = write!(html, "<h2>Planted bugs</h2><pre>{planted}</pre>");
-    }
+    html += "<h2>Planted bugs</h2>";
+    let planted = report.planted.rows().into_iter();
+    table(&mut html, &Planted::HEADS, planted);
     html += "<h2>Timeline</h2>";
     let rows = report.timeline.iter().map(|struck| {
         let effect = struck.trouble.clone().or_else(|| struck.effect.clone());

@@ -1,6 +1,6 @@
 //! `report.md`: the same for whoever reads it in a terminal or a repository.
 
-use super::Report;
+use super::{Planted, Report};
 use std::{collections::BTreeMap, fmt::Write as _};
 
 /// The whole page.
@@ -149,8 +149,16 @@ fn checks(text: &mut String, report: &Report) -> std::fmt::Result {
     for complaint in report.checks.complaints() {
         writeln!(text, "\n- {complaint}")?;
     }
-    if let Some(planted) = &report.planted {
-        writeln!(text, "\n## Planted bugs\n\n```json\n{planted:#}\n```")?;
+    let heads = Planted::HEADS;
+    writeln!(
+        text,
+        "\n## Planted bugs\n\n| {} |\n|{}",
+        heads.join(" | "),
+        "---|".repeat(heads.len())
+    )?;
+    for row in report.planted.rows() {
+        let cells: Vec<String> = row.iter().map(|cell| cell.replace('|', "/")).collect();
+        writeln!(text, "| {} |", cells.join(" | "))?;
     }
     Ok(())
 }

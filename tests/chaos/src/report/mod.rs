@@ -5,10 +5,12 @@ mod html;
 mod latency;
 mod machine;
 mod markdown;
+mod planted;
 mod summary;
 
 pub use latency::{Latencies, Spread};
 pub use machine::Machine;
+pub use planted::Planted;
 pub use summary::Summary;
 
 use crate::{
@@ -18,7 +20,6 @@ use crate::{
 };
 use boxoffice_invariants::Report as Checks;
 use serde::Serialize;
-use serde_json::Value;
 use std::{collections::BTreeMap, fs, path::Path, time::Duration};
 
 /// Everything that a run leaves.
@@ -71,14 +72,16 @@ pub struct Report {
     /// Counted by the processes and the broker; lower bounds, see docs/reliability.md.
     pub counted: BTreeMap<String, u64>,
     pub latency: Latencies,
-    /// As another run wrote it to `target/chaos/planted.json`.
-    pub planted: Option<Value>,
+    /// As the scenes left it in `target/chaos/planted.json`.
+    pub planted: Planted,
 }
 
 impl Report {
-    /// `planted` is the file with the table of planted bugs, if there is one.
-    #[must_use]
-    pub fn of(findings: Findings, planted: &Path) -> Self {
+    /// `planted` is the file with the table of planted bugs.
+    ///
+    /// # Errors
+    /// It can't be read.
+    pub fn of(findings: Findings, planted: &Path) -> anyhow::Result<Self> {
         let summary = Summary::of(&findings);
         let latency = Latencies::of(&findings);
         let mut workload: BTreeMap<String, BTreeMap<String, u64>> = BTreeMap::new();
@@ -89,8 +92,7 @@ impl Report {
             let outcomes = workload.entry(course.to_owned()).or_default();
             *outcomes.entry(words.join("/")).or_default() += 1;
         }
-        let planted = fs::read(planted).ok();
-        Self {
+        Ok(Self {
             summary,
             command: findings.order.command,
             seed: findings.order.seed,
@@ -109,8 +111,8 @@ impl Report {
             partner_replies: findings.replies,
             counted: findings.sums,
             latency,
-            planted: planted.and_then(|bytes| serde_json::from_slice(&bytes).ok()),
-        }
+            planted: Planted::read(planted)?,
+        })
     }
 
     /// Writes the three files.

@@ -88,7 +88,7 @@ async fn what_is_due_is_decided_by_the_clock_of_a_worker() {
             .show(Show::named("evening"))
             .roles(Roles::Apart(&[&["reservations"]]))
     };
-    caught(Bug::WorkerClock, "F54 ", secs(15), setup, async |world| {
+    caught(Bug::WorkerClock, "C28 ", secs(15), setup, async |world| {
         let worker = world.process("reservations");
         worker.set(SKEW_VARIABLE, "-720");
         worker.restart().await;

@@ -209,6 +209,13 @@ pub(super) const PLANTINGS: &[Planting] = &[
          UTC_TIMESTAMP(6) - INTERVAL 40 SECOND)",
         ],
     ),
+    sql(
+        "C28",
+        "dated by another clock",
+        &[
+            "UPDATE booking_events SET at = at + INTERVAL 12 MINUTE WHERE booking_id = {completed} AND version = 2",
+        ],
+    ),
     sql("C15", "a parked message", &[PARKED]),
     sql(
         "C15",
