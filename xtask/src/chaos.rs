@@ -38,6 +38,9 @@ pub(crate) struct Arguments {
     /// The same seed strikes the same faults in the same order.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// So many seeds, one after the other; their sum is target/chaos/sum.md.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
     /// Only kinds whose name begins so; may be repeated.
     #[arg(long, value_name = "KIND")]
     only: Vec<String>,
@@ -100,6 +103,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 fn pass(arguments: &Arguments, command: &mut Command) {
     command.args(["--minutes", &arguments.minutes.to_string()]);
     command.args(["--seed", &arguments.seed.to_string()]);
+    command.args(["--seeds", &arguments.seeds.to_string()]);
     for kind in &arguments.only {
         command.args(["--only", kind]);
     }

@@ -89,6 +89,8 @@ pub async fn append(
 
 /// Lets messages be sent once more, under the same id and sequence; returns those that are still known.
 ///
+/// Waits for a round that is sending them just now: what it leaves is sent once more, or not sent yet.
+///
 /// # Errors
 /// When the database refuses.
 pub async fn send_again(
@@ -103,6 +105,7 @@ pub async fn send_again(
     let known = row::Entity::find()
         .filter(row::Column::PartnerId.eq(partner.as_str()))
         .filter(row::Column::MessageId.is_in(ids))
+        .lock_exclusive()
         .all(db)
         .await?;
     let sent: Vec<u64> = known
@@ -222,6 +225,8 @@ fn numbered(body: &[u8], sequence: u64) -> Vec<u8> {
 
 /// Numbered messages that are not known to be sent, in the order of their numbers. Under [`lock`].
 ///
+/// Their rows are locked until it is noted what was sent, so that [`send_again`] is not overwritten.
+///
 /// # Errors
 /// When the database refuses.
 pub async fn unsent(
@@ -235,6 +240,7 @@ pub async fn unsent(
         .filter(row::Column::Sequence.is_not_null())
         .order_by_asc(row::Column::Sequence)
         .limit(max)
+        .lock_exclusive()
         .all(db)
         .await?;
     let unsent = |row: row::Model| {

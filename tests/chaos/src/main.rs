@@ -4,7 +4,7 @@
 
 use boxoffice_chaos::{
     fault::{Kind, catalogue},
-    report::{Report, Summary},
+    report::{Report, Sum},
     runner::{self, Lane, Order},
 };
 use clap::Parser;
@@ -35,6 +35,9 @@ struct Arguments {
     minutes: f64,
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// So many seeds, one after the other, each in a house of its own; their sum is sum.json and sum.md.
+    #[arg(long, default_value_t = 1)]
+    seeds: u64,
     /// Only kinds whose name begins so, such as `process.` or `broker.kill`; may be repeated.
     #[arg(long, value_name = "KIND")]
     only: Vec<String>,
@@ -69,9 +72,9 @@ fn main() -> ExitCode {
         .build();
     let done = runtime
         .map_err(anyhow::Error::from)
-        .and_then(|runtime| runtime.block_on(run(&arguments)));
+        .and_then(|runtime| runtime.block_on(run_all(&arguments)));
     match done {
-        Ok(summary) if summary.is_clean() => ExitCode::SUCCESS,
+        Ok(sum) if sum.is_clean() => ExitCode::SUCCESS,
         Ok(_) => ExitCode::from(FOUND),
         Err(error) => {
             tell(&format!("the harness failed: {error:#}"));
@@ -80,13 +83,20 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
-    let Arguments {
-        minutes,
-        seed,
-        rate,
-        ..
-    } = *arguments;
+async fn run_all(arguments: &Arguments) -> anyhow::Result<Sum> {
+    let mut sum = Sum::default();
+    for seed in (arguments.seed..).take(usize::try_from(arguments.seeds)?) {
+        sum.add(&run(arguments, seed).await?);
+        if arguments.seeds > 1 {
+            sum.write(&arguments.folder)?;
+            tell(&sum.table());
+        }
+    }
+    Ok(sum)
+}
+
+async fn run(arguments: &Arguments, seed: u64) -> anyhow::Result<Report> {
+    let Arguments { minutes, rate, .. } = *arguments;
     anyhow::ensure!(minutes > 0.2, "a run lasts more than twelve seconds");
     let kinds = runner::choose(
         catalogue(),
@@ -103,7 +113,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
         journal: arguments.journal,
         folder: folder.clone(),
         programs: std::path::absolute(&arguments.programs)?,
-        command: command(arguments),
+        command: command(arguments, seed),
     };
     // A panic anywhere in the harness is not a finding.
     let findings = AssertUnwindSafe(Box::pin(runner::run(order)))
@@ -116,13 +126,13 @@ async fn run(arguments: &Arguments) -> anyhow::Result<Summary> {
         report.write(folder)?;
     }
     say_how_it_ended(&report, &arguments.folder);
-    Ok(report.summary)
+    Ok(report)
 }
 
-fn command(arguments: &Arguments) -> String {
+fn command(arguments: &Arguments, seed: u64) -> String {
     let mut line = format!(
-        "cargo xtask chaos --minutes {} --seed {}",
-        arguments.minutes, arguments.seed
+        "cargo xtask chaos --minutes {} --seed {seed}",
+        arguments.minutes
     );
     for (flag, values) in [("--only", &arguments.only), ("--except", &arguments.except)] {
         for value in values {

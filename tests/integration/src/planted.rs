@@ -2,7 +2,7 @@
 //! it nothing may be wrong; else the scene proves nothing.
 
 use crate::{
-    books,
+    books, locks,
     setup::Setup,
     wait::{eventually, secs},
     world::World,
@@ -190,15 +190,11 @@ impl World {
 
     /// Waits until so many statements of the product have been under way for a second: they wait for a row lock.
     pub async fn lock_waits(&self, many: u64) {
-        let from = format!(
-            "information_schema.PROCESSLIST WHERE DB = '{}' AND COMMAND IN ('Query', 'Execute') AND TIME >= 1 \
-             AND ID <> CONNECTION_ID()",
-            self.vhost_name()
-        );
+        let from = locks::waiting(&self.db).await;
         eventually(
             "a lock is waited for",
             secs(15),
-            async || match books::count(&self.db, &from).await {
+            async || match books::count(&self.db, from).await {
                 found if found >= many => Ok(()),
                 found => Err(found),
             },

@@ -47,6 +47,8 @@ const OF_MYSQL: &[&str] = &[
     "--max-execution-time=5000",
     "--collation-server=utf8mb4_0900_ai_ci",
     "--mysqlx=OFF",
+    // No encryption.
+    "--tls-version=",
     "--secure-file-priv=",
 ];
 
@@ -92,13 +94,22 @@ impl PrivateMysql {
     /// Without a schema, as the product logs in.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("mysql://{USER}:{PASSWORD}@{}", self.address())
+        format!("mysql://{USER}{}@{}", self.password(":"), self.address())
     }
 
     /// Without a schema, for [`ADMIN`].
     #[must_use]
     pub fn admin_url(&self) -> String {
-        format!("mysql://{ADMIN}:{PASSWORD}@{}", self.address())
+        format!("mysql://{ADMIN}{}@{}", self.password(":"), self.address())
+    }
+
+    /// Behind `before` where there is one. MySQL 9 takes no password unencrypted from a client without RSA, and
+    /// encrypted a proxy can't read along; nobody but this machine reaches the server.
+    fn password(&self, before: &str) -> String {
+        match self.make {
+            Make::MariaDb => format!("{before}{PASSWORD}"),
+            Make::MySql => String::new(),
+        }
     }
 
     /// `host:port`.
@@ -206,6 +217,17 @@ impl PrivateMysql {
         connect(&self.admin_url()).await
     }
 
+    /// What [`ADMIN`] asks to count transactions that wait for a row lock.
+    #[must_use]
+    pub const fn lock_waits(&self) -> &'static str {
+        match self.make {
+            Make::MariaDb => {
+                "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'"
+            }
+            Make::MySql => "SELECT COUNT(*) FROM performance_schema.data_lock_waits",
+        }
+    }
+
     /// The product's own pool of some connections, past every proxy.
     ///
     /// # Panics
@@ -222,11 +244,12 @@ impl PrivateMysql {
     fn create(&self) -> Result<(), String> {
         let data = self.folder.join("data");
         fs::create_dir_all(&data).map_err(|error| error.to_string())?;
+        let password = self.password("");
         let sql = format!(
-            "CREATE USER IF NOT EXISTS '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n\
+            "CREATE USER IF NOT EXISTS '{USER}'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
              GRANT ALL ON `boxoffice%`.* TO '{USER}'@'127.0.0.1';\n\
              GRANT ALL ON `bx\\_%`.* TO '{USER}'@'127.0.0.1';\n\
-             CREATE USER IF NOT EXISTS '{ADMIN}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n\
+             CREATE USER IF NOT EXISTS '{ADMIN}'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
              GRANT ALL ON *.* TO '{ADMIN}'@'127.0.0.1' WITH GRANT OPTION;\n"
         );
         fs::write(self.folder.join("init.sql"), sql).map_err(|error| error.to_string())?;

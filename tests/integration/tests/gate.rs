@@ -12,9 +12,10 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    env,
     time::Duration,
 };
-use tokio::time::{Instant, interval};
+use tokio::time::{Instant, interval, sleep};
 
 /// What is promised: the 99th of a hundred replies.
 const REPLY_MAX: Duration = secs(2);
@@ -406,18 +407,21 @@ async fn the_flood_of_one_partner_is_not_the_wait_of_another() {
     world.finish().await;
 }
 
+/// 50 messages a second; `BOXOFFICE_GATE_RATE` names another rate, for a release build on a quiet machine.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_steady_stream_is_answered_within_two_seconds() {
-    const MESSAGES: u32 = 300;
+    const SECS: u32 = 6;
+    let rate = env::var("BOXOFFICE_GATE_RATE").map_or(50, |rate| rate.parse().unwrap());
+    let messages = rate * SECS;
     let world = World::setup()
         .show(Show::named("club").in_the_club())
         .start()
         .await;
     let acme = PartnerSide::join(&world, "acme", 1_000, 1_000).await;
     let club = world.show("club");
-    let mut pace = interval(Duration::from_millis(20));
+    let mut pace = interval(secs(1) / rate);
     let mut sent = BTreeMap::new();
-    for n in 0..MESSAGES {
+    for n in 0..messages {
         pace.tick().await;
         let id = format!("m-{n}");
         let mut event = acme.submit(&id, &club, &[]);
@@ -425,7 +429,7 @@ async fn a_steady_stream_is_answered_within_two_seconds() {
         sent.insert(id, Instant::now());
         acme.send(&event).await;
     }
-    acme.reply_to(&format!("m-{}", MESSAGES - 1)).await;
+    acme.reply_to(&format!("m-{}", messages - 1)).await;
     let mut waits: Vec<Duration> = acme
         .told()
         .iter()
@@ -433,13 +437,41 @@ async fn a_steady_stream_is_answered_within_two_seconds() {
         .map(|told| told.at - sent[told.text("/data/message_id")])
         .collect();
     waits.sort_unstable();
-    assert_eq!(waits.len(), usize::try_from(MESSAGES).unwrap());
+    assert_eq!(waits.len(), usize::try_from(messages).unwrap());
     let p99 = waits[waits.len() * 99 / 100];
     println!(
-        "300 messages at 50/s: median {:?}, p99 {p99:?}",
+        "{messages} messages at {rate}/s: median {:?}, p99 {p99:?}",
         waits[waits.len() / 2]
     );
     assert!(p99 < REPLY_MAX, "p99 {p99:?}");
+    acme.leave(&world).await;
+    world.finish().await;
+}
+
+/// Sent again in the moment when its reply arrives, while the gate may not have noted yet that it was sent.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_that_comes_again_with_its_reply_is_answered_again() {
+    const TIMES: usize = 60;
+    let world = World::setup().show(Show::named("evening")).start().await;
+    let acme = PartnerSide::join(&world, "acme", 1_000, 1_000).await;
+    let event = acme.submit("again", &world.show("evening"), &["A-1"]);
+    for time in 1..=TIMES {
+        acme.send(&event).await;
+        let sent = Instant::now();
+        while acme.replies_to("again").len() < time {
+            assert!(sent.elapsed() < secs(10), "no reply to copy {time}");
+            // The moment is short.
+            sleep(Duration::from_millis(1)).await;
+        }
+    }
+    let ids: BTreeSet<String> = acme
+        .replies_to("again")
+        .iter()
+        .map(|told| told.text("/id").to_owned())
+        .collect();
+    assert_eq!(ids.len(), 1, "copies of one reply");
+    acme.send(&acme.cancel("end", acme.booking_of("again")))
+        .await;
     acme.leave(&world).await;
     world.finish().await;
 }

@@ -12,6 +12,13 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that lay idle for longer is asked whether it lives before it is handed out.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
 
+/// A connection that lay idle for longer is closed by us, before the server does it.
+const IDLE_MAX: Duration = Duration::from_secs(10);
+
+/// The server ends a session that has said nothing for so long, and with it the locks of a transaction whose process
+/// stands still or whose machine is gone. MariaDB has `idle_transaction_timeout` for that, MySQL has nothing else.
+const SILENCE_MAX_SECS: u32 = 20;
+
 /// Prepared statements kept per connection.
 ///
 /// sqlx doesn't set TCP_NODELAY. A statement that is dropped from a full cache is closed by a packet that
@@ -48,6 +55,7 @@ fn options(config: &DatabaseConfig) -> ConnectOptions {
         .max_connections(config.connections_max)
         .acquire_timeout(Duration::from_millis(config.acquire_timeout_ms))
         .max_lifetime(Duration::from_secs(config.lifetime_secs))
+        .idle_timeout(IDLE_MAX)
         .sqlx_logging(false)
         .record_stmt_in_spans(false)
         .test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
@@ -84,6 +92,7 @@ fn session(lock_wait_secs: u32) -> String {
     format!(
         "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
          SET SESSION time_zone = '+00:00', innodb_lock_wait_timeout = {lock_wait_secs}, \
+         wait_timeout = {SILENCE_MAX_SECS}, \
          sql_mode = 'STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'"
     )
 }

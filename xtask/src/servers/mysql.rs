@@ -52,7 +52,10 @@ pub(super) fn start(stack: &Stack, programs: &Programs) -> anyhow::Result<String
     let init = stack.folder.conf("mysql")?.join("init.sql");
     write_private(
         &init,
-        &init_sql(&stack.secrets.mysql_root, &stack.secrets.mysql),
+        &format!(
+            "{}GRANT SELECT ON performance_schema.data_locks TO 'boxoffice'@'127.0.0.1';\n",
+            init_sql(&stack.secrets.mysql_root, &stack.secrets.mysql)
+        ),
     )?;
 
     let address = stack.address(Port::Sql);

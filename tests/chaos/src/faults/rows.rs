@@ -68,9 +68,13 @@ impl Fault for Held {
 
     async fn strike(&mut self, stage: &Stage) -> anyhow::Result<()> {
         let schema = stage.world.lock().await.vhost_name().to_owned();
-        let (lock, looks) = {
+        let (lock, looks, waits) = {
             let mysql = stage.mysql.lock().await;
-            (mysql.admin().await?, mysql.admin().await?)
+            (
+                mysql.admin().await?,
+                mysql.admin().await?,
+                mysql.lock_waits(),
+            )
         };
         lock.execute_unprepared(&format!("USE {schema}")).await?;
         // Only MariaDB ends idle transactions.
@@ -80,9 +84,7 @@ impl Fault for Held {
         lock.execute_unprepared("START TRANSACTION").await?;
         lock.execute_unprepared(self.query).await?;
         self.lock = Some(lock);
-        let query =
-            "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
-        self.waiting = Some(Waiting::watch(looks, query));
+        self.waiting = Some(Waiting::watch(looks, waits));
         Ok(())
     }
 

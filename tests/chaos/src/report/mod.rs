@@ -6,11 +6,13 @@ mod latency;
 mod machine;
 mod markdown;
 mod planted;
+mod sum;
 mod summary;
 
 pub use latency::{Latencies, Spread};
 pub use machine::Machine;
 pub use planted::Planted;
+pub use sum::Sum;
 pub use summary::Summary;
 
 use crate::{

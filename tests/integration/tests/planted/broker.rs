@@ -105,6 +105,12 @@ async fn one_connection_publishes_and_consumes() {
                         .unwrap()
                 });
             }
+            wait_until("the broker is alarmed", secs(20), async || {
+                let nodes = world.manage(Method::GET, "/api/nodes", "").await;
+                let nodes: Value = serde_json::from_str(&nodes).unwrap();
+                nodes[0]["mem_alarm"] == true
+            })
+            .await;
             alarm.wait().await;
             counters.rollback().await.unwrap();
             let left = unacknowledged(world).await;
