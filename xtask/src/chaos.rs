@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
     /// A commit: `deploy.rolling` replaces each process by that version's program, and back.
     #[arg(long, value_name = "COMMIT")]
     against: Option<String>,
-    /// An optimised build: more bookings, longer to compile.
+    /// The product optimised: more bookings, longer to compile.
     #[arg(long)]
     release: bool,
     /// `next`: against RabbitMQ 4 and MySQL 9 from Debian sid instead; needs root.
@@ -69,12 +69,14 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     interrupt::listen()?;
-    let programs = build(arguments.release)?;
+    let harness = build()?;
+    let programs = if arguments.release {
+        product::build(true)?
+    } else {
+        harness.clone()
+    };
     if arguments.list {
-        let status = programs
-            .command("boxoffice-chaos")?
-            .arg("--list")
-            .status()?;
+        let status = harness.command("boxoffice-chaos")?.arg("--list").status()?;
         return Ok(code(status.code()));
     }
     let folder = Folder::new(PROFILE)?;
@@ -84,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let installed = servers::prepare(&Given::default(), ports, arguments.servers)?;
     install::ensure_readers()?;
     let stack = Stack::create(folder, ports)?;
-    let mut command = programs.command("boxoffice-chaos")?;
+    let mut command = harness.command("boxoffice-chaos")?;
     for (name, program) in servers::for_tests(&stack, &installed)? {
         command.env(name, program);
     }
@@ -118,16 +120,15 @@ fn pass(arguments: &Arguments, command: &mut Command) {
     }
 }
 
-fn build(release: bool) -> anyhow::Result<Programs> {
+/// The harness, and the product as the tests have it: an optimised harness would take long to compile and wait
+/// as long.
+fn build() -> anyhow::Result<Programs> {
     ui::note("building the product and the harness");
     let mut command = product::cargo()?;
-    command.args(["build", "--workspace", "--bins"]);
-    if release {
-        command.arg("--release");
-    }
+    command.args(["build", "--workspace", "--bins", "--tests"]);
     let status = command.status().context("cargo could not be run")?;
     ensure!(status.success(), "the build failed: cargo says why above");
-    Programs::built(release)
+    Programs::built(false)
 }
 
 fn code(code: Option<i32>) -> ExitCode {

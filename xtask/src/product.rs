@@ -55,6 +55,7 @@ const ROLES: &[(&str, &[&str])] = &[
 ];
 
 /// The programs, built.
+#[derive(Debug, Clone)]
 pub(crate) struct Programs {
     folder: PathBuf,
 }
