@@ -186,3 +186,30 @@ async fn heal(world: World, link: Link, before: Vec<Booking>, during: Vec<Bookin
     .await;
     world.finish().await;
 }
+
+/// Found by chaos, 2: the order of a document vanishes with its queue's messages. The booking completes and its mail has
+/// a link all the same; the order is repeated until the link leads somewhere.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_order_of_a_document_is_repeated_until_it_is_there() {
+    let mut world = World::setup()
+        .show(Show::named("evening"))
+        .roles(Roles::Apart(&[&["tickets"]]))
+        .start()
+        .await;
+    world.process("tickets").kill();
+    let order = Order::of(&world.show("evening"), &["A-1"]).paid_with("pm_card_visa");
+    let booking = world.customer("ada").book(order).await;
+    booking.until("paid").await;
+    let contents = format!("/api/queues/{}/tickets/contents", world.vhost_name());
+    world.manage(Method::DELETE, &contents, "").await;
+    booking.until("completed").await;
+    world.manage(Method::DELETE, &contents, "").await;
+    world.process("tickets").restart().await;
+    wait_until("the document is there", secs(30), async || {
+        let path = format!("/v1/bookings/{}/tickets.pdf", booking.id);
+        let answer = world.customer("ada").request(Method::GET, &path);
+        answer.send().await.unwrap().status() == StatusCode::OK
+    })
+    .await;
+    world.finish().await;
+}

@@ -38,6 +38,9 @@ pub struct Booking {
     /// Rises when the set of valid tickets changes; 0 before any was issued.
     #[serde(default)]
     pub ticket_revision: u16,
+    /// The revision whose document is known to be stored; behind [`Self::ticket_revision`] it is ordered again.
+    #[serde(default)]
+    pub rendered_revision: u16,
     /// The revision that the last confirmation mail was ordered for.
     #[serde(default)]
     pub mailed_revision: u16,

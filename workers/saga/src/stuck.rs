@@ -33,6 +33,8 @@ impl Booking {
             Status::Completed if self.mailed_revision < self.ticket_revision => {
                 after(entered, policy.document_wait_secs)
             }
+            // Ordered again and again: a person looks when even that does not help.
+            Status::Completed if self.lacks_document() => after(entered, policy.resend_max_secs),
             // Banks are slow, but the gateway says at once that it has the order.
             Status::Refunding => after(entered, policy.resend_max_secs),
             Status::Expired | Status::PaymentFailed | Status::Cancelled | Status::Refunded
@@ -53,7 +55,7 @@ impl Booking {
 
     /// What it waits for, for a person who wonders why it stands; `None` at rest.
     #[must_use]
-    pub const fn waits_for(&self) -> Option<&'static str> {
+    pub fn waits_for(&self) -> Option<&'static str> {
         Some(match self.status {
             Status::Held => "a payment, or the end of the hold",
             Status::Authorizing(_) => {
@@ -68,6 +70,7 @@ impl Booking {
             Status::Completed if self.mailed_revision < self.ticket_revision => {
                 "the ticket document of the positions that are left"
             }
+            Status::Completed if self.lacks_document() => "the ticket document",
             Status::Cancelling => "the gateway, which is to close the payment",
             Status::Refunding => "the gateway, which is to give money back",
             Status::Expired | Status::PaymentFailed | Status::Cancelled | Status::Refunded => {

@@ -45,6 +45,7 @@ impl Booking {
             Status::Completed if self.mailed_revision < self.ticket_revision => {
                 Some(after(self.since, policy.document_wait_secs))
             }
+            Status::Completed if self.lacks_document() => Some(self.resend_at(policy)),
             Status::Refunding => {
                 let running = |r: &crate::booking::Refund| r.state == RefundState::Requested;
                 Some(if self.refunds.iter().any(running) {
@@ -63,6 +64,12 @@ impl Booking {
             }
             Status::Waiting | Status::Completed | Status::Rejected => None,
         }
+    }
+
+    /// Tickets are valid, and nobody said that their document is stored.
+    #[must_use]
+    pub fn lacks_document(&self) -> bool {
+        self.rendered_revision < self.ticket_revision && self.positions_live() > 0
     }
 
     /// When the seats of an unpaid hold are given back. A held booking without a hold is over at once.

@@ -40,6 +40,7 @@ pub(crate) fn booking() -> Booking {
         },
         ticket_revision: 1,
         mailed_revision: 1,
+        rendered_revision: 1,
         mail_copies: 0,
         code: None,
         attention: None,

@@ -47,9 +47,15 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
         Input::Refunded { refund, amount } => refunded(booking, *refund, *amount, now),
         Input::RefundFailed { refund, .. } => failed(booking, *refund, now),
         Input::Rendered { revision } => {
-            let due = booking.mailed_revision < *revision && booking.positions_live() > 0;
-            if *revision == booking.ticket_revision && due {
-                settled::mail_tickets(Step::of(booking, now)).done()
+            let live = booking.positions_live() > 0;
+            if *revision != booking.ticket_revision || !live {
+                return document_overtaken(booking, *revision);
+            }
+            let step = Step::of(booking, now).rendered(*revision);
+            if booking.mailed_revision < *revision {
+                settled::mail_tickets(step).done()
+            } else if booking.lacks_document() {
+                step.done()
             } else {
                 document_overtaken(booking, *revision)
             }

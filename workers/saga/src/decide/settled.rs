@@ -32,15 +32,19 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
         }
         Input::Rendered { revision } => {
             if *revision != booking.ticket_revision {
-                document_overtaken(booking, *revision)
-            } else if booking.mailed_revision >= *revision {
-                Decision::Stay(Why::AlreadyDone)
+                return document_overtaken(booking, *revision);
+            }
+            let step = Step::of(booking, now).rendered(*revision);
+            if booking.mailed_revision < *revision {
+                complete(step).done()
+            } else if booking.lacks_document() {
+                // Late: the mail went with a link, which leads somewhere now.
+                step.done()
             } else {
-                complete(booking, now)
+                Decision::Stay(Why::AlreadyDone)
             }
         }
-        // The document is late: the mail goes with a link.
-        Input::Tick => complete(booking, now),
+        Input::Tick => late(booking, now),
         Input::Captured { generation, .. } | Input::CaptureFailed { generation, .. } => {
             overtaken(age_of_generation(booking, *generation))
         }
@@ -67,13 +71,28 @@ pub(super) fn decide(booking: &Booking, input: &Input, now: Instant, policy: &Po
     }
 }
 
-/// The tickets are out, or what is left of them: the confirmation is mailed once per revision.
-pub(super) fn complete(booking: &Booking, now: Instant) -> Decision {
-    let mut step = mail_tickets(Step::of(booking, now));
-    if step.next.status == Status::Paid {
-        step = step.to(Status::Completed).tell(Fact::Completed);
+/// The document does not come: the mail goes with a link, and the order is repeated until it is there. The first one
+/// may have been lost with its queue.
+fn late(booking: &Booking, now: Instant) -> Decision {
+    let mut step = Step::of(booking, now);
+    if booking.mailed_revision < booking.ticket_revision {
+        step = complete(step);
+    }
+    if booking.lacks_document() {
+        let revision = booking.ticket_revision;
+        step = step.resent().and(Effect::Render { revision });
     }
     step.done()
+}
+
+/// The tickets are out, or what is left of them: the confirmation is mailed once per revision.
+fn complete(step: Step) -> Step {
+    let step = mail_tickets(step);
+    if step.next.status == Status::Paid {
+        step.to(Status::Completed).tell(Fact::Completed)
+    } else {
+        step
+    }
 }
 
 pub(super) fn mail_tickets(mut step: Step) -> Step {

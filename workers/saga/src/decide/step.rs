@@ -39,6 +39,12 @@ impl Step {
         self
     }
 
+    /// The document of this revision is stored.
+    pub(super) fn rendered(mut self, revision: u16) -> Self {
+        self.next.rendered_revision = revision;
+        self
+    }
+
     pub(super) fn and(mut self, effect: Effect) -> Self {
         self.effects.push(effect);
         self

@@ -129,6 +129,7 @@ fn born(submit: &Submit, offer: Option<&Offer>, now: Instant) -> Step {
             |o| o.refund_policy.clone(),
         ),
         ticket_revision: 0,
+        rendered_revision: 0,
         mailed_revision: 0,
         mail_copies: 0,
         code: None,

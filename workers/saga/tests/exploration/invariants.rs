@@ -97,6 +97,9 @@ pub(crate) fn at_rest(world: &World, scenario: &Scenario) -> Option<&'static str
         if completed && booking.mailed_revision != booking.ticket_revision {
             return Some("the tickets that are valid were mailed");
         }
+        if completed && booking.lacks_document() {
+            return Some("the tickets that are valid have their document");
+        }
     }
     None
 }

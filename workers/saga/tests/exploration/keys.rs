@@ -110,6 +110,7 @@ fn booking_key(booking: &Booking, now: Instant, keys: &mut Keys) {
     booking.pending_cancel.hash(keys);
     booking.ticket_revision.hash(keys);
     booking.mailed_revision.hash(keys);
+    booking.rendered_revision.hash(keys);
     booking.attention.hash(keys);
 }
 

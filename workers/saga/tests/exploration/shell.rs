@@ -21,7 +21,11 @@ pub(crate) fn handle(
 ) -> Handled {
     let before = world.sides[index].booking.clone();
     match decide(before.as_deref(), input, world.now, &POLICY) {
-        Decision::Advance { next, effects } | Decision::Reject { next, effects, .. } => {
+        Decision::Advance { mut next, effects } | Decision::Reject { mut next, effects, .. } => {
+            // Where documents are no part of the scenario, each is there as soon as it is ordered.
+            if !scenario.documents {
+                next.rendered_revision = next.ticket_revision;
+            }
             let version = before.as_ref().map_or(0, |b| b.version);
             if next.version != version + 1 {
                 world.broke("every decision raises the version by one");
