@@ -7,10 +7,11 @@
 )]
 
 use boxoffice_integration::{
-    Booking, Customer, Flow, Link, Mode, Order, Show, World, books, customer::new_key, fixture,
-    secs, wait_until,
+    Booking, Customer, Flow, Link, Mode, Order, Roles, Show, World, books, customer::new_key,
+    fixture, secs, wait_until,
 };
 use futures::future::join_all;
+use reqwest::{Method, StatusCode};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 

@@ -21,7 +21,10 @@ pub(crate) fn handle(
 ) -> Handled {
     let before = world.sides[index].booking.clone();
     match decide(before.as_deref(), input, world.now, &POLICY) {
-        Decision::Advance { mut next, effects } | Decision::Reject { mut next, effects, .. } => {
+        Decision::Advance { mut next, effects }
+        | Decision::Reject {
+            mut next, effects, ..
+        } => {
             // Where documents are no part of the scenario, each is there as soon as it is ordered.
             if !scenario.documents {
                 next.rendered_revision = next.ticket_revision;
