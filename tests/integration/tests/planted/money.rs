@@ -136,10 +136,10 @@ async fn a_begin_is_cancelled_and_nothing_rolls_back() {
     };
     // When the connection is back in the pool is the pool's business: now and then somebody begins on it at once.
     caught_within(
-        3,
+        7,
         Bug::CancelledBegin,
         "C15 ",
-        secs(20),
+        secs(10),
         setup,
         async |world| {
             let api = world.process("api");
