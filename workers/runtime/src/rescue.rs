@@ -63,14 +63,17 @@ async fn passes(env: &Env, publisher: &Publisher, mut queue: ForeignQueue) {
         }
         foreign::acknowledge(&moved).await;
         tracing::warn!(messages = moved.len(), "what found no queue was sent again");
+        let is_refused = refused.is_some();
         if let Some(error) = refused {
-            // Not acknowledged: it comes again with the next consumer.
             tracing::warn!(%error, "what found no queue can't be sent again yet");
-            return;
         }
         tokio::select! {
             () = tokio::time::sleep(EVERY) => {}
             () = env.stop.cancelled() => return,
+        }
+        if is_refused {
+            // Not acknowledged: it comes again with the next consumer.
+            return;
         }
     }
 }
