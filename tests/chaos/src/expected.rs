@@ -17,12 +17,6 @@ impl Expected {
         all.insert(id, queue);
     }
 
-    /// It was never sent.
-    pub fn remove(&self, id: Uuid) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&id);
-    }
-
     #[must_use]
     pub fn all(&self) -> BTreeMap<Uuid, &'static str> {
         self.0

@@ -101,7 +101,7 @@ fn create_data(stack: &Stack, data: &Path, user: &str) -> anyhow::Result<()> {
     fs::rename(&unfinished, data).context("cannot move MariaDB's new data folder into place")
 }
 
-/// One statement a line. `bx_…` are the databases of tests, which also look at who waits for whom.
+/// One statement a line. `bx_…` are the databases of tests.
 pub(super) fn init_sql(root_password: &str, password: &str) -> String {
     format!(
         "ALTER USER 'root'@'localhost' IDENTIFIED BY '{root_password}';\n\
@@ -109,8 +109,7 @@ pub(super) fn init_sql(root_password: &str, password: &str) -> String {
          CREATE DATABASE IF NOT EXISTS boxoffice;\n\
          CREATE USER IF NOT EXISTS 'boxoffice'@'127.0.0.1' IDENTIFIED BY '{password}';\n\
          GRANT ALL ON `boxoffice%`.* TO 'boxoffice'@'127.0.0.1';\n\
-         GRANT ALL ON `bx\\_%`.* TO 'boxoffice'@'127.0.0.1';\n\
-         GRANT PROCESS ON *.* TO 'boxoffice'@'127.0.0.1';\n"
+         GRANT ALL ON `bx\\_%`.* TO 'boxoffice'@'127.0.0.1';\n"
     )
 }
 

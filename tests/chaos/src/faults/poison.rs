@@ -20,6 +20,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 use uuid::Uuid;
 
+/// Until the broker has it: the other lane may have struck it, or filled the queue.
+const SENT_MAX: Duration = Duration::from_secs(60);
 /// Until it lies where a person sees it; other faults may be on the way.
 const PARKED_MAX: Duration = Duration::from_secs(60);
 
@@ -95,6 +97,7 @@ fn sent(
         of_kind: kind,
         id: id(dice),
         body,
+        confirmed: false,
         seen: None,
     })
 }
@@ -105,10 +108,12 @@ struct Sent {
     of_kind: &'static str,
     id: Uuid,
     body: Vec<u8>,
+    confirmed: bool,
     seen: Option<String>,
 }
 
 impl Sent {
+    /// Sends it, under the same id whenever it is called: whoever doubts that it has arrived sends it again.
     async fn put(&self, stage: &Stage) -> anyhow::Result<()> {
         let (connection, channel) = channel(stage).await?;
         channel
@@ -161,10 +166,17 @@ impl Fault for Sent {
 
     async fn strike(&mut self, stage: &Stage) -> anyhow::Result<()> {
         stage.expected.add(self.id, self.queue);
-        self.put(stage).await
+        // The other lane may have taken the broker away: then it arrives with the heal.
+        self.confirmed = self.put(stage).await.is_ok();
+        Ok(())
     }
 
     async fn heal(&mut self, stage: &Stage) -> anyhow::Result<()> {
+        if !self.confirmed {
+            let sent = || self.put(stage);
+            until("the message is confirmed", SENT_MAX, sent).await?;
+            self.confirmed = true;
+        }
         let reason = until("the message is parked", PARKED_MAX, || async {
             let query = Statement::from_sql_and_values(
                 DbBackend::MySql,

@@ -1,6 +1,7 @@
 //! The few numbers that a run is judged by.
 
 use super::{Findings, quantile};
+use crate::runner::Struck;
 use boxoffice_invariants::{Outcome, Report as Checks};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -30,6 +31,9 @@ pub struct Summary {
     pub recovery_p50_s: f64,
     pub recovery_p95_s: f64,
     pub recovery_max_s: f64,
+    /// By the clock, other faults included.
+    pub well_again_p95_s: f64,
+    pub well_again_max_s: f64,
     /// Effective faults after which the house was never seen well again.
     pub unrecovered: u64,
     /// Faults that could not be struck or healed: trouble of the harness.
@@ -59,11 +63,13 @@ impl Summary {
             .iter()
             .map(|struck| struck.kind.as_str())
             .collect();
-        let mut took: Vec<f64> = effective
-            .iter()
-            .filter_map(|struck| struck.recovered_after_s)
-            .collect();
-        took.sort_by(f64::total_cmp);
+        let sorted = |took: fn(&Struck) -> Option<f64>| {
+            let mut all: Vec<f64> = effective.iter().filter_map(|struck| took(struck)).collect();
+            all.sort_by(f64::total_cmp);
+            all
+        };
+        let took = sorted(|struck| struck.recovered_after_s);
+        let well_again = sorted(|struck| struck.well_again_after_s);
         let sum = |ids: &[&str]| sum(&findings.report, |id| ids.contains(&id));
         let named = [LOST, DOUBLE_SOLD, MONEY, CAPTURED_TWICE, DOCUMENTS, STUCK].concat();
         let money = sum(MONEY);
@@ -99,6 +105,8 @@ impl Summary {
             recovery_p50_s: quantile(&took, 0.5),
             recovery_p95_s: quantile(&took, 0.95),
             recovery_max_s: took.last().copied().unwrap_or_default(),
+            well_again_p95_s: quantile(&well_again, 0.95),
+            well_again_max_s: well_again.last().copied().unwrap_or_default(),
             unrecovered: (effective.len() - took.len()) as u64,
             trouble: findings
                 .timeline

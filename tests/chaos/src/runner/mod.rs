@@ -193,7 +193,9 @@ async fn go(
         let timeline = Arc::clone(&timeline);
         recoveries.spawn(async move {
             let took = recovery(&crowd, &under_way, healed_at).await;
-            timeline.lock().await[which].recovered_after_s = took;
+            let struck = &mut timeline.lock().await[which];
+            struck.recovered_after_s = took.map(|took| took.undisturbed);
+            struck.well_again_after_s = took.map(|took| took.by_the_clock);
         });
     }
     while let Some(recovered) = recoveries.join_next().await {

@@ -34,7 +34,10 @@ pub struct Struck {
     pub trouble: Option<String>,
     /// What clients met from strike to heal.
     pub met: std::collections::BTreeMap<String, u64>,
+    /// Without the time in which other faults were under way.
     pub recovered_after_s: Option<f64>,
+    /// With it: by the clock.
+    pub well_again_after_s: Option<f64>,
 }
 
 /// When faults were under way, of all lanes.
@@ -114,16 +117,23 @@ pub(super) async fn strike(
         trouble,
         met: stage.meter.counts().since(&before).0,
         recovered_after_s: None,
+        well_again_after_s: None,
     }
 }
 
-/// From the heal until a probe that came after it is completed and nobody waits any more who waited at the heal;
-/// without the time in which other faults were under way.
+/// How long the house needed after a heal, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Recovery {
+    pub(super) undisturbed: f64,
+    pub(super) by_the_clock: f64,
+}
+
+/// From the heal until a probe that came after it is completed and nobody waits any more who waited at the heal.
 pub(super) async fn recovery(
     crowd: &Crowd,
     under_way: &UnderWay,
     healed_at: Duration,
-) -> Option<f64> {
+) -> Option<Recovery> {
     let begun = Instant::now();
     loop {
         let completed = crowd.first_probe_since(healed_at);
@@ -137,8 +147,11 @@ pub(super) async fn recovery(
                 crowd.diary.now().max(completed)
             };
             let disturbed = under_way.within(healed_at, until);
-            let took = (until - healed_at).saturating_sub(disturbed);
-            return Some(took.as_secs_f64());
+            let took = until - healed_at;
+            return Some(Recovery {
+                undisturbed: took.saturating_sub(disturbed).as_secs_f64(),
+                by_the_clock: took.as_secs_f64(),
+            });
         }
         if begun.elapsed() > RECOVERY_MAX {
             return None;
