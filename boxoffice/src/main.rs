@@ -7,6 +7,7 @@ mod logging;
 mod measures;
 mod office;
 mod otlp;
+mod schema;
 mod settings;
 mod ticket_keys;
 

@@ -1,5 +1,8 @@
 use super::{invariants, say};
-use crate::settings::Settings;
+use crate::{
+    schema::{self, Standing},
+    settings::Settings,
+};
 use anyhow::Result;
 use boxoffice_contracts::{planted, topology::QUEUES};
 use boxoffice_jobs::queue_watch::{self, WatchConfig};
@@ -189,7 +192,7 @@ async fn mysql(settings: &Settings) -> Vec<Finding> {
         }
     }
     findings.push(clock(&db).await);
-    findings.push(schema(&db).await);
+    findings.push(schema_of(&db).await);
     findings
 }
 
@@ -234,16 +237,11 @@ async fn clock(db: &DatabaseConnection) -> Finding {
     }
 }
 
-async fn schema(db: &DatabaseConnection) -> Finding {
-    use boxoffice_migrations::{Migrator, MigratorTrait as _};
-    match Migrator::get_pending_migrations(db).await {
-        Ok(pending) if pending.is_empty() => {
-            Fine("mysql: the schema is at this version".to_owned())
-        }
-        Ok(pending) => Wrong(format!(
-            "mysql: {} migrations are pending; run `boxoffice migrate`",
-            pending.len()
-        )),
+async fn schema_of(db: &DatabaseConnection) -> Finding {
+    match schema::standing(db).await {
+        Ok(Standing::Same) => Fine("mysql: the schema is at this version".to_owned()),
+        Ok(Standing::Behind(missing)) => Wrong(schema::told_behind(&missing)),
+        Ok(Standing::Ahead(unknown)) => Advice(schema::told_ahead(&unknown)),
         Err(error) => Wrong(format!("mysql: {error}")),
     }
 }

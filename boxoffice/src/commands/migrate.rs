@@ -1,5 +1,5 @@
 use super::{mongo as replica, say};
-use crate::settings::Settings;
+use crate::{schema, settings::Settings};
 use anyhow::{Context as _, Result, bail};
 use boxoffice_migrations::{Migrator, MigratorTrait as _};
 use boxoffice_runtime::pool;
@@ -16,6 +16,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(arguments: Arguments, settings: Settings) -> Result<ExitCode> {
     let db = pool::connect(&settings.mysql).await.context("mysql")?;
+    schema::require_known(&db).await?;
     if let Some(count) = arguments.down {
         Migrator::down(&db, Some(count)).await?;
         say(&format!("took back {count} migrations"));

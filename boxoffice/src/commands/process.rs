@@ -1,6 +1,6 @@
 //! What every long-running process does: connect, serve, wait for a signal, end.
 
-use crate::{keys, measures, settings::Settings, ticket_keys};
+use crate::{keys, measures, schema, settings::Settings, ticket_keys};
 use anyhow::{Context as _, Result};
 use axum::{Json, Router, http::StatusCode, response::IntoResponse as _, routing::get};
 use boxoffice_api::{
@@ -44,6 +44,7 @@ impl Services {
                 boxoffice_runtime::config::redacted(&settings.mysql.url)
             )
         })?;
+        schema::require(&db).await?;
         let mut amqp = settings.amqp.clone();
         amqp.connection_name = name.to_owned();
         let broker = Broker::connect_first(&amqp).await.context("amqp")?;

@@ -1,4 +1,4 @@
-//! A run: warm-up, faults in two lanes, rest, judgement.
+//! A run: warm-up, faults in three lanes, rest, judgement.
 
 mod plan;
 mod strike;
@@ -87,7 +87,7 @@ pub async fn run(order: Order) -> anyhow::Result<Findings> {
     let under_way = Arc::new(UnderWay::default());
     let progress = tokio::spawn(tell(Arc::clone(&crowd), Arc::clone(&timeline), length));
     let mut lanes = JoinSet::new();
-    for lane in [Lane::Servers, Lane::Between] {
+    for lane in Lane::ALL {
         let of: Vec<Planned> = plan.iter().filter(|p| p.lane == lane).cloned().collect();
         let (stage, crowd) = (Arc::clone(&stage), Arc::clone(&crowd));
         let (under_way, timeline) = (Arc::clone(&under_way), Arc::clone(&timeline));

@@ -2,13 +2,15 @@
 
 use crate::fault::Kind;
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
-/// Two faults may be under way at once, one of each lane; never two of one party.
+/// Three faults may be under way at once, one of each lane; never two of one party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Lane {
-    /// Processes and servers die, hang and misbehave.
+    /// Servers die, hang and misbehave.
     Servers,
+    /// Our own processes die, stand still, have a wrong clock and are replaced.
+    Processes,
     /// Links, the gateway, mails, messages.
     Between,
 }
@@ -27,12 +29,13 @@ pub struct Planned {
 }
 
 impl Lane {
-    const ALL: [Self; 2] = [Self::Servers, Self::Between];
+    pub const ALL: [Self; 3] = [Self::Servers, Self::Processes, Self::Between];
 
     #[must_use]
     pub fn of(kind: &Kind) -> Self {
         match kind.name.split('.').next().unwrap_or_default() {
             "gateway" | "smtp" | "net" | "messages" | "message" | "link" => Self::Between,
+            "process" | "clock" | "deploy" => Self::Processes,
             _ => Self::Servers,
         }
     }
@@ -41,7 +44,16 @@ impl Lane {
     const fn heal(self) -> Duration {
         match self {
             Self::Servers => Duration::from_millis(2_000),
-            Self::Between => Duration::from_millis(300),
+            Self::Processes | Self::Between => Duration::from_millis(300),
+        }
+    }
+
+    /// Between a heal and the next strike, in milliseconds. Processes start in a moment: without a rest they would
+    /// do nothing else.
+    const fn pause_ms(self) -> Range<u64> {
+        match self {
+            Self::Servers | Self::Between => 300..1_700,
+            Self::Processes => 2_000..6_000,
         }
     }
 }
@@ -86,7 +98,7 @@ pub fn draw(seed: u64, kinds: &[&'static Kind], from: Duration, until: Duration)
                 target: fault.target(),
                 lasts,
             };
-            at += lasts + lane.heal() + Duration::from_millis(dice.random_range(300..1_700));
+            at += lasts + lane.heal() + Duration::from_millis(dice.random_range(lane.pause_ms()));
             // What can't end in time doesn't begin.
             if planned.at + lasts < until {
                 all.push(planned);
@@ -208,7 +220,7 @@ mod tests {
     #[test]
     fn ten_minutes_hold_enough_faults_and_none_of_a_lane_at_once() {
         let plan = of_seed(1);
-        assert!(plan.len() > 150, "{}", plan.len());
+        assert!(plan.len() > 200, "{}", plan.len());
         for lane in Lane::ALL {
             let of: Vec<&Planned> = plan.iter().filter(|p| p.lane == lane).collect();
             for pair in of.windows(2) {
