@@ -16,6 +16,7 @@ mod m0008_mending;
 mod m0009_desk;
 mod m0010_prefetch;
 mod m0011_intake_journal;
+mod m0012_mail_orders;
 mod sql;
 
 #[derive(Debug)]
@@ -36,6 +37,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_desk::Migration),
             Box::new(m0010_prefetch::Migration),
             Box::new(m0011_intake_journal::Migration),
+            Box::new(m0012_mail_orders::Migration),
         ]
     }
 }

@@ -13,6 +13,7 @@ pub mod intake_journal;
 pub mod intents;
 pub mod ledger;
 pub mod looks;
+pub mod mail_orders;
 pub mod mails;
 pub mod operations;
 pub mod parked;

@@ -4,6 +4,7 @@
 //! Underneath: `stack/` knows processes, ports and where things lie, `servers/` the three foreign
 //! servers, `product.rs` our own programs, `ui.rs` is the only place that prints.
 
+mod bench;
 mod chaos;
 mod contracts;
 mod demo;
@@ -63,6 +64,7 @@ enum Command {
     Tidy(tidy::Arguments),
     Lint(lint::Arguments),
     Throughput(throughput::Arguments),
+    Bench(bench::Arguments),
     Chaos(chaos::Arguments),
     Services(services::Arguments),
 }
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Tidy(arguments) => tidy::run(&arguments),
         Command::Lint(arguments) => lint::run(&arguments),
         Command::Throughput(arguments) => throughput::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
         Command::Chaos(arguments) => chaos::run(&arguments),
         Command::Services(arguments) => services::run(&arguments),
     };

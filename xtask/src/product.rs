@@ -32,8 +32,9 @@ const SETTLED: Duration = Duration::from_millis(500);
 const PREPARATION: &[(&str, &[&str])] = &[
     ("migrate", &["migrate"]),
     ("topology", &["topology", "declare"]),
-    ("demo data", &["import", "all", "demo"]),
 ];
+/// What `up` sells.
+pub(crate) const DEMO: &str = "demo";
 
 /// `boxoffice …`, one process each. The name is that of the log and of `logs ROLE`.
 const ROLES: &[(&str, &[&str])] = &[
@@ -64,11 +65,19 @@ pub(crate) type Environment = BTreeMap<String, String>;
 
 /// Cargo's own output is the progress.
 pub(crate) fn build(release: bool) -> anyhow::Result<Programs> {
+    build_with(release, &[])
+}
+
+/// The same, and some packages more.
+pub(crate) fn build_with(release: bool, more: &[&str]) -> anyhow::Result<Programs> {
     ui::note("building (cargo's own progress follows; the first time takes minutes)");
     let mut command = cargo()?;
-    command
-        .arg("build")
-        .args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+    command.arg("build").args(
+        PACKAGES
+            .iter()
+            .chain(more)
+            .flat_map(|package| ["--package", package]),
+    );
     if release {
         command.arg("--release");
     }
@@ -319,6 +328,10 @@ fn stripe_sandbox(
             "SANDBOX_WEBHOOK_SECRET",
             &environment["BOXOFFICE__API__WEBHOOK__SECRETS"],
         );
+    let latency = "SANDBOX_LATENCY_MS";
+    if let Some(slow) = environment.get(latency) {
+        command.env(latency, slow);
+    }
     Ok(command)
 }
 
@@ -326,22 +339,31 @@ pub(crate) fn prepare(
     stack: &Stack,
     programs: &Programs,
     environment: &Environment,
+    catalogue: &str,
 ) -> anyhow::Result<()> {
     let keys = environment["BOXOFFICE__KEYS__FOLDER"].clone();
     programs.run(stack, "keys", &["keys", &keys], environment)?;
-    PREPARATION
-        .iter()
-        .try_for_each(|(name, arguments)| programs.run(stack, name, arguments, environment))
+    for (name, arguments) in PREPARATION {
+        programs.run(stack, name, arguments, environment)?;
+    }
+    let import = ["import", "all", catalogue];
+    programs.run(stack, "catalogue", &import, environment)
 }
 
-/// Starts every role and waits until the API answers and none has died.
+/// Starts these roles, or every one if none is named, and waits until the API answers and none has died.
 pub(crate) fn start_roles(
     stack: &Stack,
     programs: &Programs,
     environment: &Environment,
+    only: &[&str],
 ) -> anyhow::Result<()> {
     let step = ui::step("roles", "starting");
+    let mut names = Vec::new();
     for (index, (role, arguments)) in (0..).zip(ROLES) {
+        if !only.is_empty() && !only.contains(role) {
+            continue;
+        }
+        names.push(*role);
         let internal = if *role == "api" {
             stack.address(Port::ApiInternal)
         } else {
@@ -367,7 +389,6 @@ pub(crate) fn start_roles(
         check_alive(stack)?;
         thread::sleep(Duration::from_millis(50));
     }
-    let names: Vec<&str> = ROLES.iter().map(|(role, _)| *role).collect();
     step.done(&names.join(", "));
     Ok(())
 }

@@ -84,8 +84,8 @@ fn start(
     let environment = product::environment(stack, &servers, programs);
     stack.remember_env(&environment)?;
     product::start_sandboxes(stack, programs, &environment)?;
-    product::prepare(stack, programs, &environment)?;
-    product::start_roles(stack, programs, &environment)?;
+    product::prepare(stack, programs, &environment, product::DEMO)?;
+    product::start_roles(stack, programs, &environment, &[])?;
     stack.mark_ready()
 }
 

@@ -95,10 +95,12 @@ pub(super) fn arrived(entry: &Entry, arrived: &Arrived, copies: bool, say: &mut 
     }
 }
 
-/// Whoever was killed between the server's 250 and the record left a mail that is no longer true, and came.
+/// Whoever was killed between the server's 250 and the record left a mail that came: it is no longer true, or the next
+/// attempt was refused.
 fn may_have_left(mail: &mails::row::Model) -> bool {
     let detail = mail.detail.as_deref().unwrap_or_default();
-    mail.state == "sent" || (mail.state == "superseded" && detail.ends_with(MAYBE_SENT))
+    let maybe = matches!(mail.state.as_str(), "superseded" | "undeliverable");
+    mail.state == "sent" || (maybe && detail.ends_with(MAYBE_SENT))
 }
 
 /// Lines that no event tells of: they are there when somebody has looked, and the stories compare them.

@@ -4,7 +4,7 @@ use boxoffice_contracts::{BookingId, Instant, MessageId, message::mail::Template
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set,
     entity::prelude::*,
-    sea_query::{Expr, OnConflict},
+    sea_query::{Expr, ExprTrait as _, OnConflict},
 };
 
 pub mod row {
@@ -92,7 +92,8 @@ impl MailState {
     }
 }
 
-/// Ends the detail of a superseded mail that was attempted before: whether it was sent is not known.
+/// Ends the detail of a mail that is superseded or undeliverable and was attempted more than once: whether a server
+/// took it is not known.
 pub const MAYBE_SENT: &str = "may have been sent";
 
 /// Who sends a mail, and until when that is believed. The message that orders it is the holder: its own
@@ -101,6 +102,15 @@ pub const MAYBE_SENT: &str = "may have been sent";
 pub struct Lease {
     pub holder: MessageId,
     pub until: Instant,
+}
+
+/// What is known of the other attempts of a mail by who makes this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempt {
+    /// Not the first.
+    pub repeated: bool,
+    /// The end of its lease: another one after it has another.
+    pub leased_until: Instant,
 }
 
 /// A mail as it is known, its row locked.
@@ -174,6 +184,22 @@ pub async fn begin(
     })
 }
 
+/// Until when the last attempt of a mail is believed to go on; nothing when there was none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn leased_until(
+    db: &impl ConnectionTrait,
+    key: MailKey,
+) -> Result<Option<Instant>, DbErr> {
+    let row = row::Entity::find_by_id((
+        key.booking.0,
+        key.template.as_str().to_owned(),
+        key.revision,
+    ));
+    Ok(row.one(db).await?.and_then(|row| row.leased_until))
+}
+
 /// Writes how it ended. A mail that was sent stays sent.
 ///
 /// # Errors
@@ -188,6 +214,36 @@ pub async fn settle(
     update(key)
         .col_expr(row::Column::State, Expr::value(state.as_str()))
         .col_expr(row::Column::Detail, Expr::value(detail))
+        .col_expr(row::Column::UpdatedAt, Expr::value(now))
+        .filter(row::Column::State.ne(MailState::Sent.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
+}
+
+/// The server refused it for good. One that was tried before, or is being tried by somebody else meanwhile, may have
+/// been sent all the same: an answer that was lost, a message that the broker brought twice.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn refuse(
+    db: &impl ConnectionTrait,
+    key: MailKey,
+    code: &str,
+    attempt: Attempt,
+    now: Instant,
+) -> Result<(), DbErr> {
+    let alone = row::Column::LeasedUntil
+        .eq(attempt.leased_until)
+        .and(Expr::value(!attempt.repeated));
+    let maybe = format!("{code}, {MAYBE_SENT}");
+    let detail = Expr::case(alone, Expr::value(code)).finally(Expr::value(maybe));
+    update(key)
+        .col_expr(
+            row::Column::State,
+            Expr::value(MailState::Undeliverable.as_str()),
+        )
+        .col_expr(row::Column::Detail, detail.into())
         .col_expr(row::Column::UpdatedAt, Expr::value(now))
         .filter(row::Column::State.ne(MailState::Sent.as_str()))
         .exec(db)

@@ -101,6 +101,7 @@ resend_secs = 1
 resend_max_secs = 2
 pay_again_secs = 6
 document_wait_secs = 5
+mail_wait_secs = 20
 
 [retention]
 every_secs = 1

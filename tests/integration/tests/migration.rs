@@ -12,7 +12,7 @@ use tokio::task::block_in_place;
 
 const VISA: &str = "pm_card_visa";
 /// The newest migration of this program.
-const NEWEST: &str = "m0011_intake_journal";
+const NEWEST: &str = "m0012_mail_orders";
 /// One that it will have some day.
 const TOMORROWS: &str = "m9999_of_tomorrow";
 

@@ -132,6 +132,7 @@ impl Settings {
                 pay_again_secs: 30,
                 document_wait_secs: 10,
                 refund_retry_secs: 30,
+                mail_wait_secs: 30,
             },
             planted: None,
         }

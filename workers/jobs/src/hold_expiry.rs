@@ -1,6 +1,9 @@
-//! Worker `hold-expiry`: looks for bookings that are due and takes them a step.
+//! Worker `hold-expiry`: looks for bookings that are due and takes them a step, and for mails that nobody sends.
 
-use crate::reservations::{Happening, Layouts, What, advance};
+use crate::{
+    mail::order_again,
+    reservations::{Happening, Layouts, What, advance},
+};
 use boxoffice_contracts::{Envelope, MessageId, principal::TENANT_HOUSE, trace::TraceParent};
 use boxoffice_runtime::{Failure, Sweep, Tx};
 use boxoffice_saga::{Booking, Policy};
@@ -10,7 +13,8 @@ use std::time::Duration;
 /// Rows handled in one transaction.
 const BATCH: u64 = 200;
 
-/// Ends holds, and re-sends the command of any booking that waits too long for its answer.
+/// Ends holds, re-sends the command of any booking that waits too long for its answer, and the order of a mail that
+/// has not ended.
 ///
 /// A due row is an input, not a message: nothing is lost with a queue or a process.
 ///
@@ -31,7 +35,8 @@ impl Sweep for HoldExpiry {
         if !ticks.is_empty() {
             advance(tx, &self.policy, &self.layouts, &ticks).await?;
         }
-        Ok(ticks.len())
+        let wait = Duration::from_secs(self.policy.mail_wait_secs.into());
+        Ok(ticks.len() + order_again(tx, wait).await?)
     }
 }
 

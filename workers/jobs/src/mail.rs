@@ -1,5 +1,6 @@
 //! The mail worker: tells customers what became of their booking, if it is still true.
 
+mod again;
 mod compose;
 mod smtp;
 mod truth;
@@ -16,7 +17,7 @@ use boxoffice_store::{
     document_link::DocumentLinks,
     mongo::documents,
     mysql::{
-        mails::{self, Lease, MailKey, MailState},
+        mails::{self, Attempt, Lease, MailKey, MailState},
         show_facts::{self, BookingFacts},
     },
 };
@@ -25,6 +26,7 @@ use lettre::message::Mailbox;
 use mongodb::Database;
 use std::{fmt, sync::Arc, time::Duration};
 
+pub(crate) use again::order_again;
 pub(crate) use smtp::{Refusal, SmtpServer};
 pub use smtp::{SmtpConfig, SmtpTls};
 pub use truth::still_true;
@@ -125,6 +127,7 @@ pub struct ToSend {
     facts: BookingFacts,
     message_id: String,
     ordered_at: Instant,
+    attempt: Attempt,
 }
 
 /// What became of it.
@@ -132,7 +135,7 @@ pub struct ToSend {
 pub enum Answer {
     Sent,
     /// With a code, never with what the server wrote.
-    Undeliverable(String),
+    Undeliverable(String, Attempt),
 }
 
 impl Call for SendMail {
@@ -182,11 +185,14 @@ impl Call for SendMail {
             crate::timeline::touch(tx, job, order.booking_id, Part::Mail, now)?;
             return Ok(Intended::Done);
         }
-        let (message_id, ordered_at) = (mail.message_id, mail.created_at);
         let to_send = ToSend {
             facts,
-            message_id,
-            ordered_at,
+            message_id: mail.message_id,
+            ordered_at: mail.created_at,
+            attempt: Attempt {
+                repeated: mail.attempted,
+                leased_until: lease.until,
+            },
         };
         if planted::is(Bug::MailBeforeCommit) {
             let answer = self.call(job, to_send).await?;
@@ -210,7 +216,8 @@ impl Call for SendMail {
         let message = match compose::message(&order, &self.sender) {
             Ok(message) => message,
             Err(Unsendable::Address) => {
-                return Ok(Answer::Undeliverable("address_malformed".to_owned()));
+                let code = "address_malformed".to_owned();
+                return Ok(Answer::Undeliverable(code, intent.attempt));
             }
             Err(Unsendable::Render(detail)) => {
                 return Err(Failure::Park(Cause::new("mail_render_failed", detail)));
@@ -222,7 +229,7 @@ impl Call for SendMail {
             .await
         {
             Ok(()) => Ok(Answer::Sent),
-            Err(Refusal::Never(code)) => Ok(Answer::Undeliverable(code)),
+            Err(Refusal::Never(code)) => Ok(Answer::Undeliverable(code, intent.attempt)),
             Err(Refusal::Later(code)) => Err(Failure::Retry(Cause::new("mail_deferred", code))),
             Err(Refusal::Unknown(phase)) => {
                 Err(Failure::Retry(Cause::new("mail_unanswered", phase)))
@@ -242,12 +249,13 @@ impl Call for SendMail {
         answer: Answer,
     ) -> Result<(), Failure> {
         let Accepted::Send(order) = &job.message;
-        let (state, detail) = match &answer {
-            Answer::Sent => (MailState::Sent, None),
-            Answer::Undeliverable(code) => (MailState::Undeliverable, Some(code.as_str())),
-        };
-        let now = tx.now().await?;
-        mails::settle(tx.db(), key(order), state, detail, now).await?;
+        let (key, now) = (key(order), tx.now().await?);
+        match &answer {
+            Answer::Sent => mails::settle(tx.db(), key, MailState::Sent, None, now).await?,
+            Answer::Undeliverable(code, attempt) => {
+                mails::refuse(tx.db(), key, code, *attempt, now).await?;
+            }
+        }
         crate::timeline::touch(tx, job, order.booking_id, Part::Mail, now)
     }
 

@@ -21,6 +21,9 @@ pub struct Policy {
     pub document_wait_secs: u32,
     /// A refund that the gateway refused is ordered again after so long; meanwhile a person may act.
     pub refund_retry_secs: u32,
+    /// A mail that has not ended after so long is ordered again: its order may be lost. More than the longest wait
+    /// between two attempts to send one. No decision reads it.
+    pub mail_wait_secs: u32,
 }
 
 impl Default for Policy {
@@ -34,6 +37,7 @@ impl Default for Policy {
             pay_again_secs: 900,
             document_wait_secs: 60,
             refund_retry_secs: 86_400,
+            mail_wait_secs: 900,
         }
     }
 }

@@ -14,7 +14,7 @@ use boxoffice_runtime::{Cause, Failure, Outbox};
 use boxoffice_saga::{Booking, Effect, Fact, Input, Outcome};
 use boxoffice_store::mysql::{
     attempts::NewAttempt, bookings::Event, claims::Claim, intents::NewIntent,
-    operations::Operation, refunds::NewRefund, ticket_states::NewTicket,
+    mail_orders::MailOrder, operations::Operation, refunds::NewRefund, ticket_states::NewTicket,
 };
 
 /// What led to a decision.
@@ -93,7 +93,7 @@ impl Out<'_> {
     }
 
     fn send<M: Message>(&mut self, exchange: Exchange, message: &M) -> Result<(), Failure> {
-        let id = MessageId::of_effect(self.next.id, self.next.version, self.index);
+        let id = self.next_id();
         self.index += 1;
         self.outbox.send(
             exchange,
@@ -103,6 +103,11 @@ impl Out<'_> {
             message,
             self.step.now,
         )
+    }
+
+    /// Of the message that is sent next.
+    fn next_id(&self) -> MessageId {
+        MessageId::of_effect(self.next.id, self.next.version, self.index)
     }
 }
 
@@ -199,6 +204,12 @@ fn one(
             revision: *revision,
         })?,
         Effect::Mail { template, revision } => {
+            writes.mails.push(MailOrder {
+                message: out.next_id(),
+                booking: booking_id,
+                template: *template,
+                revision: *revision,
+            });
             out.command(&mail::Send {
                 booking_id,
                 template: *template,

@@ -17,6 +17,7 @@ use boxoffice_store::mysql::{
     bookings::{self, Birth, Event},
     claims::{self, Admission, AdmissionKey, Claim, SeatKey},
     intents::{self, NewIntent},
+    mail_orders::{self, MailOrder},
     operations::{self, Operation},
     positions::{self, Place},
     refunds::{self, NewRefund},
@@ -24,7 +25,7 @@ use boxoffice_store::mysql::{
     ticket_states::{self, NewTicket},
 };
 use sea_orm::prelude::Uuid;
-use std::{collections::HashMap, future::Future};
+use std::{collections::HashMap, future::Future, time::Duration};
 
 /// The answer of a table.
 macro_rules! answer {
@@ -115,6 +116,9 @@ pub trait Tables: Send {
     fn issue_tickets(&mut self, tickets: &[NewTicket], now: Instant) -> answer!(());
 
     fn void_tickets(&mut self, booking: BookingId, positions: &[u16], now: Instant) -> answer!(());
+
+    /// Mails that are due as long as they have not ended.
+    fn order_mails(&mut self, orders: &[MailOrder], policy: &Policy, now: Instant) -> answer!(());
 
     /// Orders of staff.
     fn audit(&mut self, entries: &[audit::Entry], now: Instant) -> answer!(());
@@ -257,6 +261,16 @@ impl Tables for Mysql<'_> {
     ) -> Result<(), Failure> {
         ticket_states::void(self.tx.db(), booking, positions, now).await?;
         Ok(())
+    }
+
+    async fn order_mails(
+        &mut self,
+        orders: &[MailOrder],
+        policy: &Policy,
+        now: Instant,
+    ) -> Result<(), Failure> {
+        let due_at = now + Duration::from_secs(policy.mail_wait_secs.into());
+        Ok(mail_orders::keep(self.tx.db(), orders, due_at).await?)
     }
 
     async fn audit(&mut self, entries: &[audit::Entry], now: Instant) -> Result<(), Failure> {

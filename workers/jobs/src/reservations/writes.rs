@@ -9,6 +9,7 @@ use boxoffice_store::mysql::{
     bookings::Event,
     claims::{Admission, AdmissionKey, Claim, SeatKey},
     intents::NewIntent,
+    mail_orders::MailOrder,
     operations::Operation,
     refunds::NewRefund,
     ticket_states::NewTicket,
@@ -30,6 +31,7 @@ pub(super) struct Writes {
     pub(super) refunds: Vec<NewRefund>,
     pub(super) tickets: Vec<NewTicket>,
     pub(super) voided: Vec<(BookingId, Vec<u16>)>,
+    pub(super) mails: Vec<MailOrder>,
     /// Orders of staff.
     pub(super) mended: Vec<audit::Entry>,
     /// What partners hear of their bookings.
@@ -61,6 +63,7 @@ impl Writes {
         for (booking, positions) in &self.voided {
             tables.void_tickets(*booking, positions, now).await?;
         }
+        tables.order_mails(&self.mails, policy, now).await?;
         tables.audit(&self.mended, now).await?;
         tables.tell(&self.told, now).await
     }

@@ -210,6 +210,7 @@ pub(crate) const POLICY: Policy = Policy {
     pay_again_secs: 10,
     document_wait_secs: 10,
     refund_retry_secs: 10,
+    mail_wait_secs: 10,
 };
 
 pub(crate) fn at(secs: i64) -> Instant {

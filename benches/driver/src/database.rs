@@ -1,0 +1,88 @@
+//! What the database says of itself and of the bookings.
+
+use anyhow::Context as _;
+use sqlx::{MySqlPool, Row as _, mysql::MySqlPoolOptions};
+use std::{collections::BTreeMap, time::Duration};
+use tokio::time::{Instant, sleep};
+
+/// Counters of the server that are told per booking.
+const COUNTERS: [(&str, &str); 7] = [
+    ("Com_commit", "sql.commits"),
+    ("Com_stmt_execute", "sql.prepared"),
+    ("Questions", "sql.questions"),
+    ("Innodb_os_log_fsyncs", "sql.log_fsyncs"),
+    ("Innodb_data_fsyncs", "sql.data_fsyncs"),
+    ("Bytes_received", "sql.received_bytes"),
+    ("Bytes_sent", "sql.sent_bytes"),
+];
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+
+#[derive(Debug, Clone)]
+pub(crate) struct Database(MySqlPool);
+
+/// At one moment.
+#[derive(Debug)]
+pub(crate) struct Counters(BTreeMap<&'static str, f64>);
+
+impl Database {
+    pub(crate) async fn connect(url: &str) -> anyhow::Result<Self> {
+        let pool = MySqlPoolOptions::new().max_connections(2);
+        Ok(Self(pool.connect(url).await.context("mysql")?))
+    }
+
+    pub(crate) async fn counters(&self) -> anyhow::Result<Counters> {
+        let rows = sqlx::query("SHOW GLOBAL STATUS").fetch_all(&self.0).await?;
+        let mut found = BTreeMap::new();
+        for row in rows {
+            let name: String = row.try_get(0)?;
+            let known = COUNTERS.iter().find(|(counter, _)| *counter == name);
+            if let Some((_, told)) = known {
+                let value: String = row.try_get(1)?;
+                found.insert(*told, value.parse()?);
+            }
+        }
+        Ok(Counters(found))
+    }
+
+    /// A number that a statement answers with.
+    pub(crate) async fn count(&self, query: &'static str) -> anyhow::Result<i64> {
+        let row = sqlx::query(query).fetch_one(&self.0).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// Waits until a number is reached, or doesn't grow for a while.
+    pub(crate) async fn until(
+        &self,
+        query: &'static str,
+        wanted: i64,
+        stuck_max: Duration,
+    ) -> anyhow::Result<()> {
+        let (mut seen, mut since) = (-1, Instant::now());
+        loop {
+            let now = self.count(query).await?;
+            if now >= wanted {
+                return Ok(());
+            }
+            if now != seen {
+                (seen, since) = (now, Instant::now());
+            }
+            anyhow::ensure!(
+                since.elapsed() < stuck_max,
+                "{query}: {now} of {wanted}, and then nothing happened"
+            );
+            sleep(LOOK_EVERY).await;
+        }
+    }
+}
+
+impl Counters {
+    /// By name, per booking.
+    pub(crate) fn until(&self, end: &Self, bookings: usize) -> BTreeMap<&'static str, f64> {
+        let each = |name: &&'static str| {
+            let before = self.0.get(*name).copied().unwrap_or_default();
+            let after = end.0.get(*name).copied().unwrap_or_default();
+            (after - before) / bookings.max(1) as f64
+        };
+        self.0.keys().map(|name| (*name, each(name))).collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! `boxoffice-bench`: one measurement of a running house. `cargo xtask bench` starts the houses and calls it.
+
+mod book;
+mod catalogue;
+mod cost;
+mod crowd;
+mod database;
+mod http;
+mod news;
+mod orders;
+mod outcome;
+mod place;
+mod queues;
+mod report;
+mod scenario;
+mod spread;
+
+use clap::Parser;
+use place::Place;
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+/// Loads a running house and writes down what it did and what it cost.
+#[derive(Debug, Parser)]
+#[command(name = "boxoffice-bench", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Write the catalogue that the others need, for `boxoffice import all`.
+    Catalogue {
+        folder: PathBuf,
+        /// Of a thousand bookings each.
+        #[arg(long, default_value_t = 60)]
+        shows: usize,
+    },
+    /// The whole way of a booking.
+    Pipeline {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::pipeline::Arguments,
+    },
+    /// A hundred seats, and everybody wants one.
+    Hot {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::hot::Arguments,
+    },
+    /// Medians of what lies in `raw` below this folder, and what they say of the goals.
+    Report { folder: PathBuf },
+}
+
+#[derive(Debug, clap::Args)]
+struct Files {
+    /// Describes the running house.
+    #[arg(long)]
+    place: PathBuf,
+    /// Where the numbers go.
+    #[arg(long)]
+    out: PathBuf,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(Arguments::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Catalogue { folder, shows } => catalogue::write(&folder, shows),
+        Command::Pipeline { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::pipeline::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Hot { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::hot::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Report { folder } => report::write(&folder),
+    }
+}

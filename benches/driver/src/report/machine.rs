@@ -1,0 +1,65 @@
+//! Where and when it was measured.
+
+use serde::Serialize;
+use std::{fs, process::Command, thread};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Machine {
+    pub(crate) date: String,
+    pub(crate) commit: String,
+    pub(crate) cores: usize,
+    pub(crate) processor: String,
+    pub(crate) memory_gib: f64,
+    pub(crate) system: String,
+    pub(crate) servers: Vec<String>,
+}
+
+impl Machine {
+    pub(crate) fn look() -> Self {
+        let date = chrono::Utc::now();
+        let dirty = !said("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
+        let commit = said("git", &["rev-parse", "--short", "HEAD"]);
+        Self {
+            date: date.format("%Y-%m-%d %H:%M UTC").to_string(),
+            commit: commit + if dirty { " and changes" } else { "" },
+            cores: thread::available_parallelism().map_or(0, usize::from),
+            processor: field("/proc/cpuinfo", "model name"),
+            memory_gib: memory_gib(),
+            system: field("/etc/os-release", "PRETTY_NAME")
+                .trim_matches('"')
+                .to_owned(),
+            servers: vec![
+                said("mariadbd", &["--version"]),
+                said("rabbitmqctl", &["version"]),
+            ],
+        }
+    }
+}
+
+/// The rest of the line that begins so.
+fn field(file: &str, name: &str) -> String {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|line| {
+        let (key, value) = line.split_once([':', '='])?;
+        (key.trim() == name).then(|| value.trim().to_owned())
+    });
+    line.unwrap_or_default()
+}
+
+fn memory_gib() -> f64 {
+    let total = field("/proc/meminfo", "MemTotal");
+    let kib: f64 = total
+        .split_whitespace()
+        .next()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_default();
+    (kib / 1024.0 / 1024.0).round()
+}
+
+/// What a program prints first; nothing if it isn't there.
+fn said(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+    let text = text.unwrap_or_default();
+    text.lines().next().unwrap_or_default().trim().to_owned()
+}

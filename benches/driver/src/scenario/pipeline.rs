@@ -1,0 +1,183 @@
+//! The whole way of a booking: how many a second, what each costs, how long it takes.
+
+use crate::{
+    book::{Book, Step},
+    cost::Cost,
+    crowd::{Crowd, STUCK},
+    database::Database,
+    news::News,
+    orders::Orders,
+    outcome::Outcome,
+    place::Place,
+    queues::Queues,
+};
+use anyhow::ensure;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
+
+/// How much of the house runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Mode {
+    /// The peers' work: held, captured, two ticket pages stored, completed. No mail, no timeline.
+    Core,
+    /// Everything: also mail and timeline.
+    Full,
+    /// Everything but documents and mail: until the money is captured.
+    Lean,
+}
+
+impl Mode {
+    /// The step that ends a booking.
+    const fn last(self) -> Step {
+        match self {
+            Self::Core | Self::Full => Step::Completed,
+            Self::Lean => Step::Paid,
+        }
+    }
+
+    /// Queues whose workers run, beside those that a booking waits for anyway.
+    const fn drained(self) -> &'static [&'static str] {
+        match self {
+            Self::Core => &["tickets"],
+            Self::Full => &["tickets", "mail", "timeline"],
+            Self::Lean => &["timeline"],
+        }
+    }
+}
+
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Arguments {
+    #[arg(long, value_enum)]
+    pub(crate) mode: Mode,
+    /// Bookings that are measured.
+    #[arg(long, default_value_t = 4_000)]
+    pub(crate) bookings: usize,
+    /// Bookings before that, which warm the house up.
+    #[arg(long, default_value_t = 1_000)]
+    pub(crate) warm_up: usize,
+    /// Bookings that are under way at once: more would only wait.
+    #[arg(long, default_value_t = 400)]
+    pub(crate) under_way: usize,
+    /// Then bookings at these shares of the rate that was reached, such as 0.5,0.8, for --paced-secs each.
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) paced: Vec<f64>,
+    #[arg(long, default_value_t = 60)]
+    pub(crate) paced_secs: u64,
+    /// Shows in the catalogue.
+    #[arg(long)]
+    pub(crate) shows: usize,
+}
+
+/// Everything that a run looks at.
+struct Run {
+    place: Place,
+    mode: Mode,
+    crowd: Arc<Crowd>,
+    database: Database,
+    queues: Queues,
+}
+
+pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
+    let book = Arc::new(Book::default());
+    let orders = Orders::new(arguments.shows);
+    let wanted = arguments.warm_up + arguments.bookings;
+    ensure!(
+        orders.capacity() > wanted,
+        "{} shows hold {} bookings: too few",
+        arguments.shows,
+        orders.capacity()
+    );
+    let news = News::listen(&place.amqp, &Step::ALL, Arc::clone(&book)).await?;
+    let run = Run {
+        mode: arguments.mode,
+        crowd: Crowd::new(place.clone(), orders, book),
+        database: Database::connect(&place.mysql).await?,
+        queues: Queues::connect(&place.amqp).await?,
+        place,
+    };
+    let mut outcome = Outcome::default();
+    run.crowd
+        .in_turn(arguments.warm_up, arguments.under_way, run.mode.last())
+        .await?;
+    run.rest(arguments.warm_up).await?;
+    let rate = run.at_most(arguments, &mut outcome).await?;
+    let mut done = wanted;
+    for share in &arguments.paced {
+        let lasts = Duration::from_secs(arguments.paced_secs);
+        done += run.paced(rate, *share, lasts, done, &mut outcome).await?;
+    }
+    let rejected = run.crowd.book.count(Step::Rejected);
+    ensure!(rejected == 0, "{rejected} bookings were rejected");
+    run.queues.end().await?;
+    news.end().await?;
+    Ok(outcome)
+}
+
+impl Run {
+    /// As many bookings as it carries: a new one begins when one is done, and the clock stops when nothing of any
+    /// booking is left to do.
+    async fn at_most(&self, arguments: &Arguments, outcome: &mut Outcome) -> anyhow::Result<f64> {
+        let (cost, counters) = (Cost::look(&self.place)?, self.database.counters().await?);
+        let begun = Instant::now();
+        self.crowd
+            .in_turn(arguments.bookings, arguments.under_way, self.mode.last())
+            .await?;
+        let completed = begun.elapsed();
+        self.rest(arguments.warm_up + arguments.bookings).await?;
+        let all = begun.elapsed();
+        let bill = cost.until(&Cost::look(&self.place)?, arguments.bookings);
+        let rate = arguments.bookings as f64 / all.as_secs_f64();
+        outcome.put("bookings_per_s", rate);
+        outcome.put("seconds", all.as_secs_f64());
+        outcome.put("left_over_s", (all - completed).as_secs_f64());
+        outcome.put_bill(&bill);
+        let counters = counters.until(&self.database.counters().await?, arguments.bookings);
+        for (name, each) in counters {
+            outcome.put(name, each);
+        }
+        let book = &self.crowd.book;
+        for step in [Step::Held, Step::Confirmed, self.mode.last()] {
+            let spread = book.spread(step, begun, begun + completed);
+            outcome.put_spread(&format!("latency.full_load.{}", step.name()), &spread);
+        }
+        Ok(rate)
+    }
+
+    /// At a share of that, one after the other at their time: what a customer waits.
+    async fn paced(
+        &self,
+        rate: f64,
+        share: f64,
+        lasts: Duration,
+        done: usize,
+        outcome: &mut Outcome,
+    ) -> anyhow::Result<usize> {
+        let cost = Cost::look(&self.place)?;
+        let begun = Instant::now();
+        let rate = rate * share;
+        let count = (rate * lasts.as_secs_f64()) as usize;
+        self.crowd.at_rate(rate, lasts, self.mode.last()).await?;
+        let over = Instant::now();
+        self.rest(done + count).await?;
+        let load = format!("load_{:.0}", share * 100.0);
+        let bill = cost.until(&Cost::look(&self.place)?, count);
+        outcome.put(&format!("cpu.{load}_ms"), bill.cpu_ms);
+        outcome.put(&format!("{load}.bookings_per_s"), rate);
+        for step in [Step::Held, Step::Confirmed, self.mode.last()] {
+            let spread = self.crowd.book.spread(step, begun, over);
+            outcome.put_spread(&format!("latency.{load}.{}", step.name()), &spread);
+        }
+        Ok(count)
+    }
+
+    /// Until nothing is left to do for any of so many bookings.
+    async fn rest(&self, bookings: usize) -> anyhow::Result<()> {
+        self.queues.until_empty(self.mode.drained(), STUCK).await?;
+        if self.mode == Mode::Full {
+            let mails = "SELECT COUNT(*) FROM mails WHERE state = 'sent'";
+            let bookings = i64::try_from(bookings)?;
+            self.database.until(mails, bookings, STUCK).await?;
+        }
+        Ok(())
+    }
+}

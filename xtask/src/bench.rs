@@ -1,0 +1,137 @@
+//! `cargo xtask bench`: what the house carries, what it costs and how it compares, on this machine.
+
+mod house;
+mod trial;
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, ExitCode},
+};
+
+use anyhow::{Context as _, ensure};
+
+use crate::product::{self, Programs};
+use crate::servers::{self, Generation, Given};
+use crate::stack::{Folder, Manner, Ports, Stack, State};
+use crate::{interrupt, stack, ui};
+use house::House;
+use trial::{TRIALS, Trial};
+
+const PROFILE: &str = "bench";
+/// Below cargo's target folder.
+const FOLDER: &str = "bench";
+
+/// Measure throughput, latency and cost on a private stack, and compare with the baselines.
+///
+/// Builds everything optimised, then starts a fresh house for each measurement: its own servers, its own data, nothing
+/// that an earlier one left. Repetitions are interleaved, so that a machine that becomes slower does so for all. The
+/// numbers of each lie in target/bench/raw, medians of them in target/bench/report.json, .html and .md.
+///
+///   cargo xtask bench                            everything: more than an hour
+///
+///   cargo xtask bench --only core --only full    some measurements
+///
+///   cargo xtask bench --list                     which there are
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Only measurements whose name begins so; may be repeated.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
+    /// How often each is made.
+    #[arg(long, default_value_t = 3)]
+    repetitions: u32,
+    /// Show the measurements and end.
+    #[arg(long)]
+    list: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
+    if arguments.list {
+        let rows: Vec<Vec<String>> = TRIALS
+            .iter()
+            .map(|trial| vec![trial.name.to_owned(), trial.what.to_owned()])
+            .collect();
+        ui::table(&rows);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let chosen = choose(&arguments.only)?;
+    interrupt::listen()?;
+    let programs = product::build_with(true, &["boxoffice-bench"])?;
+    let folder = product::target()?.join(FOLDER);
+    let raw = folder.join("raw");
+    // Numbers of another build are not to be mixed with these.
+    if raw.exists() {
+        fs::remove_dir_all(&raw)?;
+    }
+    fs::create_dir_all(&raw)?;
+    for repetition in 1..=arguments.repetitions {
+        for trial in &chosen {
+            interrupt::check()?;
+            let out = raw.join(format!("{}.{repetition}.json", trial.name));
+            measure(trial, repetition, &programs, &out)
+                .with_context(|| format!("{}, repetition {repetition}", trial.name))?;
+        }
+    }
+    report(&programs, &folder)
+}
+
+fn choose(only: &[String]) -> anyhow::Result<Vec<&'static Trial>> {
+    for prefix in only {
+        ensure!(
+            TRIALS.iter().any(|trial| trial.name.starts_with(prefix)),
+            "no measurement begins with {prefix:?}; --list shows all of them"
+        );
+    }
+    let wanted = |trial: &&Trial| {
+        only.is_empty()
+            || only
+                .iter()
+                .any(|prefix| trial.name.starts_with(prefix.as_str()))
+    };
+    Ok(TRIALS.iter().filter(wanted).collect())
+}
+
+/// One measurement in a house of its own.
+fn measure(
+    trial: &Trial,
+    repetition: u32,
+    programs: &Programs,
+    out: &std::path::Path,
+) -> anyhow::Result<()> {
+    ui::line(&format!("{} ({repetition}): {}", trial.name, trial.what));
+    let folder = Folder::new(PROFILE)?;
+    let _lock = folder.lock()?;
+    if let Some(left) = State::load(&folder)? {
+        stack::stop(&folder, left, Manner::AtOnce)?;
+    }
+    folder.purge()?;
+    let ports = Ports::find_free(std::process::id())?;
+    let installed = servers::prepare(&Given::default(), ports, Generation::Current)?;
+    let stack = Stack::create(folder, ports)?;
+    let measured = House::start(&stack, &installed, programs, trial).and_then(|house| {
+        let place = house.write_place()?;
+        let status = programs
+            .command("boxoffice-bench")?
+            .arg(trial.scenario)
+            .arg("--place")
+            .arg(&place)
+            .arg("--out")
+            .arg(out)
+            .args(trial.arguments)
+            .status()
+            .context("boxoffice-bench could not be run")?;
+        ensure!(status.success(), "the measurement failed: see above");
+        house.check()
+    });
+    stack.stop(Manner::AtOnce)?;
+    measured?;
+    stack.folder.purge()
+}
+
+fn report(programs: &Programs, folder: &PathBuf) -> anyhow::Result<ExitCode> {
+    let mut command: Command = programs.command("boxoffice-bench")?;
+    let status = command.arg("report").arg(folder).status()?;
+    ensure!(status.success(), "the report could not be made: see above");
+    Ok(ExitCode::SUCCESS)
+}

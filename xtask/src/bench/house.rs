@@ -1,0 +1,133 @@
+//! A fresh house for one measurement.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use crate::install::Installed;
+use crate::product::{self, Environment, Programs};
+use crate::servers::{self, Given, Scope};
+use crate::stack::{Group, Port, Stack, write_private};
+use crate::ui;
+
+use super::trial::Trial;
+
+/// Customers who are told apart.
+const CUSTOMERS: &str = "64";
+
+/// Running.
+pub(super) struct House<'a> {
+    stack: &'a Stack,
+    programs: &'a Programs,
+    environment: Environment,
+}
+
+impl<'a> House<'a> {
+    pub(super) fn start(
+        stack: &'a Stack,
+        installed: &Installed,
+        programs: &'a Programs,
+        trial: &Trial,
+    ) -> anyhow::Result<Self> {
+        let servers = servers::start(stack, &Given::default(), installed, Scope::Product)?;
+        let mut environment = product::environment(stack, &servers, programs);
+        // The load comes from few customers.
+        let unlimited = ["CUSTOMER", "ADDRESS", "BUSINESS"];
+        for who in unlimited {
+            environment.insert(format!("BOXOFFICE__API__RATE__QUOTA_{who}"), "0".to_owned());
+        }
+        for (name, value) in trial.settings {
+            environment.insert((*name).to_owned(), (*value).to_owned());
+        }
+        stack.remember_env(&environment)?;
+        product::start_sandboxes(stack, programs, &environment)?;
+        let catalogue = stack.folder.data("catalogue");
+        let status = programs
+            .command("boxoffice-bench")?
+            .arg("catalogue")
+            .arg(&catalogue)
+            .args(["--shows", trial.shows])
+            .status()?;
+        anyhow::ensure!(status.success(), "the catalogue could not be written");
+        let catalogue = catalogue.display().to_string();
+        product::prepare(stack, programs, &environment, &catalogue)?;
+        product::start_roles(stack, programs, &environment, trial.roles)?;
+        stack.mark_ready()?;
+        Ok(Self {
+            stack,
+            programs,
+            environment,
+        })
+    }
+
+    /// What `boxoffice-bench` is told: addresses, tokens, processes.
+    pub(super) fn write_place(&self) -> anyhow::Result<PathBuf> {
+        let state = self.stack.snapshot();
+        let processes: Vec<Value> = state
+            .processes
+            .iter()
+            .map(|process| {
+                let group = match (process.group, process.role.as_str()) {
+                    (Group::Role, _) => "app",
+                    (Group::Sandbox, _) => "aside",
+                    (Group::Server, "mongodb") => "documents",
+                    (Group::Server, "mariadb" | "mysql") => "database",
+                    (Group::Server, _) => "broker",
+                };
+                json!({"name": process.role, "group": group, "pid": process.identity.pid})
+            })
+            .collect();
+        let place = json!({
+            "api": format!("http://{}", self.stack.address(Port::Api)),
+            "amqp": self.environment["BOXOFFICE__AMQP__URL"],
+            "mysql": self.environment["BOXOFFICE__MYSQL__URL"],
+            "tokens": self.tokens()?,
+            "processes": processes,
+        });
+        let path = self.stack.folder.data("place.json");
+        // Tokens and passwords.
+        write_private(&path, &serde_json::to_string_pretty(&place)?)?;
+        Ok(path)
+    }
+
+    fn tokens(&self) -> anyhow::Result<Vec<String>> {
+        let output = self
+            .programs
+            .command("boxoffice")?
+            .args(["token", "--role", "customer", "--ttl", "3h"])
+            .args(["--subject", "load", "--count", CUSTOMERS])
+            .envs(&self.environment)
+            .output()
+            .context("boxoffice could not be run")?;
+        anyhow::ensure!(
+            output.status.success(),
+            "`boxoffice token` failed: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+        let tokens = String::from_utf8(output.stdout)?;
+        Ok(tokens.lines().map(str::to_owned).collect())
+    }
+
+    /// Nothing may have died, and every book must be right: a fast house that errs is worth nothing.
+    pub(super) fn check(&self) -> anyhow::Result<()> {
+        product::check_alive(self.stack)?;
+        let step = ui::step("checks", "comparing the books");
+        let log = self.stack.folder.log("checks");
+        let output = self
+            .programs
+            .command("boxoffice")?
+            .args(["doctor", "--check-invariants"])
+            .envs(&self.environment)
+            .output()
+            .context("boxoffice could not be run")?;
+        fs::write(&log, &output.stdout)?;
+        anyhow::ensure!(
+            output.status.success(),
+            "an invariant does not hold: {}",
+            log.display()
+        );
+        step.done("every invariant holds");
+        Ok(())
+    }
+}
