@@ -1,11 +1,12 @@
 //! `cargo xtask bench`: what the house carries, what it costs and how it compares, on this machine.
 
 mod house;
+mod peer;
 mod trial;
 
 use std::{
     fs,
-    path::PathBuf,
+    path::Path,
     process::{Command, ExitCode},
 };
 
@@ -16,7 +17,8 @@ use crate::servers::{self, Generation, Given};
 use crate::stack::{Folder, Manner, Ports, Stack, State};
 use crate::{interrupt, stack, ui};
 use house::House;
-use trial::{TRIALS, Trial};
+use peer::Peer;
+use trial::{TRIALS, Trial, Where};
 
 const PROFILE: &str = "bench";
 /// Below cargo's target folder.
@@ -41,6 +43,9 @@ pub(crate) struct Arguments {
     /// How often each is made.
     #[arg(long, default_value_t = 3)]
     repetitions: u32,
+    /// Without the pipelines that ours is compared with; nothing is installed for them.
+    #[arg(long)]
+    no_peers: bool,
     /// Show the measurements and end.
     #[arg(long)]
     list: bool,
@@ -55,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         ui::table(&rows);
         return Ok(ExitCode::SUCCESS);
     }
-    let chosen = choose(&arguments.only)?;
+    let chosen = choose(arguments)?;
     interrupt::listen()?;
     let programs = product::build_with(true, &["boxoffice-bench"])?;
     let folder = product::target()?.join(FOLDER);
@@ -76,29 +81,27 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     report(&programs, &folder)
 }
 
-fn choose(only: &[String]) -> anyhow::Result<Vec<&'static Trial>> {
+fn choose(arguments: &Arguments) -> anyhow::Result<Vec<&'static Trial>> {
+    let only = &arguments.only;
     for prefix in only {
         ensure!(
             TRIALS.iter().any(|trial| trial.name.starts_with(prefix)),
             "no measurement begins with {prefix:?}; --list shows all of them"
         );
     }
+    let named = |trial: &Trial| {
+        let begins = |prefix: &String| trial.name.starts_with(prefix.as_str());
+        only.is_empty() || only.iter().any(begins)
+    };
     let wanted = |trial: &&Trial| {
-        only.is_empty()
-            || only
-                .iter()
-                .any(|prefix| trial.name.starts_with(prefix.as_str()))
+        let peer = matches!(trial.place, Where::Peer(_));
+        named(trial) && !(peer && arguments.no_peers)
     };
     Ok(TRIALS.iter().filter(wanted).collect())
 }
 
 /// One measurement in a house of its own.
-fn measure(
-    trial: &Trial,
-    repetition: u32,
-    programs: &Programs,
-    out: &std::path::Path,
-) -> anyhow::Result<()> {
+fn measure(trial: &Trial, repetition: u32, programs: &Programs, out: &Path) -> anyhow::Result<()> {
     ui::line(&format!("{} ({repetition}): {}", trial.name, trial.what));
     let folder = Folder::new(PROFILE)?;
     let _lock = folder.lock()?;
@@ -109,27 +112,45 @@ fn measure(
     let ports = Ports::find_free(std::process::id())?;
     let installed = servers::prepare(&Given::default(), ports, Generation::Current)?;
     let stack = Stack::create(folder, ports)?;
-    let measured = House::start(&stack, &installed, programs, trial).and_then(|house| {
-        let place = house.write_place()?;
-        let status = programs
-            .command("boxoffice-bench")?
-            .arg(trial.scenario)
-            .arg("--place")
-            .arg(&place)
-            .arg("--out")
-            .arg(out)
-            .args(trial.arguments)
-            .status()
-            .context("boxoffice-bench could not be run")?;
-        ensure!(status.success(), "the measurement failed: see above");
-        house.check()
-    });
+    let measured = match &trial.place {
+        Where::House(setup) => {
+            House::start(&stack, &installed, programs, setup).and_then(|house| {
+                load(trial, programs, &house.write_place()?, out)?;
+                house.check(setup)
+            })
+        }
+        Where::Peer(name) => Peer::prepare(name).and_then(|peer| {
+            let place = peer.start(&stack, &installed)?;
+            load(trial, programs, &place, out)?;
+            // Beside the numbers: what they were measured with.
+            let versions = out.with_file_name(format!("{name}.versions"));
+            Ok(fs::write(versions, peer.versions()?)?)
+        }),
+    };
     stack.stop(Manner::AtOnce)?;
     measured?;
     stack.folder.purge()
 }
 
-fn report(programs: &Programs, folder: &PathBuf) -> anyhow::Result<ExitCode> {
+/// Does what the measurement is about, and leaves its numbers in `out`.
+fn load(trial: &Trial, programs: &Programs, place: &Path, out: &Path) -> anyhow::Result<()> {
+    let step = ui::step("load", trial.what);
+    let status = programs
+        .command("boxoffice-bench")?
+        .arg(trial.scenario)
+        .arg("--place")
+        .arg(place)
+        .arg("--out")
+        .arg(out)
+        .args(trial.arguments)
+        .status()
+        .context("boxoffice-bench could not be run")?;
+    ensure!(status.success(), "the measurement failed: see above");
+    step.done("measured");
+    Ok(())
+}
+
+fn report(programs: &Programs, folder: &Path) -> anyhow::Result<ExitCode> {
     let mut command: Command = programs.command("boxoffice-bench")?;
     let status = command.arg("report").arg(folder).status()?;
     ensure!(status.success(), "the report could not be made: see above");

@@ -393,6 +393,11 @@ pub(crate) fn start_roles(
     Ok(())
 }
 
+/// Of every role.
+pub(crate) fn role_names() -> impl Iterator<Item = &'static str> {
+    ROLES.iter().map(|(name, _)| *name)
+}
+
 /// Where a role of a running stack serves health and metrics.
 pub(crate) fn internal_address(state: &State, role: &str) -> anyhow::Result<String> {
     let ports = Ports::at(state.port_base)?;

@@ -44,6 +44,16 @@ pub(crate) const PARTNER: Set = Set {
     works: &["-c", "import pika"],
 };
 
+/// What the bench's peer in Python imports.
+pub(crate) const PEER: Set = Set {
+    name: "FastAPI and Celery",
+    folder: "peer-celery",
+    pins: include_str!("../../benches/peers/celery/requirements.txt"),
+    arguments: &["--require-hashes", "--requirement"],
+    program: "python",
+    works: &["-c", "import celery, fastapi, reportlab"],
+};
+
 impl Set {
     /// Installs it once; later runs need no network. Returns the program.
     pub(crate) fn prepare(&self) -> anyhow::Result<PathBuf> {

@@ -52,6 +52,8 @@ impl Step {
 pub(crate) struct Book {
     entries: Mutex<HashMap<Uuid, Entry>>,
     counts: Mutex<BTreeMap<Step, usize>>,
+    /// Why the last one was rejected.
+    why: Mutex<String>,
     moved: Notify,
 }
 
@@ -72,6 +74,11 @@ impl Book {
         self.entries().entry(id).or_default().steps.push((step, at));
         *self.counts().entry(step).or_default() += 1;
         self.moved.notify_waiters();
+    }
+
+    pub(crate) fn rejected_for(&self, code: &str) {
+        let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        code.clone_into(&mut why);
     }
 
     pub(crate) fn count(&self, step: Step) -> usize {
@@ -97,11 +104,23 @@ impl Book {
             let waited = timeout_at(Instant::now() + stuck_max, moved).await;
             anyhow::ensure!(
                 waited.is_ok() || self.count(step) > now,
-                "{now} of {count} bookings are {}, and then nothing happened for {} s",
+                "{now} of {count} bookings are {}, and then nothing happened for {} s: {}",
                 step.name(),
-                stuck_max.as_secs()
+                stuck_max.as_secs(),
+                self.told()
             );
         }
+    }
+
+    /// How many came to each step.
+    fn told(&self) -> String {
+        let counts = self.counts();
+        let told = Step::ALL.map(|step| {
+            let count = counts.get(&step).copied().unwrap_or_default();
+            format!("{count} {}", step.name())
+        });
+        let why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
+        format!("{} {why}", told.join(", "))
     }
 
     /// From when they were to be submitted, of those that were meant within this time.

@@ -11,6 +11,7 @@ pub(crate) const PAIRS: usize = ROWS * SEATS_PER_ROW / 2;
 /// Seats of the show that everybody wants.
 pub(crate) const HOT_SEATS: usize = 100;
 pub(crate) const HOT_SHOW: &str = "hot";
+pub(crate) const WIDE_SHOW: &str = "wide";
 
 const HOT_ROWS: usize = 5;
 /// As long as nobody holds a show elsewhere in the hall: every four hours.
@@ -48,7 +49,7 @@ pub(crate) fn hot_seat(n: usize) -> String {
 
 /// Of the `n`th show.
 pub(crate) fn slug(n: usize) -> String {
-    format!("wide-{n:04}")
+    format!("{WIDE_SHOW}-{n:04}")
 }
 
 fn guid(hall: &str, row: usize, seat: usize) -> String {

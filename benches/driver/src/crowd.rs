@@ -27,7 +27,7 @@ const CONNECTIONS: usize = 512;
 /// When the house says 503 without saying when to come again, which it never should.
 const COME_AGAIN: Duration = Duration::from_secs(1);
 /// No booking moves for so long: the run is over.
-pub(crate) const STUCK: Duration = Duration::from_secs(60);
+pub(crate) const STUCK: Duration = Duration::from_secs(30);
 
 /// Everybody who books.
 #[derive(Debug)]

@@ -1,9 +1,14 @@
 //! What the database says of itself and of the bookings.
 
 use anyhow::Context as _;
-use sqlx::{MySqlPool, Row as _, mysql::MySqlPoolOptions};
+use boxoffice_contracts::ShowId;
+use sqlx::{
+    MySqlPool, Row as _,
+    mysql::{MySqlPoolOptions, MySqlRow},
+};
 use std::{collections::BTreeMap, time::Duration};
 use tokio::time::{Instant, sleep};
+use uuid::Uuid;
 
 /// Counters of the server that are told per booking.
 const COUNTERS: [(&str, &str); 7] = [
@@ -42,6 +47,19 @@ impl Database {
             }
         }
         Ok(Counters(found))
+    }
+
+    /// Shows whose slug in the catalogue is this, or begins so; an import adds the date.
+    pub(crate) async fn shows(&self, slug: &str) -> anyhow::Result<Vec<ShowId>> {
+        let rows = sqlx::query("SELECT id FROM shows WHERE slug LIKE ? ORDER BY slug")
+            .bind(format!("{slug}-%"))
+            .fetch_all(&self.0)
+            .await?;
+        let id = |row: &MySqlRow| -> anyhow::Result<ShowId> {
+            let bytes: Vec<u8> = row.try_get(0)?;
+            Ok(ShowId(Uuid::from_slice(&bytes)?))
+        };
+        rows.iter().map(id).collect()
     }
 
     /// A number that a statement answers with.

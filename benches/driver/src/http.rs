@@ -35,10 +35,6 @@ impl Http {
         Self(client)
     }
 
-    pub(crate) async fn get(&self, url: &str, token: Option<&str>) -> anyhow::Result<Answer> {
-        self.send(Method::GET, url, token, None, Bytes::new()).await
-    }
-
     /// A command; the key makes it one command however often it is sent.
     pub(crate) async fn post(
         &self,
@@ -97,9 +93,5 @@ impl Answer {
             String::from_utf8_lossy(&self.body)
         );
         Ok(self)
-    }
-
-    pub(crate) fn json(&self) -> anyhow::Result<serde_json::Value> {
-        Ok(serde_json::from_slice(&self.body)?)
     }
 }

@@ -43,12 +43,26 @@ enum Command {
         #[command(flatten)]
         arguments: scenario::pipeline::Arguments,
     },
+    /// The door alone, while nobody works on what it accepts.
+    Intake {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::intake::Arguments,
+    },
     /// A hundred seats, and everybody wants one.
     Hot {
         #[command(flatten)]
         files: Files,
         #[command(flatten)]
         arguments: scenario::hot::Arguments,
+    },
+    /// The same work at a peer.
+    Peer {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::peer::Arguments,
     },
     /// Medians of what lies in `raw` below this folder, and what they say of the goals.
     Report { folder: PathBuf },
@@ -83,9 +97,19 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let outcome = scenario::pipeline::run(place, &arguments).await?;
             outcome.write(&files.out)
         }
+        Command::Intake { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::intake::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
         Command::Hot { files, arguments } => {
             let place = Place::read(&files.place)?;
             let outcome = scenario::hot::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Peer { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::peer::run(place, &arguments).await?;
             outcome.write(&files.out)
         }
         Command::Report { folder } => report::write(&folder),

@@ -11,7 +11,6 @@ use lapin::{
 };
 use std::sync::Arc;
 use tokio::{task::JoinHandle, time::Instant};
-use uuid::Uuid;
 
 /// Until it is dropped.
 #[derive(Debug)]
@@ -50,8 +49,11 @@ impl News {
             let _channel = channel;
             while let Some(Ok(delivery)) = consumer.next().await {
                 let at = Instant::now();
-                if let Some((id, step)) = read(&delivery, &steps) {
-                    book.reached(id, step, at);
+                if let Some((fact, step)) = read(&delivery, &steps) {
+                    if let Some(code) = fact.code.filter(|_| step == Step::Rejected) {
+                        book.rejected_for(code.as_str());
+                    }
+                    book.reached(fact.booking_id.0, step, at);
                 }
             }
         });
@@ -91,7 +93,7 @@ async fn declare(channel: &Channel, steps: &[Step]) -> anyhow::Result<String> {
     Ok(name)
 }
 
-fn read(delivery: &lapin::message::Delivery, steps: &[Step]) -> Option<(Uuid, Step)> {
+fn read(delivery: &lapin::message::Delivery, steps: &[Step]) -> Option<(BookingFact, Step)> {
     let key = delivery.routing_key.as_str();
     let step = steps.iter().find(|step| {
         key.strip_prefix("booking.")
@@ -99,5 +101,5 @@ fn read(delivery: &lapin::message::Delivery, steps: &[Step]) -> Option<(Uuid, St
             == Some(step.name())
     })?;
     let fact: BookingFact = serde_json::from_slice(&delivery.data).ok()?;
-    Some((fact.booking_id.0, *step))
+    Some((fact, *step))
 }

@@ -1,6 +1,10 @@
 //! What a run has found: numbers by their names, which a report can take medians of.
 
-use crate::{cost::Bill, spread::Spread};
+use crate::{
+    cost::{self, Bill},
+    place::Place,
+    spread::Spread,
+};
 use anyhow::Context as _;
 use serde::Serialize;
 use std::{collections::BTreeMap, fs, path::Path};
@@ -13,6 +17,13 @@ pub(crate) struct Outcome(BTreeMap<String, f64>);
 impl Outcome {
     pub(crate) fn put(&mut self, name: &str, value: f64) {
         self.0.insert(name.to_owned(), value);
+    }
+
+    /// What another found, under a name before its names.
+    pub(crate) fn put_all(&mut self, name: &str, other: Self) {
+        for (inner, value) in other.0 {
+            self.put(&format!("{name}.{inner}"), value);
+        }
     }
 
     pub(crate) fn put_spread(&mut self, name: &str, spread: &Spread) {
@@ -35,6 +46,18 @@ impl Outcome {
             self.put(&format!("cpu.aside.{process}_ms"), *cpu);
         }
         self.put("disk.written_bytes", bill.written_bytes);
+    }
+
+    /// Of each process, with everything that it started.
+    pub(crate) fn put_memory(&mut self, place: &Place) -> anyhow::Result<()> {
+        const MIB: f64 = 1024.0 * 1024.0;
+        for (process, memory) in cost::memory(place)? {
+            let resident = memory.resident as f64 / MIB;
+            let proportional = memory.proportional as f64 / MIB;
+            self.put(&format!("memory.{process}.resident_mib"), resident);
+            self.put(&format!("memory.{process}.proportional_mib"), proportional);
+        }
+        Ok(())
     }
 
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {

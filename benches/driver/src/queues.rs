@@ -1,6 +1,5 @@
 //! How many messages wait in the house's queues.
 
-use boxoffice_contracts::topology::QUEUES;
 use lapin::{
     Channel, Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable,
 };
@@ -68,9 +67,4 @@ impl Queues {
     pub(crate) async fn end(self) -> anyhow::Result<()> {
         Ok(self.connection.close(200, "done".into()).await?)
     }
-}
-
-/// Every queue of the house.
-pub(crate) fn all() -> Vec<&'static str> {
-    QUEUES.iter().map(|queue| queue.name).collect()
 }

@@ -1,12 +1,15 @@
 """The PDF of a booking: one A5 page for each seat."""
 
 import io
+import pathlib
 
 import segno
 from PIL import Image
 from reportlab.lib.pagesizes import A5
 from reportlab.lib.units import mm
 from reportlab.lib.utils import ImageReader
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from shows import Show
@@ -15,6 +18,10 @@ from ticket_code import ticket_code
 WIDTH, HEIGHT = A5
 LEFT = 15 * mm
 CODE_SIDE = 70 * mm
+# Latin, Greek and Cyrillic, as on the tickets that these are compared with. Parsed once.
+FONTS = pathlib.Path(__file__).parents[3] / "workers/documents/fonts"
+pdfmetrics.registerFont(TTFont("Regular", FONTS / "DejaVuSans.subset.ttf"))
+pdfmetrics.registerFont(TTFont("Bold", FONTS / "DejaVuSans-Bold.subset.ttf"))
 
 
 def render(show: Show, seats: list[str], name: str) -> bytes:
@@ -30,9 +37,9 @@ def render(show: Show, seats: list[str], name: str) -> bytes:
 
 def draw_page(canvas: Canvas, show: Show, seat: str, name: str) -> None:
     row, _, number = seat.rpartition("-")
-    canvas.setFont("Helvetica-Bold", 24)
+    canvas.setFont("Bold", 24)
     canvas.drawString(LEFT, HEIGHT - 25 * mm, show.title)
-    canvas.setFont("Helvetica", 13)
+    canvas.setFont("Regular", 13)
     canvas.drawString(LEFT, HEIGHT - 36 * mm, show.hall)
     canvas.drawString(LEFT, HEIGHT - 48 * mm, f"Row {row}")
     canvas.drawString(LEFT, HEIGHT - 56 * mm, f"Seat {number}")

@@ -37,6 +37,18 @@ impl Services {
     /// # Errors
     /// A line that names the service and what is wrong.
     pub(crate) async fn connect(settings: Settings, name: &str) -> Result<Self> {
+        let stop = on_signal();
+        tokio::select! {
+            connected = Self::open(settings, name, stop.clone()) => connected,
+            // Whoever is asked to end while a service doesn't answer has nothing in hand.
+            () = stop.cancelled() => {
+                tracing::info!("stopped before it had begun");
+                std::process::exit(0)
+            }
+        }
+    }
+
+    async fn open(settings: Settings, name: &str, stop: CancellationToken) -> Result<Self> {
         let metrics = measures::install()?;
         let db = pool::connect(&settings.mysql).await.with_context(|| {
             format!(
@@ -65,7 +77,7 @@ impl Services {
             broker,
             documents,
             metrics,
-            stop: on_signal(),
+            stop,
             tasks: TaskTracker::new(),
         })
     }

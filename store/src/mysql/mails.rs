@@ -1,11 +1,13 @@
 //! Mails and how they ended: one row per (booking, template, revision), which is sent at most once.
 
+use super::rows;
 use boxoffice_contracts::{BookingId, Instant, MessageId, message::mail::Template};
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set,
+    Condition, ConnectionTrait, DbErr, EntityTrait, QuerySelect, Set,
     entity::prelude::*,
     sea_query::{Expr, ExprTrait as _, OnConflict},
 };
+use std::collections::HashMap;
 
 pub mod row {
     use sea_orm::entity::prelude::*;
@@ -32,8 +34,21 @@ pub mod row {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
+impl row::Model {
+    fn key(&self) -> Result<MailKey, DbErr> {
+        let mut all = Template::ALL.into_iter();
+        let template = all.find(|template| template.as_str() == self.template);
+        Ok(MailKey {
+            booking: BookingId(self.booking_id),
+            template: template
+                .ok_or_else(|| DbErr::Type(format!("mails.template: {}", self.template)))?,
+            revision: self.revision,
+        })
+    }
+}
+
 /// Which mail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MailKey {
     pub booking: BookingId,
     pub template: Template,
@@ -126,49 +141,66 @@ pub struct Mail {
     pub created_at: Instant,
 }
 
-/// Inserts the mail if it is new, locks its row until the transaction ends, and leases it to who asks unless
+/// Inserts mails that are new, locks the rows of all until the transaction ends, and leases each to who asks unless
 /// another has it.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn begin(
     db: &impl ConnectionTrait,
-    key: MailKey,
-    message_id: &str,
-    lease: Lease,
+    mails: &[(MailKey, String, Lease)],
     now: Instant,
-) -> Result<Mail, DbErr> {
-    let new = row::ActiveModel {
-        booking_id: Set(key.booking.0),
-        template: Set(key.template.as_str().to_owned()),
-        revision: Set(key.revision),
-        message_id: Set(message_id.to_owned()),
-        state: Set(MailState::Sending.as_str().to_owned()),
-        detail: Set(None),
-        lease_id: Set(None),
-        leased_until: Set(None),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
+) -> Result<HashMap<MailKey, Mail>, DbErr> {
+    // In one order whoever asks, so that two never wait for each other.
+    let mut mails: Vec<_> = mails.iter().collect();
+    mails.sort_by_key(|(key, ..)| *key);
+    mails.dedup_by_key(|(key, ..)| *key);
+    let new = mails
+        .iter()
+        .map(|(key, message_id, lease)| row::ActiveModel {
+            booking_id: Set(key.booking.0),
+            template: Set(key.template.as_str().to_owned()),
+            revision: Set(key.revision),
+            message_id: Set(message_id.clone()),
+            state: Set(MailState::Sending.as_str().to_owned()),
+            detail: Set(None),
+            lease_id: Set(Some(lease.holder.0)),
+            leased_until: Set(Some(lease.until)),
+            created_at: Set(now),
+            updated_at: Set(now),
+        });
     // A change that changes nothing: the row that is there is locked and stays as it is.
     let same = (row::Column::Revision, Expr::col(row::Column::Revision));
     let there = OnConflict::new().value(same.0, same.1).to_owned();
-    row::Entity::insert(new)
-        .on_conflict(there)
-        .exec_without_returning(db)
+    rows::insert(db, new, Some(there)).await?;
+    let found = row::Entity::find()
+        .filter(one_of(mails.iter().map(|(key, ..)| *key)))
+        .lock_exclusive()
+        .all(db)
         .await?;
-    let row = row::Entity::find_by_id((
-        key.booking.0,
-        key.template.as_str().to_owned(),
-        key.revision,
-    ))
-    .lock_exclusive()
-    .one(db)
-    .await?
-    .ok_or_else(|| DbErr::RecordNotFound("mails".to_owned()))?;
-    let others = row.lease_id != Some(lease.holder.0);
-    let busy = others && row.leased_until.is_some_and(|until| until > now);
-    if !busy {
+    let mut begun = HashMap::with_capacity(mails.len());
+    for row in found {
+        let key = row.key()?;
+        let Some((_, _, lease)) = mails.iter().find(|(asked, ..)| *asked == key) else {
+            continue;
+        };
+        begun.insert(key, lease_to(db, key, row, *lease, now).await?);
+    }
+    Ok(begun)
+}
+
+/// Of a row that is locked. One that was inserted just now is leased already.
+async fn lease_to(
+    db: &impl ConnectionTrait,
+    key: MailKey,
+    row: row::Model,
+    lease: Lease,
+    now: Instant,
+) -> Result<Mail, DbErr> {
+    let ours = row.lease_id == Some(lease.holder.0);
+    let new = ours && row.created_at == now && row.leased_until == Some(lease.until);
+    let busy = !ours && row.leased_until.is_some_and(|until| until > now);
+    if !new && !busy {
         update(key)
             .col_expr(row::Column::LeaseId, Expr::value(lease.holder.0))
             .col_expr(row::Column::LeasedUntil, Expr::value(lease.until))
@@ -177,7 +209,7 @@ pub async fn begin(
     }
     Ok(Mail {
         busy,
-        attempted: row.lease_id.is_some(),
+        attempted: !new && row.lease_id.is_some(),
         state: MailState::from_text(&row.state)?,
         message_id: row.message_id,
         created_at: row.created_at,
@@ -198,6 +230,25 @@ pub async fn leased_until(
         key.revision,
     ));
     Ok(row.one(db).await?.and_then(|row| row.leased_until))
+}
+
+/// A server took them.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn sent(db: &impl ConnectionTrait, mails: &[MailKey], now: Instant) -> Result<(), DbErr> {
+    if mails.is_empty() {
+        return Ok(());
+    }
+    row::Entity::update_many()
+        .col_expr(row::Column::State, Expr::value(MailState::Sent.as_str()))
+        .col_expr(row::Column::Detail, Expr::value(None::<String>))
+        .col_expr(row::Column::UpdatedAt, Expr::value(now))
+        .filter(one_of(mails.iter().copied()))
+        .filter(row::Column::State.ne(MailState::Sent.as_str()))
+        .exec(db)
+        .await?;
+    Ok(())
 }
 
 /// Writes how it ended. A mail that was sent stays sent.
@@ -249,6 +300,18 @@ pub async fn refuse(
         .exec(db)
         .await?;
     Ok(())
+}
+
+/// As many conditions as few statements have shapes.
+fn one_of(keys: impl Iterator<Item = MailKey>) -> Condition {
+    let key = |key: MailKey| {
+        Condition::all()
+            .add(row::Column::BookingId.eq(key.booking.0))
+            .add(row::Column::Template.eq(key.template.as_str()))
+            .add(row::Column::Revision.eq(key.revision))
+    };
+    let keys = rows::padded(keys).into_iter();
+    keys.fold(Condition::any(), |any, one| any.add(key(one)))
 }
 
 fn update(key: MailKey) -> sea_orm::UpdateMany<row::Entity> {

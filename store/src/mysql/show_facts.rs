@@ -1,10 +1,11 @@
-//! What documents and mails say about a booking, read in two queries. Nothing is locked.
+//! What documents and mails say about bookings, read in two queries. Nothing is locked.
 
+use super::rows;
 use crate::reference::reference;
 use boxoffice_contracts::{BookingId, Instant, ShowId, TicketId};
 use boxoffice_saga::Booking;
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement};
-use std::fmt;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
+use std::{collections::HashMap, fmt};
 
 /// A booking in words: the show, the places, the customer.
 #[derive(Debug, Clone)]
@@ -81,37 +82,58 @@ impl BookingFacts {
     }
 }
 
-/// Facts of a booking; `None` when there is no such booking.
+/// Facts of these bookings; one that is not there is not among them.
 ///
 /// # Errors
 /// When the database refuses, or what it holds cannot be read.
-pub async fn find(
+pub async fn of_bookings(
     db: &impl ConnectionTrait,
-    booking: BookingId,
-) -> Result<Option<BookingFacts>, DbErr> {
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, BOOKING, [booking.0.into()]);
-    let Some(row) = db.query_one_raw(ask).await? else {
-        return Ok(None);
-    };
-    let ask = Statement::from_sql_and_values(DbBackend::MySql, POSITIONS, [booking.0.into()]);
-    let rows = db.query_all_raw(ask).await?;
-    let saga: serde_json::Value = row.try_get("", "saga")?;
-    Ok(Some(BookingFacts {
-        booking: serde_json::from_value(saga)
-            .map_err(|error| DbErr::Type(format!("bookings.saga: {error}")))?,
-        reference: reference(booking),
-        customer: CustomerFacts {
-            email: row.try_get("", "customer_email")?,
-            name: row.try_get("", "customer_name")?,
-            locale: row.try_get("", "customer_locale")?,
-        },
-        show: show(&row)?,
-        positions: rows.iter().map(position).collect::<Result<_, _>>()?,
-    }))
+    bookings: &[BookingId],
+) -> Result<HashMap<BookingId, BookingFacts>, DbErr> {
+    if bookings.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut places: HashMap<BookingId, Vec<PositionFacts>> = HashMap::new();
+    for row in ask(db, POSITIONS, bookings).await? {
+        let booking = BookingId(row.try_get("", "booking_id")?);
+        places.entry(booking).or_default().push(position(&row)?);
+    }
+    let mut all = HashMap::with_capacity(bookings.len());
+    for row in ask(db, BOOKINGS, bookings).await? {
+        let id = BookingId(row.try_get("", "booking_id")?);
+        let saga: serde_json::Value = row.try_get("", "saga")?;
+        let facts = BookingFacts {
+            booking: serde_json::from_value(saga)
+                .map_err(|error| DbErr::Type(format!("bookings.saga: {error}")))?,
+            reference: reference(id),
+            customer: CustomerFacts {
+                email: row.try_get("", "customer_email")?,
+                name: row.try_get("", "customer_name")?,
+                locale: row.try_get("", "customer_locale")?,
+            },
+            show: show(&row)?,
+            positions: places.remove(&id).unwrap_or_default(),
+        };
+        all.insert(id, facts);
+    }
+    Ok(all)
 }
 
-const BOOKING: &str = "
-    SELECT b.saga, b.customer_email, b.customer_name, b.customer_locale,
+/// Rows of a statement that ends in a list of bookings.
+async fn ask(
+    db: &impl ConnectionTrait,
+    statement: &str,
+    bookings: &[BookingId],
+) -> Result<Vec<QueryResult>, DbErr> {
+    let ids = rows::padded(bookings.iter().map(|id| Value::from(id.0)));
+    let marks = vec!["?"; ids.len()].join(",");
+    let sql = statement.replace("(?)", &format!("({marks})"));
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, ids);
+    db.query_all_raw(ask).await
+}
+
+const BOOKINGS: &str = "
+    SELECT b.id AS booking_id, b.saga, b.customer_email, b.customer_name, b.customer_locale,
            s.id AS show_id, s.starts_at, f.title, f.runtime_min,
            v.name AS venue, v.address, v.zone, h.name AS hall, h.entrance
     FROM bookings b
@@ -119,18 +141,18 @@ const BOOKING: &str = "
     JOIN films f ON f.id = s.film_id
     JOIN venues v ON v.id = s.venue_id
     JOIN halls h ON h.id = s.hall_id
-    WHERE b.id = ?";
+    WHERE b.id IN (?)";
 
 /// A position has at most one issued ticket: re-issuing voids the former in the same transaction.
 const POSITIONS: &str = "
-    SELECT p.no, p.category, p.price_minor, p.live, e.zone, e.row_label, e.number, a.name AS area, t.id AS ticket_id
+    SELECT p.booking_id, p.no, p.category, p.price_minor, p.live, e.zone, e.row_label, e.number, a.name AS area, t.id AS ticket_id
     FROM positions p
     JOIN shows s ON s.id = p.show_id
     LEFT JOIN seats e ON e.layout_id = s.layout_id AND e.seat_id = p.seat_id
     LEFT JOIN areas a ON a.layout_id = s.layout_id AND a.category = p.category AND p.seat_id IS NULL
     LEFT JOIN tickets t ON t.booking_id = p.booking_id AND t.position = p.no AND t.state = 'issued'
-    WHERE p.booking_id = ?
-    ORDER BY p.no";
+    WHERE p.booking_id IN (?)
+    ORDER BY p.booking_id, p.no";
 
 fn show(row: &QueryResult) -> Result<ShowFacts, DbErr> {
     let runtime: i16 = row.try_get("", "runtime_min")?;

@@ -124,9 +124,10 @@ async fn begin(db: &DatabaseConnection, key: MailKey, now: Instant) -> Attempt {
         holder: MessageId(Uuid::from_u128(7)),
         until: leased_until,
     };
-    let mail = mails::begin(db, key, "x@house.example", lease, now).await;
+    let asked = [(key, "x@house.example".to_owned(), lease)];
+    let mut begun = mails::begin(db, &asked, now).await.unwrap();
     Attempt {
-        repeated: mail.unwrap().attempted,
+        repeated: begun.remove(&key).unwrap().attempted,
         leased_until,
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod alerts;
 pub mod calendar;
+mod facts;
 pub mod gateway;
 pub mod hold_expiry;
 mod http;

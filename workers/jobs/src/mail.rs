@@ -2,6 +2,7 @@
 
 mod again;
 mod compose;
+mod desk;
 mod smtp;
 mod truth;
 
@@ -17,11 +18,12 @@ use boxoffice_store::{
     document_link::DocumentLinks,
     mongo::documents,
     mysql::{
-        mails::{self, Attempt, Lease, MailKey, MailState},
-        show_facts::{self, BookingFacts},
+        mails::{self, Attempt, MailKey, MailState},
+        show_facts::BookingFacts,
     },
 };
 use compose::{Order, Sender, Unsendable};
+pub use desk::Desk;
 use lettre::message::Mailbox;
 use mongodb::Database;
 use std::{fmt, sync::Arc, time::Duration};
@@ -143,23 +145,29 @@ impl Call for SendMail {
     type Message = Accepted;
     type Intent = ToSend;
     type Answer = Answer;
-    type Desk = ();
+    type Desk = Desk;
+
+    async fn open(&self, _tx: &Tx, jobs: &[&Job<Accepted>]) -> Result<Desk, Failure> {
+        let order = |job: &&Job<Accepted>| {
+            let Accepted::Send(order) = &job.message;
+            (key(order), job.id())
+        };
+        Ok(Desk::of(jobs.iter().map(order)))
+    }
+
+    async fn close(&self, tx: &mut Tx, desk: Desk) -> Result<(), Failure> {
+        desk.close(tx).await
+    }
 
     async fn intend(
         &self,
         tx: &mut Tx,
-        (): &mut (),
+        desk: &mut Desk,
         job: &Job<Accepted>,
     ) -> Result<Intended<ToSend>, Failure> {
         let Accepted::Send(order) = &job.message;
-        let key = key(order);
-        let message_id = key.message_id(&self.sender.domain);
-        let now = tx.now().await?;
-        let lease = Lease {
-            holder: job.id(),
-            until: now + LEASE,
-        };
-        let mail = mails::begin(tx.db(), key, &message_id, lease, now).await?;
+        let (key, now) = (key(order), tx.now().await?);
+        let mail = desk.mail(tx, key, &self.sender.domain).await?;
         match mail.state {
             MailState::Sending => {}
             MailState::Sent | MailState::Superseded | MailState::Undeliverable => {
@@ -170,7 +178,7 @@ impl Call for SendMail {
             let cause = Cause::new("mail_busy", "another order is sending it");
             return Err(Failure::Retry(cause));
         }
-        let Some(facts) = show_facts::find(tx.db(), order.booking_id).await? else {
+        let Some(facts) = desk.facts.take(tx, order.booking_id).await? else {
             let detail = order.booking_id.to_string();
             return Err(Failure::Park(Cause::new("booking_unknown", detail)));
         };
@@ -191,12 +199,12 @@ impl Call for SendMail {
             ordered_at: mail.created_at,
             attempt: Attempt {
                 repeated: mail.attempted,
-                leased_until: lease.until,
+                leased_until: now + LEASE,
             },
         };
         if planted::is(Bug::MailBeforeCommit) {
             let answer = self.call(job, to_send).await?;
-            self.record(tx, &mut (), job, answer).await?;
+            self.record(tx, desk, job, answer).await?;
             return Ok(Intended::Done);
         }
         Ok(Intended::Call(to_send))
@@ -244,14 +252,14 @@ impl Call for SendMail {
     async fn record(
         &self,
         tx: &mut Tx,
-        (): &mut (),
+        desk: &mut Desk,
         job: &Job<Accepted>,
         answer: Answer,
     ) -> Result<(), Failure> {
         let Accepted::Send(order) = &job.message;
         let (key, now) = (key(order), tx.now().await?);
         match &answer {
-            Answer::Sent => mails::settle(tx.db(), key, MailState::Sent, None, now).await?,
+            Answer::Sent => desk.sent(key),
             Answer::Undeliverable(code, attempt) => {
                 mails::refuse(tx.db(), key, code, *attempt, now).await?;
             }

@@ -2,7 +2,10 @@
 
 mod document;
 
-use crate::calendar::{self, CalendarNames};
+use crate::{
+    calendar::{self, CalendarNames},
+    facts::Facts,
+};
 use boxoffice_contracts::{
     BookingId, Instant, Message as _, MessageId,
     message::{
@@ -17,7 +20,7 @@ use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_saga::Status;
 use boxoffice_store::{
     mongo::{self, documents},
-    mysql::show_facts::{self, BookingFacts},
+    mysql::show_facts::BookingFacts,
 };
 use mongodb::Database;
 use sha2::{Digest, Sha256};
@@ -123,16 +126,24 @@ impl Call for RenderTickets {
     type Intent = ToRender;
     /// Hash of the stored document, in hex.
     type Answer = String;
-    type Desk = ();
+    type Desk = Facts;
+
+    async fn open(&self, _tx: &Tx, jobs: &[&Job<Accepted>]) -> Result<Facts, Failure> {
+        let of = |job: &&Job<Accepted>| {
+            let Accepted::Render(order) = &job.message;
+            order.booking_id
+        };
+        Ok(Facts::of(jobs.iter().map(of)))
+    }
 
     async fn intend(
         &self,
         tx: &mut Tx,
-        (): &mut (),
+        desk: &mut Facts,
         job: &Job<Accepted>,
     ) -> Result<Intended<ToRender>, Failure> {
         let Accepted::Render(order) = &job.message;
-        let Some(facts) = show_facts::find(tx.db(), order.booking_id).await? else {
+        let Some(facts) = desk.take(tx, order.booking_id).await? else {
             let detail = order.booking_id.to_string();
             return Err(Failure::Park(Cause::new("booking_unknown", detail)));
         };
@@ -173,7 +184,7 @@ impl Call for RenderTickets {
     async fn record(
         &self,
         tx: &mut Tx,
-        (): &mut (),
+        _desk: &mut Facts,
         job: &Job<Accepted>,
         sha256: String,
     ) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! A fresh house for one measurement.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 use serde_json::{Value, json};
@@ -9,12 +9,14 @@ use crate::install::Installed;
 use crate::product::{self, Environment, Programs};
 use crate::servers::{self, Given, Scope};
 use crate::stack::{Group, Port, Stack, write_private};
-use crate::ui;
+use crate::{probe, ui};
 
-use super::trial::Trial;
+use super::trial::Setup;
 
 /// Customers who are told apart.
 const CUSTOMERS: &str = "64";
+/// Until those who were left out have caught up.
+const REST_MAX: Duration = Duration::from_secs(300);
 
 /// Running.
 pub(super) struct House<'a> {
@@ -28,7 +30,7 @@ impl<'a> House<'a> {
         stack: &'a Stack,
         installed: &Installed,
         programs: &'a Programs,
-        trial: &Trial,
+        setup: &Setup,
     ) -> anyhow::Result<Self> {
         let servers = servers::start(stack, &Given::default(), installed, Scope::Product)?;
         let mut environment = product::environment(stack, &servers, programs);
@@ -37,7 +39,7 @@ impl<'a> House<'a> {
         for who in unlimited {
             environment.insert(format!("BOXOFFICE__API__RATE__QUOTA_{who}"), "0".to_owned());
         }
-        for (name, value) in trial.settings {
+        for (name, value) in setup.settings {
             environment.insert((*name).to_owned(), (*value).to_owned());
         }
         stack.remember_env(&environment)?;
@@ -47,12 +49,12 @@ impl<'a> House<'a> {
             .command("boxoffice-bench")?
             .arg("catalogue")
             .arg(&catalogue)
-            .args(["--shows", trial.shows])
+            .args(["--shows", setup.shows])
             .status()?;
         anyhow::ensure!(status.success(), "the catalogue could not be written");
         let catalogue = catalogue.display().to_string();
         product::prepare(stack, programs, &environment, &catalogue)?;
-        product::start_roles(stack, programs, &environment, trial.roles)?;
+        product::start_roles(stack, programs, &environment, setup.roles)?;
         stack.mark_ready()?;
         Ok(Self {
             stack,
@@ -63,27 +65,12 @@ impl<'a> House<'a> {
 
     /// What `boxoffice-bench` is told: addresses, tokens, processes.
     pub(super) fn write_place(&self) -> anyhow::Result<PathBuf> {
-        let state = self.stack.snapshot();
-        let processes: Vec<Value> = state
-            .processes
-            .iter()
-            .map(|process| {
-                let group = match (process.group, process.role.as_str()) {
-                    (Group::Role, _) => "app",
-                    (Group::Sandbox, _) => "aside",
-                    (Group::Server, "mongodb") => "documents",
-                    (Group::Server, "mariadb" | "mysql") => "database",
-                    (Group::Server, _) => "broker",
-                };
-                json!({"name": process.role, "group": group, "pid": process.identity.pid})
-            })
-            .collect();
         let place = json!({
             "api": format!("http://{}", self.stack.address(Port::Api)),
             "amqp": self.environment["BOXOFFICE__AMQP__URL"],
             "mysql": self.environment["BOXOFFICE__MYSQL__URL"],
             "tokens": self.tokens()?,
-            "processes": processes,
+            "processes": processes(self.stack),
         });
         let path = self.stack.folder.data("place.json");
         // Tokens and passwords.
@@ -109,25 +96,47 @@ impl<'a> House<'a> {
         Ok(tokens.lines().map(str::to_owned).collect())
     }
 
-    /// Nothing may have died, and every book must be right: a fast house that errs is worth nothing.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
+    /// Nothing may have died, and every book must be right when everybody has done their part, those included who were
+    /// left out of the measurement: a fast house that errs is worth nothing.
+    pub(super) fn check(&self, setup: &Setup) -> anyhow::Result<()> {
         product::check_alive(self.stack)?;
-        let step = ui::step("checks", "comparing the books");
+        let rest: Vec<&str> = product::role_names()
+            .filter(|role| !setup.roles.is_empty() && !setup.roles.contains(role))
+            .collect();
+        if !rest.is_empty() {
+            product::start_roles(self.stack, self.programs, &self.environment, &rest)?;
+        }
+        let step = ui::step("checks", "waiting for rest and comparing the books");
         let log = self.stack.folder.log("checks");
-        let output = self
-            .programs
-            .command("boxoffice")?
-            .args(["doctor", "--check-invariants"])
-            .envs(&self.environment)
-            .output()
-            .context("boxoffice could not be run")?;
-        fs::write(&log, &output.stdout)?;
-        anyhow::ensure!(
-            output.status.success(),
-            "an invariant does not hold: {}",
-            log.display()
-        );
+        let right = probe::until(REST_MAX, || {
+            let output = self
+                .programs
+                .command("boxoffice")?
+                .args(["doctor", "--check-invariants"])
+                .envs(&self.environment)
+                .output()
+                .context("boxoffice could not be run")?;
+            fs::write(&log, &output.stdout)?;
+            Ok(output.status.success())
+        })?;
+        anyhow::ensure!(right, "an invariant does not hold: {}", log.display());
         step.done("every invariant holds");
         Ok(())
     }
+}
+
+/// Everything that runs, by whose work it is.
+pub(super) fn processes(stack: &Stack) -> Vec<Value> {
+    let state = stack.snapshot();
+    let processes = state.processes.iter().map(|process| {
+        let group = match (process.group, process.role.as_str()) {
+            (Group::Role, _) => "app",
+            (Group::Sandbox, _) => "aside",
+            (Group::Server, "mongodb") => "documents",
+            (Group::Server, "mariadb" | "mysql") => "database",
+            (Group::Server, _) => "broker",
+        };
+        json!({"name": process.role, "group": group, "pid": process.identity.pid})
+    });
+    processes.collect()
 }

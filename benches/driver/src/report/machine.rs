@@ -1,7 +1,7 @@
 //! Where and when it was measured.
 
 use serde::Serialize;
-use std::{fs, process::Command, thread};
+use std::{fs, path::Path, process::Command, thread};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Machine {
@@ -12,15 +12,17 @@ pub(crate) struct Machine {
     pub(crate) memory_gib: f64,
     pub(crate) system: String,
     pub(crate) servers: Vec<String>,
+    /// Of the pipelines that ours was compared with.
+    pub(crate) peers: Vec<String>,
 }
 
 impl Machine {
-    pub(crate) fn look() -> Self {
-        let date = chrono::Utc::now();
+    /// Versions of peers lie beside their numbers.
+    pub(crate) fn look(raw: &Path) -> Self {
         let dirty = !said("git", &["status", "--porcelain", "--untracked-files=no"]).is_empty();
         let commit = said("git", &["rev-parse", "--short", "HEAD"]);
         Self {
-            date: date.format("%Y-%m-%d %H:%M UTC").to_string(),
+            date: said("date", &["--utc", "+%Y-%m-%d %H:%M UTC"]),
             commit: commit + if dirty { " and changes" } else { "" },
             cores: thread::available_parallelism().map_or(0, usize::from),
             processor: field("/proc/cpuinfo", "model name"),
@@ -32,8 +34,19 @@ impl Machine {
                 said("mariadbd", &["--version"]),
                 said("rabbitmqctl", &["version"]),
             ],
+            peers: versions(raw),
         }
     }
+}
+
+fn versions(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten();
+    let files = files.filter(|file| file.path().extension().is_some_and(|end| end == "versions"));
+    let mut all: Vec<String> = files
+        .filter_map(|file| fs::read_to_string(file.path()).ok())
+        .collect();
+    all.sort();
+    all
 }
 
 /// The rest of the line that begins so.

@@ -16,6 +16,9 @@ pub(crate) fn of(report: &Report) -> String {
         machine.system,
         machine.servers.join("; ")
     );
+    for peer in &machine.peers {
+        text = text.replacen("## Goals", &format!("{peer}.\n\n## Goals"), 1);
+    }
     for goal in &report.goals {
         text += &line(goal);
     }
@@ -39,9 +42,7 @@ pub(crate) fn of(report: &Report) -> String {
 
 fn line(goal: &Goal) -> String {
     let sign = if goal.at_most { "≤" } else { "≥" };
-    let value = goal
-        .value
-        .map_or_else(|| "not measured".to_owned(), |value| short(value));
+    let value = goal.value.map_or_else(|| "not measured".to_owned(), short);
     let met = match goal.met {
         Some(true) => "yes",
         Some(false) => "**no**",

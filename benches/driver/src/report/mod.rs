@@ -33,7 +33,7 @@ struct Report {
 pub(crate) fn write(folder: &Path) -> anyhow::Result<()> {
     let trials = read(&folder.join("raw"))?;
     let report = Report {
-        machine: Machine::look(),
+        machine: Machine::look(&folder.join("raw")),
         goals: goals::of(&trials),
         trials,
     };
@@ -51,9 +51,12 @@ fn read(folder: &Path) -> anyhow::Result<Trials> {
     for file in fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = file?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let Some((trial, _)) = name.split_once('.') else {
+        let Some((trial, rest)) = name.split_once('.') else {
             continue;
         };
+        if rest == "versions" {
+            continue;
+        }
         let numbers: BTreeMap<String, f64> = serde_json::from_slice(&fs::read(&path)?)
             .with_context(|| path.display().to_string())?;
         let trial = values.entry(trial.to_owned()).or_default();

@@ -12,7 +12,7 @@ use crate::{
     outcome::Outcome,
     place::Place,
 };
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use boxoffice_contracts::ShowId;
 use hyper::StatusCode;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
@@ -43,9 +43,11 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     )
     .await?;
     let database = Database::connect(&place.mysql).await?;
+    let shows = database.shows(catalogue::HOT_SHOW).await?;
+    let show = *shows.first().context("the catalogue has no hot show")?;
     let cost = Cost::look(&place)?;
     let begun = Instant::now();
-    let arrived = everybody(&place, arguments, &book).await?;
+    let arrived = everybody(&place, arguments, show, &book).await?;
     let accepted = begun.elapsed();
     let winners = winners(&book, arguments.customers).await?;
     let answered = begun.elapsed();
@@ -62,7 +64,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     outcome.put_bill(&bill);
     let sold = database
         .count(
-            "SELECT COUNT(*) FROM claims c JOIN shows s ON s.id = c.show_id WHERE s.slug = 'hot'",
+            "SELECT COUNT(*) FROM claims c JOIN shows s ON s.id = c.show_id WHERE s.slug LIKE 'hot-%'",
         )
         .await?;
     ensure!(
@@ -77,13 +79,11 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
 async fn everybody(
     place: &Place,
     arguments: &Arguments,
+    show: ShowId,
     book: &Arc<Book>,
 ) -> anyhow::Result<Vec<Uuid>> {
     let mut dice = StdRng::seed_from_u64(arguments.seed);
-    let (http, show) = (
-        Http::new(arguments.at_once),
-        ShowId::from_slug(catalogue::HOT_SHOW),
-    );
+    let http = Http::new(arguments.at_once);
     let doors = Arc::new(Semaphore::new(arguments.at_once));
     let url = format!("{}/v1/bookings", place.api);
     let mut all = JoinSet::new();

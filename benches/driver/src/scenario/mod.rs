@@ -1,4 +1,6 @@
 //! What is measured, one file each. A scenario finds a house that has just been started, and nobody else in it.
 
 pub(crate) mod hot;
+pub(crate) mod intake;
+pub(crate) mod peer;
 pub(crate) mod pipeline;

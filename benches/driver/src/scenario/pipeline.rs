@@ -2,6 +2,7 @@
 
 use crate::{
     book::{Book, Step},
+    catalogue,
     cost::Cost,
     crowd::{Crowd, STUCK},
     database::Database,
@@ -63,9 +64,6 @@ pub(crate) struct Arguments {
     pub(crate) paced: Vec<f64>,
     #[arg(long, default_value_t = 60)]
     pub(crate) paced_secs: u64,
-    /// Shows in the catalogue.
-    #[arg(long)]
-    pub(crate) shows: usize,
 }
 
 /// Everything that a run looks at.
@@ -79,23 +77,26 @@ struct Run {
 
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let book = Arc::new(Book::default());
-    let orders = Orders::new(arguments.shows);
+    let database = Database::connect(&place.mysql).await?;
+    let orders = Orders::of(database.shows(catalogue::WIDE_SHOW).await?);
     let wanted = arguments.warm_up + arguments.bookings;
     ensure!(
         orders.capacity() > wanted,
-        "{} shows hold {} bookings: too few",
-        arguments.shows,
+        "the catalogue holds {} bookings: too few",
         orders.capacity()
     );
     let news = News::listen(&place.amqp, &Step::ALL, Arc::clone(&book)).await?;
     let run = Run {
         mode: arguments.mode,
         crowd: Crowd::new(place.clone(), orders, book),
-        database: Database::connect(&place.mysql).await?,
+        database,
         queues: Queues::connect(&place.amqp).await?,
         place,
     };
     let mut outcome = Outcome::default();
+    let mut idle = Outcome::default();
+    idle.put_memory(&run.place)?;
+    outcome.put_all("idle", idle);
     run.crowd
         .in_turn(arguments.warm_up, arguments.under_way, run.mode.last())
         .await?;
@@ -108,6 +109,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     }
     let rejected = run.crowd.book.count(Step::Rejected);
     ensure!(rejected == 0, "{rejected} bookings were rejected");
+    outcome.put_memory(&run.place)?;
     run.queues.end().await?;
     news.end().await?;
     Ok(outcome)

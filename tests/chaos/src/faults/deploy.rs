@@ -44,6 +44,8 @@ impl Rolling {
     async fn roll(&mut self, stage: &Stage, program: Option<&PathBuf>) -> anyhow::Result<()> {
         let names: Vec<String> = stage.internals.keys().cloned().collect();
         for name in self.order.iter().filter_map(|place| names.get(*place)) {
+            // A supervisor would have started it again by now.
+            bring_back(stage, name).await?;
             let pid = stage.world.lock().await.process(name).pid();
             signal("TERM", pid.with_context(|| format!("{name} is down"))?);
             let status = until(&format!("the end of {name}"), END_MAX, || async {
