@@ -20,6 +20,15 @@ const COUNTERS: [(&str, &str); 7] = [
     ("Bytes_received", "sql.received_bytes"),
     ("Bytes_sent", "sql.sent_bytes"),
 ];
+/// A key, a number, and as many bytes as such a row has.
+const PARTS: [(&str, &str); 4] = [
+    ("part_inbox", PART),
+    ("part_bookings", PART),
+    ("part_claims", PART),
+    ("part_outbox", PART),
+];
+const PART: &str =
+    "id BINARY(16) NOT NULL, no INT UNSIGNED NOT NULL, body BLOB NOT NULL, PRIMARY KEY (id, no)";
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Debug, Clone)]
@@ -60,6 +69,56 @@ impl Database {
             Ok(ShowId(Uuid::from_slice(&bytes)?))
         };
         rows.iter().map(id).collect()
+    }
+
+    /// Tables of the shape that a booking's have.
+    pub(crate) async fn make_parts(&self) -> anyhow::Result<()> {
+        for (table, columns) in PARTS {
+            let create = format!("CREATE TABLE {table} ({columns}) ENGINE=InnoDB");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(create))
+                .execute(&self.0)
+                .await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn drop_parts(&self) -> anyhow::Result<()> {
+        for (table, _) in PARTS {
+            let drop = format!("DROP TABLE {table}");
+            sqlx::raw_sql(sqlx::AssertSqlSafe(drop))
+                .execute(&self.0)
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// What so many bookings write at least, in one transaction, with one statement a table.
+    pub(crate) async fn write_parts(&self, bookings: usize) -> anyhow::Result<()> {
+        let ids: Vec<Uuid> = (0..bookings).map(|_| Uuid::now_v7()).collect();
+        let body = [b'x'; 400];
+        let mut tx = self.0.begin().await?;
+        for (table, rows) in [
+            ("part_inbox", 1),
+            ("part_bookings", 1),
+            ("part_claims", 2),
+            ("part_outbox", 2),
+        ] {
+            let marks = vec!["(?, ?, ?)"; bookings * rows].join(",");
+            let insert = format!("INSERT INTO {table} VALUES {marks}");
+            let mut query = sqlx::query(sqlx::AssertSqlSafe(insert));
+            for (id, row) in ids
+                .iter()
+                .flat_map(|id| (0..rows).map(move |row| (id, row)))
+            {
+                let row = u32::try_from(row)?;
+                query = query
+                    .bind(id.as_bytes().as_slice())
+                    .bind(row)
+                    .bind(body.as_slice());
+            }
+            query.execute(&mut *tx).await?;
+        }
+        Ok(tx.commit().await?)
     }
 
     /// A number that a statement answers with.

@@ -57,6 +57,13 @@ enum Command {
         #[command(flatten)]
         arguments: scenario::hot::Arguments,
     },
+    /// What broker and database can do alone.
+    Parts {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::parts::Arguments,
+    },
     /// The same work at a peer.
     Peer {
         #[command(flatten)]
@@ -105,6 +112,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Hot { files, arguments } => {
             let place = Place::read(&files.place)?;
             let outcome = scenario::hot::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Parts { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::parts::run(place, &arguments).await?;
             outcome.write(&files.out)
         }
         Command::Peer { files, arguments } => {

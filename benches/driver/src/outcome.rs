@@ -15,6 +15,12 @@ use std::{collections::BTreeMap, fs, path::Path};
 pub(crate) struct Outcome(BTreeMap<String, f64>);
 
 impl Outcome {
+    pub(crate) fn of_bill(bill: &Bill) -> Self {
+        let mut outcome = Self::default();
+        outcome.put_bill(bill);
+        outcome
+    }
+
     pub(crate) fn put(&mut self, name: &str, value: f64) {
         self.0.insert(name.to_owned(), value);
     }

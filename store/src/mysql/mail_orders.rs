@@ -5,7 +5,7 @@ use boxoffice_contracts::{BookingId, Instant, MessageId, message::mail::Template
 use sea_orm::{
     ColumnTrait as _, ConnectionTrait, DbBackend, DbErr, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, Set, Statement,
-    sea_query::{Expr, LockBehavior, LockType},
+    sea_query::{Expr, LockBehavior, LockType, OnConflict},
 };
 use std::time::Duration;
 
@@ -40,7 +40,7 @@ pub struct MailOrder {
     pub revision: u16,
 }
 
-/// Keeps orders of this transaction. A repeated id is error 1062: a decision is committed once.
+/// Keeps orders; one that is there already stays as it is.
 ///
 /// # Errors
 /// When the database refuses.
@@ -57,7 +57,10 @@ pub async fn keep(
         sent_again: Set(0),
         due_at: Set(due_at),
     });
-    rows::insert(db, rows, None).await
+    let unchanged = OnConflict::new()
+        .value(row::Column::DueAt, Expr::col(row::Column::DueAt))
+        .to_owned();
+    rows::insert(db, rows, Some(unchanged)).await
 }
 
 /// Forgets orders that are due and whose mail has ended or lies with a person. Returns how many.

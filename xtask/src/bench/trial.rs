@@ -95,6 +95,17 @@ pub(crate) const TRIALS: &[Trial] = &[
         arguments: &["--mode", "lean"],
     },
     Trial {
+        name: "parts",
+        what: "what the broker and the database can do alone",
+        place: Where::House(Setup {
+            roles: &["api"],
+            settings: &[],
+            shows: "1",
+        }),
+        scenario: "parts",
+        arguments: &[],
+    },
+    Trial {
         name: "intake",
         what: "bookings accepted and confirmed by the broker while no worker runs",
         place: Where::House(Setup {

@@ -2,5 +2,6 @@
 
 pub(crate) mod hot;
 pub(crate) mod intake;
+pub(crate) mod parts;
 pub(crate) mod peer;
 pub(crate) mod pipeline;
