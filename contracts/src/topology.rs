@@ -166,6 +166,9 @@ pub struct Queue {
     pub accepts: &'static [Kind],
     /// Most messages that are handled in one transaction.
     pub batch_max: u16,
+    /// A busy worker begins a transaction at most once in this time, so that what arrives meanwhile shares it; one that
+    /// was idle begins at once.
+    pub pace: Duration,
     /// Most deliveries in hand: four batches, so that the next is there when one is settled.
     pub prefetch: u16,
     /// Most outside calls in flight at once, for workers that call.
@@ -206,6 +209,10 @@ const fn from(exchange: Exchange, kind: Kind) -> Binding {
     }
 }
 
+const fn millis(n: u64) -> Duration {
+    Duration::from_millis(n)
+}
+
 use RetryTier::{Minute, Second, TenMinutes, TenSeconds};
 
 /// For faults of one message; an outage of a service pauses the consumer and counts nothing.
@@ -222,6 +229,7 @@ pub const MAIL: Queue = Queue {
     bindings: &[from(Exchange::Commands, mail::Send::KIND)],
     accepts: &[mail::Send::KIND],
     batch_max: 16,
+    pace: millis(100),
     prefetch: 64,
     calls_max: 4,
     retry: RETRY_MAIL,
@@ -242,6 +250,7 @@ pub const PARKED: Queue = Queue {
     }],
     accepts: &[],
     batch_max: 50,
+    pace: Duration::ZERO,
     prefetch: 200,
     calls_max: 1,
     retry: &[],
@@ -259,6 +268,7 @@ pub const PARTNER_GATE: Queue = Queue {
     bindings: &[from(Exchange::Intake, partner::Release::KIND)],
     accepts: &[partner::Release::KIND],
     batch_max: 16,
+    pace: Duration::ZERO,
     prefetch: 64,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -290,6 +300,7 @@ pub const PAYMENTS: Queue = Queue {
         payment::Webhook::KIND,
     ],
     batch_max: 50,
+    pace: millis(8),
     prefetch: 200,
     calls_max: 64,
     retry: RETRY_USUAL,
@@ -341,6 +352,7 @@ pub const RESERVATIONS: Queue = Queue {
         ticket::Rendered::KIND,
     ],
     batch_max: 100,
+    pace: millis(8),
     prefetch: 400,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -358,6 +370,7 @@ pub const RESERVATIONS_SUBMIT: Queue = Queue {
     bindings: &[from(Exchange::Intake, booking::Submit::KIND)],
     accepts: &[booking::Submit::KIND],
     batch_max: 100,
+    pace: millis(8),
     prefetch: 400,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -375,6 +388,7 @@ pub const TICKETS: Queue = Queue {
     bindings: &[from(Exchange::Commands, ticket::Render::KIND)],
     accepts: &[ticket::Render::KIND],
     batch_max: 16,
+    pace: millis(50),
     prefetch: 64,
     calls_max: 2,
     retry: RETRY_USUAL,
@@ -412,6 +426,7 @@ pub const TIMELINE: Queue = Queue {
         event::Rejected::KIND,
     ],
     batch_max: 200,
+    pace: millis(250),
     prefetch: 800,
     calls_max: 1,
     retry: RETRY_USUAL,

@@ -39,6 +39,7 @@ pub(crate) async fn payments(host: Arc<SimHost>) {
                 continue;
             };
             let job = Job {
+                again: false,
                 message,
                 envelope: delivered.read.envelope.clone(),
                 queue: delivered.key().0,

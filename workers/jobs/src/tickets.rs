@@ -165,9 +165,12 @@ impl Call for RenderTickets {
             revision,
         } = *order;
         let db = &self.documents;
-        let stored = ask_documents(documents::find_ticket_hash(db, booking, revision)).await?;
-        if let Some(sha256) = stored {
-            return Ok(sha256);
+        // A document that is there all the same, by an order of another id, stays and is answered with.
+        if job.again {
+            let find = documents::find_ticket_hash(db, booking, revision);
+            if let Some(sha256) = ask_documents(find).await? {
+                return Ok(sha256);
+            }
         }
         let entry = calendar::entry(&facts, revision, now, &self.calendar).map_err(|unknown| {
             Failure::Park(Cause::new("ticket_render_failed", unknown.to_string()))

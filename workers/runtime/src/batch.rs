@@ -195,6 +195,9 @@ pub(crate) fn decode<M: Decode>(
                     message,
                     envelope: read.envelope.clone(),
                     queue: delivered.queue.name,
+                    again: read.deliveries > 0
+                        || read.envelope.attempt > 0
+                        || read.envelope.replay_of.is_some(),
                 };
                 pairs.push((Arc::clone(delivered), job));
             }

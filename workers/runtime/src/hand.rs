@@ -7,7 +7,7 @@ use crate::{
     window::Ticket,
 };
 use boxoffice_contracts::{
-    Instant, MessageId,
+    MessageId,
     topology::{Queue, SUSPECT_DELIVERIES},
 };
 use lapin::BasicProperties;
@@ -15,7 +15,10 @@ use std::{
     collections::{HashSet, VecDeque},
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
-use tokio::sync::Notify;
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout_at},
+};
 
 /// A delivery, read as far as it could be.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ pub struct Delivered {
     /// Counts it as in hand.
     pub(crate) mark: Mark,
     /// When its handling began.
-    pub(crate) began: OnceLock<Instant>,
+    pub(crate) began: OnceLock<boxoffice_contracts::Instant>,
 }
 
 /// Whether a message must be handled with no neighbour.
@@ -75,7 +78,7 @@ impl Delivered {
     }
 
     /// When its handling began: at the first time that somebody asks.
-    pub(crate) fn began(&self) -> Instant {
+    pub(crate) fn began(&self) -> boxoffice_contracts::Instant {
         *self.began.get_or_init(clock::now)
     }
 
@@ -156,7 +159,25 @@ impl Hand {
         batch
     }
 
-    /// The same, waiting until there is something.
+    /// Waits until there is something, and then until there is a whole batch or it is time.
+    pub(crate) async fn gather(&self, max: usize, until: Option<Instant>) {
+        loop {
+            let waiting: usize = (0..self.slots.len())
+                .map(|slot| self.slot(slot).len())
+                .sum();
+            let late = until.is_none_or(|until| until <= Instant::now());
+            if waiting >= max || (waiting > 0 && late) {
+                return;
+            }
+            let arrived = self.arrived.notified();
+            match until.filter(|_| waiting > 0) {
+                Some(until) => _ = timeout_at(until, arrived).await,
+                None => arrived.await,
+            }
+        }
+    }
+
+    /// As [`Self::take_ready`], waiting until there is something.
     pub async fn take(&self, max: usize) -> Vec<Arc<Delivered>> {
         loop {
             let batch = self.take_ready(max);

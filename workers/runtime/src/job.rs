@@ -9,6 +9,8 @@ pub struct Job<M> {
     pub envelope: Envelope,
     /// Name of the queue that it was delivered from.
     pub queue: &'static str,
+    /// Somebody may have handled it before, wholly or in part: delivered again, tried again, or sent back by a person.
+    pub again: bool,
 }
 
 impl<M> Job<M> {

@@ -32,6 +32,7 @@ pub mod intake;
 pub mod job;
 mod link;
 mod outbox;
+mod pace;
 mod parked;
 pub mod pool;
 mod ports;

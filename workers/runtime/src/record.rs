@@ -8,7 +8,9 @@ use crate::{
     flight::Flight,
     guard,
     hand::Delivered,
-    inbox, outbox, parked,
+    inbox, outbox,
+    pace::Pace,
+    parked,
     role::{self, CONFLICTS_MAX, Role},
     settle::Settlement,
     spans, telemetry, tx,
@@ -40,8 +42,12 @@ type Copied<W> = (
 impl<W: Call> Recorder<W> {
     pub(crate) async fn run(self, mut answers: mpsc::UnboundedReceiver<Called<W>>) {
         let max = usize::from(W::QUEUE.batch_max);
-        let mut ready = Vec::new();
+        let (mut ready, pace) = (Vec::new(), Pace::new(W::QUEUE.pace));
         while answers.recv_many(&mut ready, max).await > 0 {
+            if let Some(due) = pace.due() {
+                gather(&mut answers, &mut ready, max, due).await;
+            }
+            pace.begin(tokio::time::Instant::now());
             let mut good = Vec::with_capacity(ready.len());
             for called in ready.drain(..) {
                 match called.answer {
@@ -146,6 +152,22 @@ impl<W: Call> Recorder<W> {
                     fail(role, &guilty.delivered, failure).await;
                 }
             }
+        }
+    }
+}
+
+/// Takes the answers that come until then, as long as there is room.
+async fn gather<T>(
+    answers: &mut mpsc::UnboundedReceiver<T>,
+    ready: &mut Vec<T>,
+    max: usize,
+    until: tokio::time::Instant,
+) {
+    while ready.len() < max {
+        let more = answers.recv_many(ready, max - ready.len());
+        match tokio::time::timeout_at(until, more).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => {}
         }
     }
 }

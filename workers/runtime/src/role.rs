@@ -8,6 +8,7 @@ use crate::{
     gate::Gate,
     hand::{Delivered, Hand},
     health::{Health, RoleState},
+    pace::Pace,
     parked::Parking,
     pool,
     ports::{Host, Store as _, Transaction},
@@ -59,6 +60,12 @@ pub(crate) fn no_probe() -> Probe {
     Box::new(|| Box::pin(std::future::ready(true)))
 }
 
+/// Of a worker of several queues: the shortest.
+pub(crate) fn pace_of(queues: &[Queue]) -> Duration {
+    let shortest = queues.iter().map(|queue| queue.pace).min();
+    shortest.unwrap_or_default()
+}
+
 /// One role at work.
 pub(crate) struct Role {
     pub(crate) name: &'static str,
@@ -74,6 +81,7 @@ pub(crate) struct Role {
     /// Pauses that ended: who waited for the lock meanwhile need not pause for the same outage.
     resumed: AtomicU32,
     paused: watch::Sender<bool>,
+    pace: Pace,
 }
 
 impl Role {
@@ -122,6 +130,7 @@ impl Role {
             pausing: Mutex::new(()),
             resumed: AtomicU32::new(0),
             paused: watch::Sender::new(false),
+            pace: Pace::new(pace_of(queues)),
             env,
         });
         let stopping = Arc::clone(&role);
@@ -130,6 +139,14 @@ impl Role {
             stopping.gate.stop();
         });
         role
+    }
+
+    /// What has gathered within the pace.
+    async fn next(&self, max: usize) -> Vec<Arc<Delivered>> {
+        self.hand.gather(max, self.pace.due()).await;
+        let batch = self.hand.take(max).await;
+        self.pace.begin(tokio::time::Instant::now());
+        batch
     }
 
     /// The next batch; `None` when the role is to end.
@@ -151,7 +168,7 @@ impl Role {
                 let rest = self.hand.take_ready(max);
                 (!rest.is_empty()).then_some(rest)
             }
-            batch = self.hand.take(max) => {
+            batch = self.next(max) => {
                 let now = clock::now();
                 for delivered in &batch {
                     let read = &delivered.read;
