@@ -426,7 +426,7 @@ pub const TIMELINE: Queue = Queue {
         event::Rejected::KIND,
     ],
     batch_max: 200,
-    pace: millis(250),
+    pace: Duration::ZERO,
     prefetch: 800,
     calls_max: 1,
     retry: RETRY_USUAL,
