@@ -81,7 +81,8 @@ pub async fn forget_ended(db: &impl ConnectionTrait, rows_max: u32) -> Result<u6
     Ok(db.execute_raw(delete).await?.rows_affected())
 }
 
-/// Locks orders whose mail has not ended in time, those that wait longest first; others' are left out.
+/// Locks orders whose mail has not ended in time, those that wait longest first; others' are left out, and those of
+/// templates that only a newer program knows are left to it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -89,8 +90,10 @@ pub async fn lock_due(
     db: &impl ConnectionTrait,
     rows_max: u64,
 ) -> Result<Vec<(row::Model, MailOrder)>, DbErr> {
+    let known = Template::ALL.map(Template::as_str);
     let rows = row::Entity::find()
         .filter(Expr::cust("due_at <= UTC_TIMESTAMP(6)"))
+        .filter(row::Column::Template.is_in(known))
         .order_by_asc(row::Column::DueAt)
         .limit(rows_max)
         .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
