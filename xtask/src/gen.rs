@@ -145,15 +145,16 @@ pub(crate) fn pretty(value: &serde_json::Value) -> Result<String> {
 fn queues() -> Result<String> {
     let mut out = format!("# Queues\n\n{GENERATED}\n");
     out.push_str("Source: `contracts/src/topology.rs`. Every queue is a durable quorum queue.\n\n");
-    out.push_str("| queue | what its worker does | batch | prefetch | calls | alert at | 99 of 100 done within |\n|---|---|---|---|---|---|---|\n");
+    out.push_str("| queue | what its worker does | batch | pace | prefetch | calls | alert at | 99 of 100 done within |\n|---|---|---|---|---|---|---|---|\n");
     for queue in QUEUES {
         writeln!(
             out,
-            "| [`{name}`](#{anchor}) | {doc} | {batch} | {prefetch} | {calls} | {depth} messages or {age} s | {critical} s |",
+            "| [`{name}`](#{anchor}) | {doc} | {batch} | {pace} ms | {prefetch} | {calls} | {depth} messages or {age} s | {critical} s |",
             name = queue.name,
             anchor = queue.name.replace('.', ""),
             doc = queue.doc,
             batch = queue.batch_max,
+            pace = queue.pace.as_millis(),
             prefetch = queue.prefetch,
             calls = queue.calls_max,
             depth = queue.alert.depth_max,

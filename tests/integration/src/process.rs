@@ -130,6 +130,12 @@ impl Process {
         self.environment.insert(name.to_owned(), value.to_owned());
     }
 
+    /// A variable that it has.
+    #[must_use]
+    pub fn environment(&self, name: &str) -> String {
+        self.environment[name].clone()
+    }
+
     /// What it would tell Prometheus now.
     pub async fn metrics(&self) -> String {
         let url = format!("http://{}/metrics", self.internal);

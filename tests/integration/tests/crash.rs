@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use reqwest::Method;
 use serde_json::Value;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::{net::TcpListener, time::sleep};
 
 /// How often a victim dies while the crowd is there.
 const DEATHS: usize = 4;
@@ -47,6 +47,30 @@ async fn tickets_and_mail_die_and_come_back() {
 async fn the_api_dies_and_comes_back() {
     let world = world(&[]).await;
     kill_during_a_rush(world, "api", 15).await;
+}
+
+/// F83: asked to end while it still waits for a service that accepts and says nothing. It has nothing in hand.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_still_connects_ends_when_it_is_asked_to() {
+    let mut world = world(&[]).await;
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "mysql://nobody:nothing@{}/none",
+        silent.local_addr().unwrap()
+    );
+    let api = world.process("api");
+    let stopped = api.stop().await;
+    assert!(stopped.success(), "{stopped}");
+    let place = "BOXOFFICE__MYSQL__URL";
+    let right = api.environment(place);
+    api.set(place, &url);
+    api.start();
+    let _asked = silent.accept().await.unwrap();
+    let stopped = api.stop().await;
+    assert!(stopped.success(), "{stopped}");
+    api.set(place, &right);
+    api.restart().await;
+    world.finish().await;
 }
 
 /// F34: every channel and consumer is rebuilt, and what was unsettled comes again.

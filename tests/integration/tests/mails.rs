@@ -86,6 +86,32 @@ async fn a_lost_order_of_a_mail_is_repeated_until_it_is_sent() {
     world.finish().await;
 }
 
+/// A server that asks for patience is tried again by the order that is there: another one beside it would double the
+/// tries, and go on when a person has the first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_being_tried_is_not_ordered_again() {
+    let world = World::setup()
+        .show(Show::named("evening"))
+        .setting("BOXOFFICE__SAGA__MAIL_WAIT_SECS", "2")
+        .start()
+        .await;
+    let later = Fault::new(FaultKind::Greylist451).times(1_000);
+    world.catcher.faults().put(later);
+    let ada = world.customer("ada");
+    let order = Order::of(&world.show("evening"), &[&fixture::seats()[0]]);
+    let booking = ada.book(order.paid_with("pm_card_visa")).await;
+    booking.until("completed").await;
+    let postponed =
+        "mail_orders WHERE sent_again = 0 AND due_at > UTC_TIMESTAMP(6) + INTERVAL 60 SECOND";
+    wait_until("the order is left to who tries it", secs(20), async || {
+        books::count(&world.db, postponed).await == 1
+    })
+    .await;
+    world.catcher.faults().clear();
+    world.mail(booking.id, "confirmation").await;
+    world.finish().await;
+}
+
 /// The broker brought the order twice while it was worked on: whoever is refused doesn't know what the other does.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_beside_another_attempt_may_have_been_sent() {

@@ -89,6 +89,38 @@ async fn f53_a_program_whose_migrations_are_pending_does_not_start() {
     world.finish().await;
 }
 
+/// F53: the next version orders a mail that this one has never heard of. It is left to who knows it, and holds end.
+#[tokio::test(flavor = "multi_thread")]
+async fn f53_an_order_of_a_mail_of_the_next_version_stops_nothing() {
+    let world = World::setup()
+        .show(Show::named("brief").hold(2, 1, 3))
+        .start()
+        .await;
+    run(
+        &world,
+        "INSERT INTO mail_orders (message_id, booking_id, template, revision, due_at) \
+         VALUES (UNHEX(REPLACE(UUID(), '-', '')), UNHEX(REPLACE(UUID(), '-', '')), 'of_tomorrow', 1, UTC_TIMESTAMP(6))",
+    )
+    .await;
+    let order = Order::of(&world.show("brief"), &[&fixture::seats()[0]]);
+    let booking = world.customer("ada").book(order).await;
+    booking.until("expired").await;
+    assert_eq!(
+        books::count(
+            &world.db,
+            "mail_orders WHERE sent_again = 0 AND template = 'of_tomorrow'"
+        )
+        .await,
+        1
+    );
+    run(
+        &world,
+        "DELETE FROM mail_orders WHERE template = 'of_tomorrow'",
+    )
+    .await;
+    world.finish().await;
+}
+
 async fn buy(world: &World, customer: &Customer, seat: &str) {
     let order = Order::of(&world.show("evening"), &[seat]).paid_with(VISA);
     let booking = customer.book(order).await;

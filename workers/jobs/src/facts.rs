@@ -24,8 +24,8 @@ impl Facts {
         }
     }
 
-    /// Of one booking; `None` when there is none of this id. Two orders of one booking both get them.
-    pub(crate) async fn take(
+    /// Of one booking; `None` when there is none of this id.
+    pub(crate) async fn find(
         &mut self,
         tx: &Tx,
         booking: BookingId,

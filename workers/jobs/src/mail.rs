@@ -178,7 +178,7 @@ impl Call for SendMail {
             let cause = Cause::new("mail_busy", "another order is sending it");
             return Err(Failure::Retry(cause));
         }
-        let Some(facts) = desk.facts.take(tx, order.booking_id).await? else {
+        let Some(facts) = desk.facts.find(tx, order.booking_id).await? else {
             let detail = order.booking_id.to_string();
             return Err(Failure::Park(Cause::new("booking_unknown", detail)));
         };

@@ -143,7 +143,7 @@ impl Call for RenderTickets {
         job: &Job<Accepted>,
     ) -> Result<Intended<ToRender>, Failure> {
         let Accepted::Render(order) = &job.message;
-        let Some(facts) = desk.take(tx, order.booking_id).await? else {
+        let Some(facts) = desk.find(tx, order.booking_id).await? else {
             let detail = order.booking_id.to_string();
             return Err(Failure::Park(Cause::new("booking_unknown", detail)));
         };

@@ -7,7 +7,7 @@ use crate::{
     window::Ticket,
 };
 use boxoffice_contracts::{
-    MessageId,
+    Instant, MessageId,
     topology::{Queue, SUSPECT_DELIVERIES},
 };
 use lapin::BasicProperties;
@@ -17,7 +17,7 @@ use std::{
 };
 use tokio::{
     sync::Notify,
-    time::{Instant, timeout_at},
+    time::{self, timeout_at},
 };
 
 /// A delivery, read as far as it could be.
@@ -34,7 +34,7 @@ pub struct Delivered {
     /// Counts it as in hand.
     pub(crate) mark: Mark,
     /// When its handling began.
-    pub(crate) began: OnceLock<boxoffice_contracts::Instant>,
+    pub(crate) began: OnceLock<Instant>,
 }
 
 /// Whether a message must be handled with no neighbour.
@@ -78,7 +78,7 @@ impl Delivered {
     }
 
     /// When its handling began: at the first time that somebody asks.
-    pub(crate) fn began(&self) -> boxoffice_contracts::Instant {
+    pub(crate) fn began(&self) -> Instant {
         *self.began.get_or_init(clock::now)
     }
 
@@ -160,12 +160,12 @@ impl Hand {
     }
 
     /// Waits until there is something, and then until there is a whole batch or it is time.
-    pub(crate) async fn gather(&self, max: usize, until: Option<Instant>) {
+    pub(crate) async fn gather(&self, max: usize, until: Option<time::Instant>) {
         loop {
             let waiting: usize = (0..self.slots.len())
                 .map(|slot| self.slot(slot).len())
                 .sum();
-            let late = until.is_none_or(|until| until <= Instant::now());
+            let late = until.is_none_or(|until| until <= time::Instant::now());
             if waiting >= max || (waiting > 0 && late) {
                 return;
             }

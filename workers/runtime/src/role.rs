@@ -61,7 +61,7 @@ pub(crate) fn no_probe() -> Probe {
 }
 
 /// Of a worker of several queues: the shortest.
-pub(crate) fn pace_of(queues: &[Queue]) -> Duration {
+fn pace_of(queues: &[Queue]) -> Duration {
     let shortest = queues.iter().map(|queue| queue.pace).min();
     shortest.unwrap_or_default()
 }

@@ -61,28 +61,16 @@ pub(crate) const TRIALS: &[Trial] = &[
         "the same in Python: FastAPI, Celery, reportlab",
         &[],
     ),
-    Trial {
-        name: "full",
-        what: "everything, against the gateway's sandbox over HTTP; then at half and at 80 % of that rate",
-        place: Where::House(Setup {
-            roles: ALL,
-            settings: &[],
-            shows: "60",
-        }),
-        scenario: "pipeline",
-        arguments: &["--mode", "full", "--paced", "0.5,0.8"],
-    },
-    Trial {
-        name: "full-150ms",
-        what: "the same with a gateway that takes 150 ms for each call",
-        place: Where::House(Setup {
-            roles: ALL,
-            settings: &[SLOW],
-            shows: "60",
-        }),
-        scenario: "pipeline",
-        arguments: &["--mode", "full", "--paced", "0.5,0.8"],
-    },
+    full(
+        "full",
+        "everything, against the gateway's sandbox over HTTP; then at half and at 80 % of that rate",
+        &[],
+    ),
+    full(
+        "full-150ms",
+        "the same with a gateway that takes 150 ms for each call",
+        &[SLOW],
+    ),
     Trial {
         name: "lean",
         what: "everything but documents and mail, until the money is captured",
@@ -132,6 +120,24 @@ pub(crate) const TRIALS: &[Trial] = &[
 ];
 
 const HOT: &[&str] = &["--hot", "10000"];
+
+const fn full(
+    name: &'static str,
+    what: &'static str,
+    settings: &'static [(&'static str, &'static str)],
+) -> Trial {
+    Trial {
+        name,
+        what,
+        place: Where::House(Setup {
+            roles: ALL,
+            settings,
+            shows: "60",
+        }),
+        scenario: "pipeline",
+        arguments: &["--mode", "full", "--paced", "0.5,0.8"],
+    }
+}
 
 const fn peer(
     name: &'static str,

@@ -10,10 +10,9 @@ pub(crate) struct Goal {
     pub(crate) unit: &'static str,
     /// None: not measured in this run.
     pub(crate) value: Option<f64>,
+    /// At most.
     pub(crate) must: f64,
     pub(crate) stretch: f64,
-    /// Whether smaller is better.
-    pub(crate) at_most: bool,
     pub(crate) met: Option<bool>,
 }
 
@@ -24,7 +23,6 @@ struct Line {
     unit: &'static str,
     must: f64,
     stretch: f64,
-    at_most: bool,
     value: fn(&Trials) -> Option<f64>,
 }
 
@@ -103,7 +101,6 @@ const fn at_most(
         unit,
         must,
         stretch,
-        at_most: true,
         value,
     }
 }
@@ -118,14 +115,7 @@ pub(crate) fn of(trials: &Trials) -> Vec<Goal> {
             value,
             must: line.must,
             stretch: line.stretch,
-            at_most: line.at_most,
-            met: value.map(|value| {
-                if line.at_most {
-                    value <= line.must
-                } else {
-                    value >= line.must
-                }
-            }),
+            met: value.map(|value| value <= line.must),
         }
     };
     LINES.iter().map(goal).collect()

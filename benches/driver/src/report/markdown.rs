@@ -41,7 +41,6 @@ pub(crate) fn of(report: &Report) -> String {
 }
 
 fn line(goal: &Goal) -> String {
-    let sign = if goal.at_most { "≤" } else { "≥" };
     let value = goal.value.map_or_else(|| "not measured".to_owned(), short);
     let met = match goal.met {
         Some(true) => "yes",
@@ -49,7 +48,7 @@ fn line(goal: &Goal) -> String {
         None => "",
     };
     format!(
-        "| {} | {} | {value} {} | {sign} {} | {sign} {} | {met} |\n",
+        "| {} | {} | {value} {} | ≤ {} | ≤ {} | {met} |\n",
         goal.id,
         goal.what,
         goal.unit,
