@@ -70,7 +70,8 @@ pub(super) const KINDS: &[Kind] = &[
             "broker.lost_publish",
             BROKER,
             Point::AmqpPublish,
-            Act::Drop,
+            // No network loses a part of a stream and keeps the rest: confirms would be those of other messages.
+            Act::Reset,
         )
     }),
     kind("broker.lost_ack", 3, |dice| {
