@@ -1,6 +1,7 @@
 //! When each booking was submitted and how far it has come, as those see it who wait for it.
 
 use crate::spread::Spread;
+use boxoffice_contracts::message::event::BookingFact;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -76,7 +77,15 @@ impl Book {
         self.moved.notify_waiters();
     }
 
-    pub(crate) fn rejected_for(&self, code: &str) {
+    /// An event came.
+    pub(crate) fn told(&self, fact: &BookingFact, step: Step, at: Instant) {
+        if let Some(code) = fact.code.as_ref().filter(|_| step == Step::Rejected) {
+            self.rejected_for(code.as_str());
+        }
+        self.reached(fact.booking_id.0, step, at);
+    }
+
+    fn rejected_for(&self, code: &str) {
         let mut why = self.why.lock().unwrap_or_else(PoisonError::into_inner);
         code.clone_into(&mut why);
     }
@@ -107,13 +116,13 @@ impl Book {
                 "{now} of {count} bookings are {}, and then nothing happened for {} s: {}",
                 step.name(),
                 stuck_max.as_secs(),
-                self.told()
+                self.how_far()
             );
         }
     }
 
     /// How many came to each step.
-    fn told(&self) -> String {
+    fn how_far(&self) -> String {
         let counts = self.counts();
         let told = Step::ALL.map(|step| {
             let count = counts.get(&step).copied().unwrap_or_default();

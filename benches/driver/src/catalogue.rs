@@ -4,18 +4,101 @@ use anyhow::Context as _;
 use serde_json::{Value, json};
 use std::{fs, path::Path};
 
-/// Seats of the hall; a booking takes two, so a show carries half as many bookings.
-pub(crate) const ROWS: usize = 40;
-pub(crate) const SEATS_PER_ROW: usize = 50;
-pub(crate) const PAIRS: usize = ROWS * SEATS_PER_ROW / 2;
-/// Seats of the show that everybody wants.
-pub(crate) const HOT_SEATS: usize = 100;
-pub(crate) const HOT_SHOW: &str = "hot";
-pub(crate) const WIDE_SHOW: &str = "wide";
+/// A hall of rows that are all alike. Who books takes two neighbours.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Hall {
+    /// Of the hall, and of each show in it before its number.
+    pub(crate) slug: &'static str,
+    name: &'static str,
+    rows: usize,
+    seats_per_row: usize,
+}
 
-const HOT_ROWS: usize = 5;
+/// Where most is sold.
+pub(crate) const WIDE: Hall = Hall {
+    slug: "wide",
+    name: "Great Hall",
+    rows: 40,
+    seats_per_row: 50,
+};
+/// Whose map is read.
+pub(crate) const STUDIO: Hall = Hall {
+    slug: "studio",
+    name: "Studio",
+    rows: 20,
+    seats_per_row: 50,
+};
+/// Of the one show that everybody wants.
+pub(crate) const HOT: Hall = Hall {
+    slug: "hot",
+    name: "Small Hall",
+    rows: 5,
+    seats_per_row: 20,
+};
+const HALLS: [&Hall; 3] = [&WIDE, &STUDIO, &HOT];
+
+/// Shows in the hall whose map is read.
+const STUDIO_SHOWS: usize = 24;
 /// As long as nobody holds a show elsewhere in the hall: every four hours.
 const SHOWS_PER_DAY: usize = 6;
+
+impl Hall {
+    pub(crate) const fn seats(&self) -> usize {
+        self.rows * self.seats_per_row
+    }
+
+    /// Bookings of two seats that a show in it can have.
+    pub(crate) const fn pairs(&self) -> usize {
+        self.seats() / 2
+    }
+
+    /// The two seats of the `n`th pair.
+    pub(crate) fn pair(&self, n: usize) -> [String; 2] {
+        [2 * n, 2 * n + 1].map(|seat| self.seat(seat))
+    }
+
+    /// The `n`th, row by row.
+    pub(crate) fn seat(&self, n: usize) -> String {
+        self.guid(n / self.seats_per_row, n % self.seats_per_row)
+    }
+
+    /// Of the `n`th show in it.
+    pub(crate) fn show(&self, n: usize) -> String {
+        format!("{}-{n:04}", self.slug)
+    }
+
+    fn guid(&self, row: usize, seat: usize) -> String {
+        format!("{}-{}-{}", self.slug, row + 1, seat + 1)
+    }
+
+    /// As a hall is imported.
+    fn plan(&self) -> Value {
+        let row = |row: usize| {
+            let seat = |seat: usize| {
+                json!({
+                    "seat_guid": self.guid(row, seat),
+                    "seat_number": (seat + 1).to_string(),
+                    "position": {"x": seat * 24, "y": 0},
+                    "category": "Standard",
+                })
+            };
+            json!({
+                "row_number": (row + 1).to_string(),
+                "row_number_position": "both",
+                "position": {"x": 20, "y": row * 30},
+                "uuid": uuid::Uuid::from_u128(row as u128 + 1),
+                "seats": (0..self.seats_per_row).map(seat).collect::<Vec<_>>(),
+            })
+        };
+        let all: Vec<Value> = (0..self.rows).map(row).collect();
+        json!({
+            "name": self.slug,
+            "categories": [{"name": "Standard", "color": "#457b9d"}],
+            "size": {"width": self.seats_per_row * 24 + 80, "height": self.rows * 30 + 120},
+            "zones": [{"name": "Stalls", "position": {"x": 40, "y": 90}, "rows": all, "areas": []}],
+        })
+    }
+}
 
 /// Writes it in the format of `boxoffice import all`.
 pub(crate) fn write(folder: &Path, shows: usize) -> anyhow::Result<()> {
@@ -25,68 +108,19 @@ pub(crate) fn write(folder: &Path, shows: usize) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(value)?;
         fs::write(path, text).with_context(|| path.display().to_string())
     };
-    put(&halls.join("wide.json"), &hall("wide", ROWS, SEATS_PER_ROW))?;
-    put(
-        &halls.join("hot.json"),
-        &hall("hot", HOT_ROWS, HOT_SEATS / HOT_ROWS),
-    )?;
+    for hall in HALLS {
+        put(&halls.join(format!("{}.json", hall.slug)), &hall.plan())?;
+    }
     put(&folder.join("venues.json"), &venues())?;
     put(&folder.join("films.json"), &films())?;
     put(&folder.join("shows.json"), &all_shows(shows))
 }
 
-/// The two seats of the `n`th pair.
-pub(crate) fn pair(n: usize) -> [String; 2] {
-    let per_row = SEATS_PER_ROW / 2;
-    let (row, first) = (n / per_row, n % per_row * 2);
-    [first, first + 1].map(|seat| guid("wide", row, seat))
-}
-
-pub(crate) fn hot_seat(n: usize) -> String {
-    let per_row = HOT_SEATS / HOT_ROWS;
-    guid("hot", n / per_row, n % per_row)
-}
-
-/// Of the `n`th show.
-pub(crate) fn slug(n: usize) -> String {
-    format!("{WIDE_SHOW}-{n:04}")
-}
-
-fn guid(hall: &str, row: usize, seat: usize) -> String {
-    format!("{hall}-{}-{}", row + 1, seat + 1)
-}
-
-fn hall(name: &str, rows: usize, seats: usize) -> Value {
-    let row = |row: usize| {
-        let seat = |seat: usize| {
-            json!({
-                "seat_guid": guid(name, row, seat),
-                "seat_number": (seat + 1).to_string(),
-                "position": {"x": seat * 24, "y": 0},
-                "category": "Standard",
-            })
-        };
-        json!({
-            "row_number": (row + 1).to_string(),
-            "row_number_position": "both",
-            "position": {"x": 20, "y": row * 30},
-            "uuid": uuid::Uuid::from_u128(row as u128 + 1),
-            "seats": (0..seats).map(seat).collect::<Vec<_>>(),
-        })
-    };
-    let all: Vec<Value> = (0..rows).map(row).collect();
-    json!({
-        "name": name,
-        "categories": [{"name": "Standard", "color": "#457b9d"}],
-        "size": {"width": seats * 24 + 80, "height": rows * 30 + 120},
-        "zones": [{"name": "Stalls", "position": {"x": 40, "y": 90}, "rows": all, "areas": []}],
-    })
-}
-
 fn venues() -> Value {
-    let halls = [("wide", "Great Hall"), ("hot", "Small Hall")].map(
-        |(slug, name)| json!({"slug": slug, "name": name, "file": format!("halls/{slug}.json")}),
-    );
+    let halls = HALLS.map(|hall| {
+        let file = format!("halls/{}.json", hall.slug);
+        json!({"slug": hall.slug, "name": hall.name, "file": file})
+    });
     json!({"venues": [{
         "slug": "bench", "name": "Theatre of Measures", "city": "Berlin", "address": "Lange Zeile 14, 10437 Berlin",
         "zone": "Europe/Berlin", "currency": "EUR", "halls": halls,
@@ -100,18 +134,21 @@ fn films() -> Value {
     }]})
 }
 
+/// Of the great hall so many.
 fn all_shows(count: usize) -> Value {
-    let show = |slug: &str, hall: &str, n: usize| {
+    let show = |slug: String, hall: &Hall, n: usize| {
         json!({
-            "slug": slug, "film": "the-long-queue", "venue": "bench", "hall": hall,
+            "slug": slug, "film": "the-long-queue", "venue": "bench", "hall": hall.slug,
             // Tomorrow and later: nothing begins while it is measured.
             "day": 2 + n / SHOWS_PER_DAY,
             "time": format!("{:02}:00", n % SHOWS_PER_DAY * 4),
             "prices": {"Standard": 1250}, "sales_cutoff_min": 15, "hold_min": 10,
         })
     };
-    let mut all: Vec<Value> = (0..count).map(|n| show(&slug(n), "wide", n)).collect();
-    all.push(show(HOT_SHOW, "hot", 0));
+    let wide = (0..count).map(|n| show(WIDE.show(n), &WIDE, n));
+    let studio = (0..STUDIO_SHOWS).map(|n| show(STUDIO.show(n), &STUDIO, n));
+    let hot = show(HOT.slug.to_owned(), &HOT, 0);
+    let all: Vec<Value> = wide.chain(studio).chain([hot]).collect();
     json!({ "shows": all })
 }
 
@@ -122,15 +159,20 @@ mod tests {
 
     #[test]
     fn no_seat_is_in_two_pairs() {
-        let seats: BTreeSet<String> = (0..PAIRS).flat_map(pair).collect();
-        assert_eq!(seats.len(), ROWS * SEATS_PER_ROW);
-        let plan = hall("wide", ROWS, SEATS_PER_ROW).to_string();
-        assert!(
-            seats
-                .iter()
-                .all(|seat| plan.contains(&format!("\"{seat}\"")))
+        for hall in HALLS {
+            let seats: BTreeSet<String> =
+                (0..hall.pairs()).flat_map(|pair| hall.pair(pair)).collect();
+            assert_eq!(seats.len(), hall.seats());
+            let plan = hall.plan().to_string();
+            assert!(
+                seats
+                    .iter()
+                    .all(|seat| plan.contains(&format!("\"{seat}\"")))
+            );
+        }
+        assert_eq!(
+            (WIDE.pairs(), STUDIO.seats(), HOT.seats()),
+            (1_000, 1_000, 100)
         );
-        let hot: BTreeSet<String> = (0..HOT_SEATS).map(hot_seat).collect();
-        assert_eq!(hot.len(), HOT_SEATS);
     }
 }

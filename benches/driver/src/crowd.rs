@@ -17,6 +17,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     task::JoinSet,
     time::{Instant, sleep, sleep_until},
 };
@@ -39,18 +40,50 @@ pub(crate) struct Crowd {
     /// From the request to its 202.
     accepted: Mutex<Spread>,
     turned_away: AtomicU64,
+    /// Who is told of each booking that is accepted.
+    told: Option<UnboundedSender<Accepted>>,
+}
+
+/// A booking that a customer of this number has begun.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Accepted {
+    pub(crate) customer: usize,
+    pub(crate) id: Uuid,
 }
 
 impl Crowd {
     pub(crate) fn new(place: Place, orders: Orders, book: Arc<Book>) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::of(place, orders, book, None))
+    }
+
+    /// The same; somebody is told of each booking that is accepted.
+    pub(crate) fn telling(
+        place: Place,
+        orders: Orders,
+        book: Arc<Book>,
+    ) -> (Arc<Self>, UnboundedReceiver<Accepted>) {
+        let (told, accepted) = unbounded_channel();
+        (
+            Arc::new(Self::of(place, orders, book, Some(told))),
+            accepted,
+        )
+    }
+
+    fn of(
+        place: Place,
+        orders: Orders,
+        book: Arc<Book>,
+        told: Option<UnboundedSender<Accepted>>,
+    ) -> Self {
+        Self {
             http: Http::new(CONNECTIONS),
             place,
             orders,
             book,
             accepted: Mutex::default(),
             turned_away: AtomicU64::new(0),
-        })
+            told,
+        }
     }
 
     /// Answers of 202 and what they took.
@@ -168,7 +201,13 @@ impl Crowd {
             let mut accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner);
             accepted.add(took);
             drop(accepted);
-            self.book.submitted(id_of(&answer)?, meant_at);
+            let id = id_of(&answer)?;
+            self.book.submitted(id, meant_at);
+            if let Some(told) = &self.told {
+                let customer = order.no;
+                // Nobody listens any more when the run is over.
+                let _ = told.send(Accepted { customer, id });
+            }
             return Ok(());
         }
     }
@@ -177,9 +216,9 @@ impl Crowd {
 /// Of the booking that was accepted.
 pub(crate) fn id_of(answer: &Answer) -> anyhow::Result<Uuid> {
     #[derive(serde::Deserialize)]
-    struct Accepted {
+    struct Receipt {
         id: Uuid,
     }
-    let accepted: Accepted = serde_json::from_slice(&answer.body).context("a 202 without an id")?;
-    Ok(accepted.id)
+    let receipt: Receipt = serde_json::from_slice(&answer.body).context("a 202 without an id")?;
+    Ok(receipt.id)
 }

@@ -2,7 +2,12 @@
 
 use anyhow::Context as _;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Method, Request, StatusCode, body::Bytes, header};
+use hyper::{
+    Method, Request, StatusCode,
+    body::{Bytes, Incoming},
+    header,
+    http::request,
+};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
@@ -46,6 +51,23 @@ impl Http {
         self.send(Method::POST, url, token, Some(key), body).await
     }
 
+    pub(crate) async fn get(&self, url: &str, token: Option<&str>) -> anyhow::Result<Answer> {
+        self.send(Method::GET, url, token, None, Bytes::new()).await
+    }
+
+    /// A stream of events: the body as it comes, for as long as it does.
+    pub(crate) async fn follow(&self, url: &str, token: Option<&str>) -> anyhow::Result<Incoming> {
+        let request = request(Method::GET, url, token)
+            .header(header::ACCEPT, "text/event-stream")
+            .body(Full::default())?;
+        let answer = timeout(ANSWER_MAX, self.0.request(request))
+            .await
+            .with_context(|| format!("{url} did not answer"))?
+            .with_context(|| url.to_owned())?;
+        anyhow::ensure!(answer.status() == StatusCode::OK, "{}", answer.status());
+        Ok(answer.into_body())
+    }
+
     async fn send(
         &self,
         method: Method,
@@ -54,10 +76,7 @@ impl Http {
         key: Option<&str>,
         body: Bytes,
     ) -> anyhow::Result<Answer> {
-        let mut request = Request::builder().method(method).uri(url);
-        if let Some(token) = token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
+        let mut request = request(method, url, token);
         if let Some(key) = key {
             request = request
                 .header("idempotency-key", key)
@@ -79,6 +98,14 @@ impl Http {
             .await
             .with_context(|| format!("{url} did not answer"))?
             .with_context(|| url.to_owned())
+    }
+}
+
+fn request(method: Method, url: &str, token: Option<&str>) -> request::Builder {
+    let request = Request::builder().method(method).uri(url);
+    match token {
+        Some(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+        None => request,
     }
 }
 

@@ -14,6 +14,7 @@ mod queues;
 mod report;
 mod scenario;
 mod spread;
+mod watchers;
 
 use clap::Parser;
 use place::Place;
@@ -56,6 +57,13 @@ enum Command {
         files: Files,
         #[command(flatten)]
         arguments: scenario::hot::Arguments,
+    },
+    /// What clients read while others buy.
+    Reads {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::reads::Arguments,
     },
     /// What broker and database can do alone.
     Parts {
@@ -112,6 +120,11 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Hot { files, arguments } => {
             let place = Place::read(&files.place)?;
             let outcome = scenario::hot::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Reads { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::reads::run(place, &arguments).await?;
             outcome.write(&files.out)
         }
         Command::Parts { files, arguments } => {

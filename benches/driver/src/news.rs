@@ -26,6 +26,16 @@ impl News {
         steps: &[Step],
         book: Arc<Book>,
     ) -> anyhow::Result<Self> {
+        let write_down = move |fact: BookingFact, step, at| book.told(&fact, step, at);
+        Self::hear(amqp, steps, write_down).await
+    }
+
+    /// Tells of each of these steps.
+    pub(crate) async fn hear(
+        amqp: &str,
+        steps: &[Step],
+        mut tell: impl FnMut(BookingFact, Step, Instant) + Send + 'static,
+    ) -> anyhow::Result<Self> {
         let connection = Connection::connect(amqp, ConnectionProperties::default()).await?;
         let channel = connection.create_channel().await?;
         let queue = declare(&channel, steps).await?;
@@ -50,10 +60,7 @@ impl News {
             while let Some(Ok(delivery)) = consumer.next().await {
                 let at = Instant::now();
                 if let Some((fact, step)) = read(&delivery, &steps) {
-                    if let Some(code) = fact.code.filter(|_| step == Step::Rejected) {
-                        book.rejected_for(code.as_str());
-                    }
-                    book.reached(fact.booking_id.0, step, at);
+                    tell(fact, step, at);
                 }
             }
         });

@@ -1,6 +1,6 @@
 //! Who orders what: every order asks for two seats that nobody else asks for.
 
-use crate::catalogue;
+use crate::catalogue::Hall;
 use boxoffice_contracts::ShowId;
 use hyper::body::Bytes;
 use serde_json::json;
@@ -12,6 +12,7 @@ const CARD: &str = "pm_card_visa";
 /// Hands them out, each once.
 #[derive(Debug)]
 pub(crate) struct Orders {
+    hall: &'static Hall,
     shows: Vec<ShowId>,
     next: AtomicUsize,
 }
@@ -25,8 +26,9 @@ pub(crate) struct Order {
 }
 
 impl Orders {
-    pub(crate) const fn of(shows: Vec<ShowId>) -> Self {
+    pub(crate) const fn of(hall: &'static Hall, shows: Vec<ShowId>) -> Self {
         Self {
+            hall,
             shows,
             next: AtomicUsize::new(0),
         }
@@ -34,18 +36,18 @@ impl Orders {
 
     /// How many there are in all.
     pub(crate) fn capacity(&self) -> usize {
-        self.shows.len() * catalogue::PAIRS
+        self.shows.len() * self.hall.pairs()
     }
 
     /// The next; neighbours are of different shows. None when the house is sold out.
     pub(crate) fn next(&self) -> Option<Order> {
         let no = self.next.fetch_add(1, Ordering::Relaxed);
         let pair = no / self.shows.len().max(1);
-        if self.shows.is_empty() || pair >= catalogue::PAIRS {
+        if self.shows.is_empty() || pair >= self.hall.pairs() {
             return None;
         }
         let show = self.shows[no % self.shows.len()];
-        let seats = catalogue::pair(pair);
+        let seats = self.hall.pair(pair);
         let positions = seats.map(|seat| json!({ "seat_id": seat }));
         Some(Order {
             no,

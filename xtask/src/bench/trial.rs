@@ -105,6 +105,17 @@ pub(crate) const TRIALS: &[Trial] = &[
         arguments: &[],
     },
     Trial {
+        name: "reads",
+        what: "status, seat maps and 1,000 open streams, while others buy",
+        place: Where::House(Setup {
+            roles: ALL,
+            settings: &[],
+            shows: "1",
+        }),
+        scenario: "reads",
+        arguments: &[],
+    },
+    Trial {
         name: "hot",
         what: "10,000 customers, one seat each, for 100 seats",
         place: Where::House(Setup {

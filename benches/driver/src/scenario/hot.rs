@@ -2,7 +2,7 @@
 
 use crate::{
     book::{Book, Step},
-    catalogue::{self, HOT_SEATS},
+    catalogue::HOT,
     cost::Cost,
     crowd::{STUCK, id_of},
     database::Database,
@@ -43,7 +43,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     )
     .await?;
     let database = Database::connect(&place.mysql).await?;
-    let shows = database.shows(catalogue::HOT_SHOW).await?;
+    let shows = database.shows(HOT.slug).await?;
     let show = *shows.first().context("the catalogue has no hot show")?;
     let cost = Cost::look(&place)?;
     let begun = Instant::now();
@@ -62,14 +62,15 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     outcome.put("winners", winners as f64);
     outcome.put("fairness", fairness(&arrived, &book));
     outcome.put_bill(&bill);
+    let seats = HOT.seats();
     let sold = database
         .count(
             "SELECT COUNT(*) FROM claims c JOIN shows s ON s.id = c.show_id WHERE s.slug LIKE 'hot-%'",
         )
         .await?;
     ensure!(
-        sold == HOT_SEATS as i64 && winners == HOT_SEATS,
-        "{winners} winners and {sold} seats sold, of {HOT_SEATS}"
+        sold == seats as i64 && winners == seats,
+        "{winners} winners and {sold} seats sold, of {seats}"
     );
     news.end().await?;
     Ok(outcome)
@@ -88,7 +89,7 @@ async fn everybody(
     let url = format!("{}/v1/bookings", place.api);
     let mut all = JoinSet::new();
     for no in 0..arguments.customers {
-        let seat = catalogue::hot_seat(dice.random_range(0..HOT_SEATS));
+        let seat = HOT.seat(dice.random_range(0..HOT.seats()));
         let body = orders::submit(show, &[json!({ "seat_id": seat })]);
         let token = place.token(no).map(str::to_owned);
         let (http, url, book) = (http.clone(), url.clone(), Arc::clone(book));

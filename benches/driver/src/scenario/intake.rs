@@ -1,7 +1,7 @@
 //! The door alone: how many bookings a second are accepted, each confirmed by the broker, while nobody works on them.
 
 use crate::{
-    book::Book, catalogue, cost::Cost, crowd::Crowd, database::Database, orders::Orders,
+    book::Book, catalogue::WIDE, cost::Cost, crowd::Crowd, database::Database, orders::Orders,
     outcome::Outcome, place::Place, queues::Queues,
 };
 use anyhow::ensure;
@@ -29,8 +29,8 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         customers,
     } = *arguments;
     let database = Database::connect(&place.mysql).await?;
-    let shows = database.shows(catalogue::WIDE_SHOW).await?;
-    let orders = || Orders::of(shows.clone());
+    let shows = database.shows(WIDE.slug).await?;
+    let orders = || Orders::of(&WIDE, shows.clone());
     let wanted = orders().capacity();
     ensure!(wanted >= bookings, "the catalogue holds {wanted} bookings");
     let warm = Crowd::new(place.clone(), orders(), Arc::new(Book::default()));

@@ -5,3 +5,4 @@ pub(crate) mod intake;
 pub(crate) mod parts;
 pub(crate) mod peer;
 pub(crate) mod pipeline;
+pub(crate) mod reads;

@@ -4,7 +4,7 @@
 //! [`LOOK_EVERY`], which its database is charged with.
 
 use crate::{
-    catalogue::{self, HOT_SEATS},
+    catalogue::{HOT, WIDE},
     cost::Cost,
     crowd::STUCK,
     database::Database,
@@ -106,8 +106,8 @@ impl Peer {
                     "{confirmed} are confirmed, and then nothing happened"
                 );
             }
-            let seats = catalogue::pair(no % catalogue::PAIRS);
-            let show = catalogue::slug(no / catalogue::PAIRS);
+            let seats = WIDE.pair(no % WIDE.pairs());
+            let show = WIDE.show(no / WIDE.pairs());
             submitting.spawn(self.submit(show, seats.to_vec()));
             while let Some(ended) = submitting.try_join_next() {
                 ended??;
@@ -127,9 +127,9 @@ impl Peer {
         let begun = Instant::now();
         let mut all = JoinSet::new();
         for _ in 0..customers {
-            let seat = catalogue::hot_seat(dice.random_range(0..HOT_SEATS));
+            let seat = HOT.seat(dice.random_range(0..HOT.seats()));
             let door = Arc::clone(&doors).acquire_owned().await?;
-            let submit = self.submit(catalogue::HOT_SHOW.to_owned(), vec![seat]);
+            let submit = self.submit(HOT.slug.to_owned(), vec![seat]);
             all.spawn(async move {
                 let _door = door;
                 submit.await
@@ -145,8 +145,9 @@ impl Peer {
         let bill = cost.until(&Cost::look(&self.place)?, customers);
         let sold = self.database.count(SOLD).await?;
         ensure!(
-            sold == HOT_SEATS as i64,
-            "{sold} of {HOT_SEATS} seats are sold"
+            sold == HOT.seats() as i64,
+            "{sold} of {} seats are sold",
+            HOT.seats()
         );
         let mut outcome = Outcome::default();
         outcome.put("accepted_s", accepted.as_secs_f64());

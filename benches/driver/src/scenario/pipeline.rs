@@ -2,7 +2,7 @@
 
 use crate::{
     book::{Book, Step},
-    catalogue,
+    catalogue::WIDE,
     cost::Cost,
     crowd::{Crowd, STUCK},
     database::Database,
@@ -78,7 +78,7 @@ struct Run {
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let book = Arc::new(Book::default());
     let database = Database::connect(&place.mysql).await?;
-    let orders = Orders::of(database.shows(catalogue::WIDE_SHOW).await?);
+    let orders = Orders::of(&WIDE, database.shows(WIDE.slug).await?);
     let wanted = arguments.warm_up + arguments.bookings;
     ensure!(
         orders.capacity() > wanted,
