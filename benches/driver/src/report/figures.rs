@@ -33,14 +33,15 @@ const LATENCY: &str =
 pub(crate) const FIGURES: &[Figure] = &[
     Figure {
         title: "Bookings per second: the peers' work",
-        about: "Held, captured at an in-process stub, two ticket pages stored. Whiskers: smallest and largest repetition.",
+        about: "Held, captured at an in-process stub, two ticket pages stored. \
+                Whiskers: smallest and largest repetition.",
         of: &["core", "node", "celery"],
         draw: rates,
     },
     Figure {
         title: "Bookings per second: the whole house",
-        about: "Everything is also mail, timeline and the gateway over HTTP; the bare driver makes the calls of the row \
-                above it and nothing else.",
+        about: "Everything is also mail, timeline and the gateway over HTTP; the bare driver makes the calls of the \
+                row above it and nothing else.",
         of: &["full", "full-150ms", "lean", "driver"],
         draw: rates,
     },
@@ -76,7 +77,8 @@ pub(crate) const FIGURES: &[Figure] = &[
     },
     Figure {
         title: "Messages, statements, syncs and bytes per booking",
-        about: "As broker, database and kernel count them. Written bytes are of processes that tell: another user's don't.",
+        about: "As broker, database and kernel count them. Written bytes are of processes that \
+                tell: another user's don't.",
         of: &["core", "node", "celery", "full", "lean"],
         draw: counters,
     },

@@ -20,7 +20,7 @@ pub(crate) fn bars(title: &str, unit: &str, rows: &[Bar]) -> String {
     let ticks = ticks(rows.iter().map(|row| row.value.max).fold(0.0, f64::max));
     let most = ticks.last().copied().unwrap_or(1.0);
     let x = |value: f64| LEFT + (RIGHT - LEFT) * value / most;
-    axis(&mut svg, &ticks, height, x, unit);
+    axis(&mut svg, &ticks, (0.0, height), x, unit);
     for (place, row) in rows.iter().enumerate() {
         let middle = ROW * (place as f64 + 0.5);
         let about = format!(
@@ -47,10 +47,16 @@ pub(crate) fn bars(title: &str, unit: &str, rows: &[Bar]) -> String {
 }
 
 /// Lines at round numbers, and the unit at their end.
-pub(super) fn axis(svg: &mut Svg, ticks: &[f64], height: f64, x: impl Fn(f64) -> f64, unit: &str) {
+pub(super) fn axis(
+    svg: &mut Svg,
+    ticks: &[f64],
+    (top, height): (f64, f64),
+    x: impl Fn(f64) -> f64,
+    unit: &str,
+) {
     let bottom = height - AXIS;
     for tick in ticks {
-        svg.line("grid", (x(*tick), 0.0), (x(*tick), bottom));
+        svg.line("grid", (x(*tick), top), (x(*tick), bottom));
         svg.text("tick", (x(*tick), bottom + 15.0), &plain(*tick));
     }
     svg.text("unit", (WIDTH - 4.0, bottom + 15.0), &unit);

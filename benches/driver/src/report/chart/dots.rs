@@ -1,9 +1,8 @@
 //! Several values of one row as dots on a line: quantiles, or before and after.
 
-use super::{AXIS, LEFT, RIGHT, ROW, Svg, bars::axis, ticks};
+use super::{AXIS, LEFT, LEGEND, RIGHT, ROW, Svg, bars::axis, ticks};
 use crate::report::text::short;
 
-const LEGEND: f64 = 24.0;
 /// Nothing is shorter on a logarithmic scale.
 const LEAST: f64 = 0.01;
 
@@ -48,7 +47,7 @@ pub(crate) fn dots(
     let least = at(ticks.first().copied().unwrap_or_default());
     let span = at(ticks.last().copied().unwrap_or(1.0)) - least;
     let x = |value: f64| LEFT + (RIGHT - LEFT) * (at(value) - least) / span;
-    axis(&mut svg, &ticks, height, x, unit);
+    axis(&mut svg, &ticks, (LEGEND, height), x, unit);
     for (place, row) in rows.iter().enumerate() {
         let middle = LEGEND + ROW * (place as f64 + 0.5);
         svg.text("name", (LEFT - 10.0, middle + 4.0), &row.name);

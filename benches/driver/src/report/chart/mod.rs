@@ -15,9 +15,11 @@ use std::fmt::{Display, Write as _};
 const WIDTH: f64 = 900.0;
 /// Of rows: left of it are their names, right of `RIGHT` their values.
 const LEFT: f64 = 250.0;
-const RIGHT: f64 = 780.0;
+const RIGHT: f64 = 740.0;
 const ROW: f64 = 28.0;
 const AXIS: f64 = 26.0;
+/// Above the rows, where colours have names.
+const LEGEND: f64 = 24.0;
 
 /// A drawing under way; whatever is written into it is escaped.
 struct Svg(String);

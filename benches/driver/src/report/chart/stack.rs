@@ -1,9 +1,8 @@
 //! Lying bars of parts that add up.
 
-use super::{AXIS, LEFT, RIGHT, ROW, Svg, bars::axis, ticks};
+use super::{AXIS, LEFT, LEGEND, RIGHT, ROW, Svg, bars::axis, ticks};
 use crate::report::text::short;
 
-const LEGEND: f64 = 24.0;
 /// A part that is narrower has no number in it.
 const ROOM: f64 = 36.0;
 
@@ -22,8 +21,7 @@ pub(crate) fn stacks(title: &str, unit: &str, legend: &[(&str, &str)], rows: &[S
     let ticks = ticks(rows.iter().map(sum).fold(0.0, f64::max));
     let most = ticks.last().copied().unwrap_or(1.0);
     let x = |value: f64| LEFT + (RIGHT - LEFT) * value / most;
-    let from_top = |tick: f64| x(tick);
-    axis(&mut svg, &ticks, height, from_top, unit);
+    axis(&mut svg, &ticks, (LEGEND, height), x, unit);
     for (place, row) in rows.iter().enumerate() {
         let middle = LEGEND + ROW * (place as f64 + 0.5);
         svg.text("name", (LEFT - 10.0, middle + 4.0), &row.name);
