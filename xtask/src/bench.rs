@@ -5,7 +5,7 @@ mod peer;
 mod trial;
 
 use std::{
-    fs,
+    env, fs,
     path::Path,
     process::{Command, ExitCode},
 };
@@ -152,7 +152,11 @@ fn load(trial: &Trial, programs: &Programs, place: &Path, out: &Path) -> anyhow:
 
 fn report(programs: &Programs, folder: &Path) -> anyhow::Result<ExitCode> {
     let mut command: Command = programs.command("boxoffice-bench")?;
-    let status = command.arg("report").arg(folder).status()?;
+    // To be shown beside the numbers.
+    let typed: Vec<String> = env::args().skip(1).collect();
+    let typed = format!("cargo xtask {}", typed.join(" "));
+    let report = command.arg("report").arg(folder);
+    let status = report.args(["--command", &typed]).status()?;
     ensure!(status.success(), "the report could not be made: see above");
     Ok(ExitCode::SUCCESS)
 }

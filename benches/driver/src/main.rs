@@ -5,6 +5,7 @@ mod catalogue;
 mod cost;
 mod crowd;
 mod database;
+mod guard;
 mod http;
 mod news;
 mod orders;
@@ -80,7 +81,22 @@ enum Command {
         arguments: scenario::peer::Arguments,
     },
     /// Medians of what lies in `raw` below this folder, and what they say of the goals.
-    Report { folder: PathBuf },
+    Report {
+        folder: PathBuf,
+        /// How it was measured, to be shown.
+        #[arg(long)]
+        command: Option<String>,
+    },
+    /// Compare a report's measurement `guard` with what was recorded before; fails when something has become worse.
+    Compare {
+        /// `benches/guard.json`.
+        recorded: PathBuf,
+        /// `report.json`.
+        report: PathBuf,
+        /// Record the report's numbers instead.
+        #[arg(long)]
+        renew: bool,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -137,6 +153,22 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let outcome = scenario::peer::run(place, &arguments).await?;
             outcome.write(&files.out)
         }
-        Command::Report { folder } => report::write(&folder),
+        Command::Report { folder, command } => say(&report::write(&folder, command)?),
+        Command::Compare {
+            recorded,
+            report,
+            renew: true,
+        } => guard::renew(&recorded, &report),
+        Command::Compare {
+            recorded, report, ..
+        } => {
+            let comparison = guard::compare(&recorded, &report)?;
+            say(&comparison.table())?;
+            comparison.judge()
+        }
     }
+}
+
+fn say(text: &str) -> anyhow::Result<()> {
+    Ok(writeln!(std::io::stdout(), "{text}")?)
 }

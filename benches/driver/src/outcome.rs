@@ -1,8 +1,8 @@
 //! What a run has found: numbers by their names, which a report can take medians of.
 
 use crate::{
-    cost::{self, Bill},
-    place::Place,
+    cost::{self, Bill, Memory},
+    place::{Place, Process},
     spread::Spread,
 };
 use anyhow::Context as _;
@@ -54,20 +54,75 @@ impl Outcome {
         self.put("disk.written_bytes", bill.written_bytes);
     }
 
-    /// Of each process, with everything that it started.
+    /// Of each process, with everything that it started, and of each group together.
     pub(crate) fn put_memory(&mut self, place: &Place) -> anyhow::Result<()> {
-        const MIB: f64 = 1024.0 * 1024.0;
-        for (process, memory) in cost::memory(place)? {
-            let resident = memory.resident as f64 / MIB;
-            let proportional = memory.proportional as f64 / MIB;
-            self.put(&format!("memory.{process}.resident_mib"), resident);
-            self.put(&format!("memory.{process}.proportional_mib"), proportional);
-        }
+        self.put_memory_of(&place.processes, &cost::memory(place)?);
         Ok(())
+    }
+
+    fn put_memory_of(&mut self, processes: &[Process], memory: &BTreeMap<String, Memory>) {
+        let mut groups: BTreeMap<String, Memory> = BTreeMap::new();
+        for process in processes {
+            let Some(of) = memory.get(&process.name) else {
+                continue;
+            };
+            self.put_one_memory(&process.name, of);
+            let name = format!("group.{}", process.group.name());
+            let sum = groups.entry(name).or_default();
+            sum.resident += of.resident;
+            sum.proportional += of.proportional;
+        }
+        for (name, sum) in &groups {
+            self.put_one_memory(name, sum);
+        }
+    }
+
+    fn put_one_memory(&mut self, name: &str, memory: &Memory) {
+        const MIB: f64 = 1024.0 * 1024.0;
+        let resident = memory.resident as f64 / MIB;
+        let proportional = memory.proportional as f64 / MIB;
+        self.put(&format!("memory.{name}.resident_mib"), resident);
+        self.put(&format!("memory.{name}.proportional_mib"), proportional);
     }
 
     pub(crate) fn write(&self, path: &Path) -> anyhow::Result<()> {
         let text = serde_json::to_vec_pretty(&self.0)?;
         fs::write(path, text).with_context(|| path.display().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::place::Group;
+
+    #[test]
+    fn memory_is_told_of_processes_and_of_groups() {
+        let all = [
+            ("api", Group::App, 40),
+            ("tickets", Group::App, 60),
+            ("mariadb", Group::Database, 300),
+        ];
+        let process = |(name, group, _): &(&str, Group, u64)| Process {
+            name: (*name).to_owned(),
+            group: *group,
+            pid: 1,
+        };
+        let memory = |(name, _, mib): &(&str, Group, u64)| {
+            let bytes = mib * 1024 * 1024;
+            let memory = Memory {
+                resident: bytes,
+                proportional: bytes / 2,
+            };
+            ((*name).to_owned(), memory)
+        };
+        let mut outcome = Outcome::default();
+        let processes: Vec<Process> = all.iter().map(process).collect();
+        outcome.put_memory_of(&processes, &all.iter().map(memory).collect());
+        let of = |name: &str| outcome.0[name];
+        assert_eq!(of("memory.api.resident_mib"), 40.0);
+        assert_eq!(of("memory.group.app.resident_mib"), 100.0);
+        assert_eq!(of("memory.group.app.proportional_mib"), 50.0);
+        assert_eq!(of("memory.group.database.resident_mib"), 300.0);
     }
 }

@@ -30,20 +30,51 @@ impl Machine {
             system: field("/etc/os-release", "PRETTY_NAME")
                 .trim_matches('"')
                 .to_owned(),
-            servers: vec![
-                said("mariadbd", &["--version"]),
-                said("rabbitmqctl", &["version"]),
-            ],
+            servers: servers(),
             peers: versions(raw),
         }
     }
+
+    /// Everything but the peers.
+    pub(crate) fn sentence(&self) -> String {
+        format!(
+            "{}, commit {}; {} cores ({}), {} GiB, {}; {}.",
+            self.date,
+            self.commit,
+            self.cores,
+            self.processor,
+            self.memory_gib,
+            self.system,
+            self.servers.join("; ")
+        )
+    }
 }
 
+/// Those that are there.
+fn servers() -> Vec<String> {
+    let all = [
+        ("", said("mariadbd", &["--version"])),
+        ("RabbitMQ ", said("rabbitmqctl", &["version"])),
+        ("MongoDB, ", said("mongod", &["--version"])),
+    ];
+    let there = all.iter().filter(|(_, version)| !version.is_empty());
+    there
+        .map(|(name, version)| format!("{name}{version}"))
+        .collect()
+}
+
+/// In one line for each peer.
 fn versions(folder: &Path) -> Vec<String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = files.filter(|file| file.path().extension().is_some_and(|end| end == "versions"));
-    let mut all: Vec<String> = files
-        .filter_map(|file| fs::read_to_string(file.path()).ok())
+    let paths = files.map(|file| file.path());
+    let mut all: Vec<String> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "versions"))
+        .filter_map(|path| {
+            let text = fs::read_to_string(&path).ok()?;
+            let name = path.file_stem()?.to_string_lossy();
+            let lines: Vec<&str> = text.lines().map(str::trim).collect();
+            Some(format!("{name}: {}", lines.join(", ")))
+        })
         .collect();
     all.sort();
     all

@@ -72,6 +72,8 @@ impl Peer {
             under_way,
             ..
         } = *arguments;
+        let mut idle = Outcome::default();
+        idle.put_memory(&self.place)?;
         self.in_turn(0, warm_up, under_way).await?;
         let (cost, counters) = (Cost::look(&self.place)?, self.database.counters().await?);
         let begun = Instant::now();
@@ -79,6 +81,7 @@ impl Peer {
         let took = begun.elapsed();
         let bill = cost.until(&Cost::look(&self.place)?, bookings);
         let mut outcome = Outcome::default();
+        outcome.put_all("idle", idle);
         outcome.put("bookings_per_s", bookings as f64 / took.as_secs_f64());
         outcome.put("seconds", took.as_secs_f64());
         outcome.put_bill(&bill);
