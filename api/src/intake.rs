@@ -2,9 +2,7 @@
 
 use crate::{Problem, backlog::Backlog};
 use async_trait::async_trait;
-use boxoffice_contracts::{
-    Code, Envelope, Kind, Message, message::booking::Submit, metric, topology,
-};
+use boxoffice_contracts::{Code, Envelope, Kind, Message, message::booking::Submit, metric};
 use boxoffice_runtime::{Broker, BrokerState, IntakeError, IntakePublisher};
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -38,6 +36,8 @@ pub struct BrokerIntake {
     state: watch::Receiver<BrokerState>,
     /// Of new submits: theirs is the one queue that can be full.
     submits: Mutex<Backlog>,
+    /// As many may wait.
+    submits_max: u32,
     began: Instant,
 }
 
@@ -48,6 +48,7 @@ impl BrokerIntake {
             publisher: IntakePublisher::new(broker),
             state: broker.state(),
             submits: Mutex::default(),
+            submits_max: broker.config().submits_max,
             began: Instant::now(),
         }
     }
@@ -68,9 +69,8 @@ impl Intake for BrokerIntake {
     }
 
     fn refused(&self, kind: Kind) -> Option<u32> {
-        let length = topology::RESERVATIONS_SUBMIT.length_max?;
         let now = self.began.elapsed().as_secs();
-        (kind == Submit::KIND).then(|| self.submits().refused(now, u64::from(length)))
+        (kind == Submit::KIND).then(|| self.submits().refused(now, u64::from(self.submits_max)))
     }
 }
 

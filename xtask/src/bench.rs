@@ -14,11 +14,11 @@ use anyhow::{Context as _, ensure};
 
 use crate::product::{self, Programs};
 use crate::servers::{self, Generation, Given};
-use crate::stack::{Folder, Manner, Ports, Stack, State};
+use crate::stack::{Folder, Manner, Ports, Stack, State, workspace};
 use crate::{interrupt, stack, ui};
 use house::House;
 use peer::Peer;
-use trial::{TRIALS, Trial, Where};
+use trial::{GUARD, TRIALS, Trial, Where};
 
 const PROFILE: &str = "bench";
 /// Below cargo's target folder.
@@ -35,6 +35,8 @@ const FOLDER: &str = "bench";
 ///   cargo xtask bench --only core --only full    some measurements
 ///
 ///   cargo xtask bench --list                     which there are
+///
+///   cargo xtask bench --guard                    a minute and a half: has a booking become dearer?
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Only measurements whose name begins so; may be repeated.
@@ -46,6 +48,13 @@ pub(crate) struct Arguments {
     /// Without the pipelines that ours is compared with; nothing is installed for them.
     #[arg(long)]
     no_peers: bool,
+    /// A short measurement of what hardly depends on the machine, compared with benches/guard.json: fails when a
+    /// booking has become dearer by a fifth.
+    #[arg(long, conflicts_with_all = ["only", "list"])]
+    guard: bool,
+    /// Record what the guard measured instead.
+    #[arg(long, requires = "guard")]
+    renew: bool,
     /// Show the measurements and end.
     #[arg(long)]
     list: bool,
@@ -63,22 +72,65 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let chosen = choose(arguments)?;
     interrupt::listen()?;
     let programs = product::build_with(true, &["boxoffice-bench"])?;
+    if arguments.guard {
+        return guard(&programs, arguments.renew);
+    }
     let folder = product::target()?.join(FOLDER);
+    let failed = measure_all(&chosen, arguments.repetitions, &programs, &folder)?;
+    report(&programs, &folder)?;
+    ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A short measurement, compared with the recorded one.
+fn guard(programs: &Programs, renew: bool) -> anyhow::Result<ExitCode> {
+    let folder = product::target()?.join(FOLDER).join(GUARD.name);
+    let failed = measure_all(&[&GUARD], 1, programs, &folder)?;
+    ensure!(failed.is_empty(), "the guard could not measure");
+    report(programs, &folder)?;
+    let mut command = programs.command("boxoffice-bench")?;
+    command
+        .arg("compare")
+        .arg(workspace()?.join("benches/guard.json"))
+        .arg(folder.join("report.json"));
+    if renew {
+        command.arg("--renew");
+    }
+    let status = command.status().context("boxoffice-bench")?;
+    Ok(if status.success() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// Each as often as it is asked for, in turn; returns those that failed. The others are worth their time.
+fn measure_all(
+    chosen: &[&Trial],
+    repetitions: u32,
+    programs: &Programs,
+    folder: &Path,
+) -> anyhow::Result<Vec<String>> {
     let raw = folder.join("raw");
     // Numbers of another build are not to be mixed with these.
     if raw.exists() {
         fs::remove_dir_all(&raw)?;
     }
     fs::create_dir_all(&raw)?;
-    for repetition in 1..=arguments.repetitions {
-        for trial in &chosen {
+    let mut failed = Vec::new();
+    for repetition in 1..=repetitions {
+        for trial in chosen {
             interrupt::check()?;
             let out = raw.join(format!("{}.{repetition}.json", trial.name));
-            measure(trial, repetition, &programs, &out)
-                .with_context(|| format!("{}, repetition {repetition}", trial.name))?;
+            if let Err(error) = measure(trial, repetition, programs, &out) {
+                interrupt::check()?;
+                let name = format!("{} ({repetition})", trial.name);
+                ui::line(&format!("{name} failed: {error:#}"));
+                failed.push(name);
+            }
         }
     }
-    report(&programs, &folder)
+    Ok(failed)
 }
 
 fn choose(arguments: &Arguments) -> anyhow::Result<Vec<&'static Trial>> {
@@ -103,6 +155,9 @@ fn choose(arguments: &Arguments) -> anyhow::Result<Vec<&'static Trial>> {
 /// One measurement in a house of its own.
 fn measure(trial: &Trial, repetition: u32, programs: &Programs, out: &Path) -> anyhow::Result<()> {
     ui::line(&format!("{} ({repetition}): {}", trial.name, trial.what));
+    if matches!(trial.place, Where::Nowhere) {
+        return load(trial, programs, None, out);
+    }
     let folder = Folder::new(PROFILE)?;
     let _lock = folder.lock()?;
     if let Some(left) = State::load(&folder)? {
@@ -115,17 +170,18 @@ fn measure(trial: &Trial, repetition: u32, programs: &Programs, out: &Path) -> a
     let measured = match &trial.place {
         Where::House(setup) => {
             House::start(&stack, &installed, programs, setup).and_then(|house| {
-                load(trial, programs, &house.write_place()?, out)?;
+                load(trial, programs, Some(&house.write_place()?), out)?;
                 house.check(setup)
             })
         }
         Where::Peer(name) => Peer::prepare(name).and_then(|peer| {
             let place = peer.start(&stack, &installed)?;
-            load(trial, programs, &place, out)?;
+            load(trial, programs, Some(&place), out)?;
             // Beside the numbers: what they were measured with.
             let versions = out.with_file_name(format!("{name}.versions"));
             Ok(fs::write(versions, peer.versions()?)?)
         }),
+        Where::Nowhere => Ok(()),
     };
     stack.stop(Manner::AtOnce)?;
     measured?;
@@ -133,13 +189,19 @@ fn measure(trial: &Trial, repetition: u32, programs: &Programs, out: &Path) -> a
 }
 
 /// Does what the measurement is about, and leaves its numbers in `out`.
-fn load(trial: &Trial, programs: &Programs, place: &Path, out: &Path) -> anyhow::Result<()> {
+fn load(
+    trial: &Trial,
+    programs: &Programs,
+    place: Option<&Path>,
+    out: &Path,
+) -> anyhow::Result<()> {
     let step = ui::step("load", trial.what);
-    let status = programs
-        .command("boxoffice-bench")?
-        .arg(trial.scenario)
-        .arg("--place")
-        .arg(place)
+    let mut command = programs.command("boxoffice-bench")?;
+    command.arg(trial.scenario);
+    if let Some(place) = place {
+        command.arg("--place").arg(place);
+    }
+    let status = command
         .arg("--out")
         .arg(out)
         .args(trial.arguments)
@@ -150,7 +212,7 @@ fn load(trial: &Trial, programs: &Programs, place: &Path, out: &Path) -> anyhow:
     Ok(())
 }
 
-fn report(programs: &Programs, folder: &Path) -> anyhow::Result<ExitCode> {
+fn report(programs: &Programs, folder: &Path) -> anyhow::Result<()> {
     let mut command: Command = programs.command("boxoffice-bench")?;
     // To be shown beside the numbers.
     let typed: Vec<String> = env::args().skip(1).collect();
@@ -158,5 +220,5 @@ fn report(programs: &Programs, folder: &Path) -> anyhow::Result<ExitCode> {
     let report = command.arg("report").arg(folder);
     let status = report.args(["--command", &typed]).status()?;
     ensure!(status.success(), "the report could not be made: see above");
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use crate::place::{Group, Place, Process};
 use anyhow::Context as _;
 use procfs::process::{Process as Seen, Stat, all_processes};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fs};
 
 /// At one moment.
 #[derive(Debug, Clone)]
@@ -123,6 +123,14 @@ fn used(stat: &Stat, written_bytes: u64) -> Used {
 /// What was sent to the disk. Another user's process doesn't tell.
 fn written(process: &Seen) -> u64 {
     process.io().map_or(0, |io| io.write_bytes)
+}
+
+/// CPU time that the calling thread has had so far, in seconds.
+pub(crate) fn thread_cpu_s() -> anyhow::Result<f64> {
+    let schedule = fs::read_to_string("/proc/thread-self/schedstat").context("schedstat")?;
+    let nanoseconds = schedule.split_whitespace().next();
+    let nanoseconds: f64 = nanoseconds.context("an empty schedstat")?.parse()?;
+    Ok(nanoseconds / 1e9)
 }
 
 /// Resident and proportional memory of each process with its children, in bytes.

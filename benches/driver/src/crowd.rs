@@ -94,6 +94,12 @@ impl Crowd {
             .clone()
     }
 
+    /// Bookings that were accepted.
+    pub(crate) fn submitted(&self) -> usize {
+        let accepted = self.accepted.lock();
+        accepted.unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// Answers of 503; each was asked again.
     pub(crate) fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)

@@ -51,6 +51,20 @@ impl Http {
         self.send(Method::POST, url, token, Some(key), body).await
     }
 
+    /// A call of somebody else's API, with a form.
+    pub(crate) async fn post_form(
+        &self,
+        url: &str,
+        secret: &str,
+        key: &str,
+        form: Bytes,
+    ) -> anyhow::Result<Answer> {
+        let request = request(Method::POST, url, Some(secret))
+            .header("idempotency-key", key)
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.exchange(url, request.body(Full::new(form))?).await
+    }
+
     pub(crate) async fn get(&self, url: &str, token: Option<&str>) -> anyhow::Result<Answer> {
         self.send(Method::GET, url, token, None, Bytes::new()).await
     }
@@ -82,7 +96,10 @@ impl Http {
                 .header("idempotency-key", key)
                 .header(header::CONTENT_TYPE, "application/json");
         }
-        let request = request.body(Full::new(body))?;
+        self.exchange(url, request.body(Full::new(body))?).await
+    }
+
+    async fn exchange(&self, url: &str, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
         let exchange = async {
             let answer = self.0.request(request).await?;
             let (parts, body) = answer.into_parts();

@@ -1,8 +1,11 @@
 //! `boxoffice-bench`: one measurement of a running house. `cargo xtask bench` starts the houses and calls it.
 
 mod book;
+mod broker;
+mod calibration;
 mod catalogue;
 mod cost;
+mod crew;
 mod crowd;
 mod database;
 mod guard;
@@ -65,6 +68,49 @@ enum Command {
         files: Files,
         #[command(flatten)]
         arguments: scenario::reads::Arguments,
+    },
+    /// The door while nobody works, and the workers before lines of several lengths.
+    Drain {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::drain::Arguments,
+    },
+    /// From nothing to the first booking.
+    Start {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::start::Arguments,
+    },
+    /// A worker is killed under load.
+    Kill {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::kill::Arguments,
+    },
+    /// Publishes, commits, calls and acknowledgements of a booking, and nothing else.
+    Bare {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::bare::Arguments,
+    },
+    /// Several processes of each worker.
+    Scale {
+        #[command(flatten)]
+        files: Files,
+        #[command(flatten)]
+        arguments: scenario::scale::Arguments,
+    },
+    /// Ticket documents alone.
+    Papers {
+        /// Where the numbers go.
+        #[arg(long)]
+        out: PathBuf,
+        #[command(flatten)]
+        arguments: scenario::papers::Arguments,
     },
     /// What broker and database can do alone.
     Parts {
@@ -143,6 +189,32 @@ async fn run(command: Command) -> anyhow::Result<()> {
             let outcome = scenario::reads::run(place, &arguments).await?;
             outcome.write(&files.out)
         }
+        Command::Drain { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::drain::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Start { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::start::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Kill { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::kill::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Bare { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::bare::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Scale { files, arguments } => {
+            let place = Place::read(&files.place)?;
+            let outcome = scenario::scale::run(place, &arguments).await?;
+            outcome.write(&files.out)
+        }
+        Command::Papers { out, arguments } => scenario::papers::run(&arguments)?.write(&out),
         Command::Parts { files, arguments } => {
             let place = Place::read(&files.place)?;
             let outcome = scenario::parts::run(place, &arguments).await?;

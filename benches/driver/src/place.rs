@@ -2,7 +2,11 @@
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
-use std::{fs, path::Path};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
 
 /// A running house, or a running peer.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -15,6 +19,14 @@ pub(crate) struct Place {
     #[serde(default)]
     pub(crate) tokens: Vec<String>,
     pub(crate) processes: Vec<Process>,
+    /// Of whoever starts processes of the house by itself: `boxoffice`, and what it is told.
+    #[serde(default)]
+    pub(crate) program: Option<PathBuf>,
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
+    /// Where the broker tells its counters.
+    #[serde(default)]
+    pub(crate) exporter: Option<String>,
 }
 
 /// One process that works for the bookings, with everything that it starts.

@@ -1,7 +1,9 @@
 //! How many messages wait in the house's queues.
 
 use lapin::{
-    Channel, Connection, ConnectionProperties, options::QueueDeclareOptions, types::FieldTable,
+    Channel, Connection, ConnectionProperties,
+    options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions},
+    types::FieldTable,
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -61,6 +63,19 @@ impl Queues {
             );
             sleep(LOOK_EVERY).await;
         }
+        Ok(())
+    }
+
+    /// Whoever waits there is forgotten.
+    pub(crate) async fn purge(&self, queue: &str) -> anyhow::Result<()> {
+        let options = QueuePurgeOptions::default();
+        self.channel.queue_purge(queue.into(), options).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn delete(&self, queue: &str) -> anyhow::Result<()> {
+        let options = QueueDeleteOptions::default();
+        self.channel.queue_delete(queue.into(), options).await?;
         Ok(())
     }
 

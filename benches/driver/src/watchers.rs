@@ -117,6 +117,10 @@ impl Drop for Stream {
 }
 
 /// Writes down when each version came.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "compared with the time that an event tells, on one machine"
+)]
 async fn follow(
     http: &Http,
     url: &str,

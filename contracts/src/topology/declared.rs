@@ -13,6 +13,8 @@ pub enum Argument {
     Number(u64),
 }
 
+const LENGTH_MAX: &str = "x-max-length";
+
 /// Name and value, in the order of their names.
 pub type Arguments = Vec<(&'static str, Argument)>;
 
@@ -29,6 +31,16 @@ pub struct DeclaredQueue {
     pub arguments: Arguments,
     /// Needed by every worker: where failed messages wait, and where lost ones are caught.
     pub for_all: bool,
+}
+
+impl DeclaredQueue {
+    /// Takes at most so many messages; publishers of more are refused.
+    pub fn bound(&mut self, length_max: u32) {
+        let arguments = self.arguments.iter_mut();
+        for (_, value) in arguments.filter(|(name, _)| *name == LENGTH_MAX) {
+            *value = Argument::Number(length_max.into());
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,7 +118,7 @@ fn of_worker(queue: &Queue) -> DeclaredQueue {
     let mut arguments = dead_lettering(dead.name());
     arguments.push(("x-delivery-limit", Argument::Number(DELIVERY_LIMIT.into())));
     if let Some(length) = queue.length_max {
-        arguments.push(("x-max-length", Argument::Number(length.into())));
+        arguments.push((LENGTH_MAX, Argument::Number(length.into())));
     }
     DeclaredQueue {
         name: queue.name,

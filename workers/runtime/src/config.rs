@@ -1,6 +1,6 @@
 //! What an operator may set. Every default is the value that was tested.
 
-use boxoffice_contracts::topology::RetryTier;
+use boxoffice_contracts::topology::{self, RetryTier};
 use serde::Deserialize;
 use std::{fmt, time::Duration};
 
@@ -28,6 +28,9 @@ pub struct BrokerConfig {
     pub intake_confirm_timeout_ms: u64,
     /// Channels of the intake; each has one publish in flight.
     pub intake_channels: u16,
+    /// New submits that may wait; beyond that clients are told 503. Clients wait as long as the queue is drained: 200,000
+    /// are five minutes at 650 a second.
+    pub submits_max: u32,
     /// Waits of the retry tiers, shortest first. Only tests set others than the product's.
     pub retry_delays_ms: [u64; 4],
 }
@@ -45,6 +48,7 @@ impl Default for BrokerConfig {
             confirm_timeout_ms: 10_000,
             intake_confirm_timeout_ms: 2_000,
             intake_channels: 16,
+            submits_max: topology::RESERVATIONS_SUBMIT.length_max.unwrap_or(u32::MAX),
             retry_delays_ms: RetryTier::ALL.map(|tier| millis(tier.delay())),
         }
     }

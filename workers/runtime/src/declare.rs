@@ -4,7 +4,7 @@
 
 use crate::broker::{Broker, BrokerError};
 use boxoffice_contracts::topology::{
-    ExchangeType, Queue,
+    self, ExchangeType, Queue,
     declared::{self, Argument, Arguments, DeclaredExchange, DeclaredQueue},
 };
 use lapin::{
@@ -165,9 +165,16 @@ async fn declare_queue(queue: DeclaredQueue, channel: Channel, passive: bool) ->
     Ok(())
 }
 
-/// What the table asks for, with the delays that are configured.
+/// What the table asks for, with the delays and the bound that are configured.
 fn queues(broker: &Broker) -> Vec<DeclaredQueue> {
-    declared::queues(|tier| broker.config().retry_delay(tier))
+    let config = broker.config();
+    let mut queues = declared::queues(|tier| config.retry_delay(tier));
+    for queue in &mut queues {
+        if queue.name == topology::RESERVATIONS_SUBMIT.name {
+            queue.bound(config.submits_max);
+        }
+    }
+    queues
 }
 
 async fn bind_all(channel: Channel) -> lapin::Result<()> {

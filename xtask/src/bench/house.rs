@@ -54,7 +54,9 @@ impl<'a> House<'a> {
         anyhow::ensure!(status.success(), "the catalogue could not be written");
         let catalogue = catalogue.display().to_string();
         product::prepare(stack, programs, &environment, &catalogue)?;
-        product::start_roles(stack, programs, &environment, setup.roles)?;
+        if let Some(roles) = setup.started.names() {
+            product::start_roles(stack, programs, &environment, roles)?;
+        }
         stack.mark_ready()?;
         Ok(Self {
             stack,
@@ -71,6 +73,9 @@ impl<'a> House<'a> {
             "mysql": self.environment["BOXOFFICE__MYSQL__URL"],
             "tokens": self.tokens()?,
             "processes": processes(self.stack),
+            "program": self.programs.folder().join("boxoffice"),
+            "environment": self.environment,
+            "exporter": self.environment.get("BOXOFFICE__AMQP__PROMETHEUS_URL"),
         });
         let path = self.stack.folder.data("place.json");
         // Tokens and passwords.
@@ -101,7 +106,7 @@ impl<'a> House<'a> {
     pub(super) fn check(&self, setup: &Setup) -> anyhow::Result<()> {
         product::check_alive(self.stack)?;
         let rest: Vec<&str> = product::role_names()
-            .filter(|role| !setup.roles.is_empty() && !setup.roles.contains(role))
+            .filter(|role| !setup.started.contains(role))
             .collect();
         if !rest.is_empty() {
             product::start_roles(self.stack, self.programs, &self.environment, &rest)?;

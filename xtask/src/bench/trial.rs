@@ -16,23 +16,54 @@ pub(crate) enum Where {
     House(Setup),
     /// Of `benches/peers`, by its name.
     Peer(&'static str),
+    /// No servers, no processes.
+    Nowhere,
 }
 
 /// A house for one measurement.
 #[derive(Debug)]
 pub(crate) struct Setup {
-    /// Roles that run; all without any.
-    pub(crate) roles: &'static [&'static str],
+    /// Roles that run from the beginning.
+    pub(crate) started: Started,
     /// Settings beside the usual ones.
     pub(crate) settings: &'static [(&'static str, &'static str)],
     /// Of the catalogue, a thousand bookings each.
     pub(crate) shows: &'static str,
 }
 
+/// Roles, each in a process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Started {
+    All,
+    Only(&'static [&'static str]),
+    /// The measurement starts whom it needs.
+    None,
+}
+
+impl Started {
+    /// As they are named to whoever starts them: no name means all.
+    pub(crate) const fn names(self) -> Option<&'static [&'static str]> {
+        match self {
+            Self::All => Some(&[]),
+            Self::Only(roles) => Some(roles),
+            Self::None => None,
+        }
+    }
+
+    pub(crate) fn contains(self, role: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(roles) => roles.contains(&role),
+            Self::None => false,
+        }
+    }
+}
+
 /// What a booking needs until its tickets lie there, and nothing else.
-const CORE: &[&str] = &["api", "reservations", "payments", "hold-expiry", "tickets"];
-const LEAN: &[&str] = &["api", "reservations", "payments", "hold-expiry", "timeline"];
-const ALL: &[&str] = &[];
+const CORE: Started = Started::Only(&["api", "reservations", "payments", "hold-expiry", "tickets"]);
+const LEAN: Started =
+    Started::Only(&["api", "reservations", "payments", "hold-expiry", "timeline"]);
+const DOOR: Started = Started::Only(&["api"]);
 /// The gateway's part is done within the payments worker.
 const INSTANT: (&str, &str) = ("BOXOFFICE__GATEWAY__KIND", "instant");
 const SLOW: (&str, &str) = ("SANDBOX_LATENCY_MS", "150");
@@ -42,7 +73,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         name: "core",
         what: "the peers' work: held, captured at an in-process stub, two ticket pages stored",
         place: Where::House(Setup {
-            roles: CORE,
+            started: CORE,
             settings: &[INSTANT],
             shows: "16",
         }),
@@ -75,7 +106,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         name: "lean",
         what: "everything but documents and mail, until the money is captured",
         place: Where::House(Setup {
-            roles: LEAN,
+            started: LEAN,
             settings: &[],
             shows: "16",
         }),
@@ -83,10 +114,21 @@ pub(crate) const TRIALS: &[Trial] = &[
         arguments: &["--mode", "lean"],
     },
     Trial {
+        name: "bare",
+        what: "the publishes, commits, calls and acknowledgements of `lean`, and nothing else",
+        place: Where::House(Setup {
+            started: Started::None,
+            settings: &[],
+            shows: "1",
+        }),
+        scenario: "bare",
+        arguments: &[],
+    },
+    Trial {
         name: "parts",
         what: "what the broker and the database can do alone",
         place: Where::House(Setup {
-            roles: &["api"],
+            started: DOOR,
             settings: &[],
             shows: "1",
         }),
@@ -97,7 +139,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         name: "intake",
         what: "bookings accepted and confirmed by the broker while no worker runs",
         place: Where::House(Setup {
-            roles: &["api"],
+            started: DOOR,
             settings: &[],
             shows: "24",
         }),
@@ -108,7 +150,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         name: "reads",
         what: "status, seat maps and 1,000 open streams, while others buy",
         place: Where::House(Setup {
-            roles: ALL,
+            started: Started::All,
             settings: &[],
             shows: "1",
         }),
@@ -116,10 +158,65 @@ pub(crate) const TRIALS: &[Trial] = &[
         arguments: &[],
     },
     Trial {
+        name: "drain",
+        what: "the door up to a line of a million, and the cost of a booking when the line is short or long",
+        place: Where::House(Setup {
+            started: DOOR,
+            settings: &[
+                INSTANT,
+                ("BOXOFFICE__AMQP__SUBMITS_MAX", "1100000"),
+                ("BOXOFFICE__API__SUBMIT_DEADLINE_SECS", "3600"),
+            ],
+            shows: "1060",
+        }),
+        scenario: "drain",
+        arguments: &[],
+    },
+    Trial {
+        name: "scale",
+        what: "one, two, three and four processes of each worker",
+        place: Where::House(Setup {
+            started: DOOR,
+            settings: &[INSTANT],
+            shows: "20",
+        }),
+        scenario: "scale",
+        arguments: &[],
+    },
+    Trial {
+        name: "start",
+        what: "from running servers to the first booking",
+        place: Where::House(Setup {
+            started: Started::None,
+            settings: &[],
+            shows: "1",
+        }),
+        scenario: "start",
+        arguments: &[],
+    },
+    Trial {
+        name: "kill",
+        what: "a worker is killed at 80 % load and started again",
+        place: Where::House(Setup {
+            started: DOOR,
+            settings: &[],
+            shows: "60",
+        }),
+        scenario: "kill",
+        arguments: &[],
+    },
+    Trial {
+        name: "papers",
+        what: "ticket documents alone, on one thread",
+        place: Where::Nowhere,
+        scenario: "papers",
+        arguments: &[],
+    },
+    Trial {
         name: "hot",
         what: "10,000 customers, one seat each, for 100 seats",
         place: Where::House(Setup {
-            roles: ALL,
+            started: Started::All,
             settings: &[],
             shows: "1",
         }),
@@ -129,6 +226,19 @@ pub(crate) const TRIALS: &[Trial] = &[
     peer("hot-node", "node", "the same in Node", HOT),
     peer("hot-celery", "celery", "the same in Python", HOT),
 ];
+
+/// Short, and of numbers that hardly depend on the machine.
+pub(crate) const GUARD: Trial = Trial {
+    name: "guard",
+    what: "a short one of `core`",
+    place: Where::House(Setup {
+        started: CORE,
+        settings: &[INSTANT],
+        shows: "4",
+    }),
+    scenario: "pipeline",
+    arguments: &["--mode", "core", "--bookings", "1500", "--warm-up", "500"],
+};
 
 const HOT: &[&str] = &["--hot", "10000"];
 
@@ -141,7 +251,7 @@ const fn full(
         name,
         what,
         place: Where::House(Setup {
-            roles: ALL,
+            started: Started::All,
             settings,
             shows: "60",
         }),

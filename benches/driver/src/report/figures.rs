@@ -42,7 +42,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         title: "Bookings per second: the whole house",
         about: "Everything is also mail, timeline and the gateway over HTTP; the bare driver makes the calls of the \
                 row above it and nothing else.",
-        of: &["full", "full-150ms", "lean", "driver"],
+        of: &["full", "full-150ms", "lean", "bare"],
         draw: rates,
     },
     Figure {
@@ -160,7 +160,7 @@ fn hot(figure: &Figure, trials: &Trials) -> Option<String> {
 
 /// Ours stand out.
 fn side(trial: &str) -> &'static str {
-    let peers = ["node", "celery", "driver", "hot-node", "hot-celery"];
+    let peers = ["node", "celery", "bare", "hot-node", "hot-celery"];
     if peers.contains(&trial) {
         "theirs"
     } else {

@@ -11,7 +11,7 @@ const TRIALS: &[(&str, &str)] = &[
     ("full", "Boxoffice, everything"),
     ("full-150ms", "Boxoffice, everything, slow gateway"),
     ("lean", "Boxoffice, no documents, no mail"),
-    ("driver", "a bare driver of the same calls"),
+    ("bare", "a bare driver of the same calls"),
     ("intake", "the door alone"),
     ("hot", "Boxoffice, hot show"),
     ("hot-node", "Node, hot show"),

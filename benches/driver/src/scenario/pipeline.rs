@@ -2,6 +2,7 @@
 
 use crate::{
     book::{Book, Step},
+    broker, calibration,
     catalogue::WIDE,
     cost::Cost,
     crowd::{Crowd, STUCK},
@@ -94,6 +95,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         place,
     };
     let mut outcome = Outcome::default();
+    outcome.put("calibration.cpu_ms", calibration::cpu_ms()?);
     let mut idle = Outcome::default();
     idle.put_memory(&run.place)?;
     outcome.put_all("idle", idle);
@@ -119,6 +121,7 @@ impl Run {
     /// As many bookings as it carries: a new one begins when one is done, and the clock stops when nothing of any
     /// booking is left to do.
     async fn at_most(&self, arguments: &Arguments, outcome: &mut Outcome) -> anyhow::Result<f64> {
+        let messages = broker::Counters::look(&self.place).await?;
         let (cost, counters) = (Cost::look(&self.place)?, self.database.counters().await?);
         let begun = Instant::now();
         self.crowd
@@ -134,7 +137,11 @@ impl Run {
         outcome.put("left_over_s", (all - completed).as_secs_f64());
         outcome.put_bill(&bill);
         let counters = counters.until(&self.database.counters().await?, arguments.bookings);
-        for (name, each) in counters {
+        let messages = messages.until(
+            &broker::Counters::look(&self.place).await?,
+            arguments.bookings,
+        );
+        for (name, each) in counters.into_iter().chain(messages) {
             outcome.put(name, each);
         }
         let book = &self.crowd.book;

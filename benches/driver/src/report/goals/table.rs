@@ -36,7 +36,7 @@ pub(super) const LINES: &[Line] = &[
     line(
         "N3",
         "bookings per second without documents and mail, as a share of a bare driver's",
-        Share(("lean", RATE), ("driver", RATE)),
+        Share(("lean", RATE), ("bare", RATE)),
     )
     .at_least(0.6)
     .stretch(0.8),

@@ -77,7 +77,7 @@ fn a_share_of_a_deep_backlog_and_of_a_driver() {
         ("drain", "backlog_1000.cpu_ms", 2.0),
         ("drain", "backlog_1000000.cpu_ms", 2.2),
         ("lean", "bookings_per_s", 300.0),
-        ("driver", "bookings_per_s", 600.0),
+        ("bare", "bookings_per_s", 600.0),
     ]);
     assert_eq!(goal(&all, "CPU per booking with 1,000,000").met, Some(true));
     let lean = goal(&all, "bookings per second without");
