@@ -22,7 +22,7 @@ use boxoffice_store::{
     },
     mysql::status::{self, BookingStatus, Reach},
     reference::reference,
-    timeline::Line,
+    timeline::{self, Line},
 };
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
@@ -53,6 +53,13 @@ pub trait Documents: Send + Sync {
         after: Option<Cursor>,
         limit: u16,
     ) -> Result<Vec<Line>, DocumentsDown>;
+
+    /// Lines of a booking's timeline that tell of its documents, as they are stored now: a document whose answer was
+    /// lost with its order, and which nobody needs any more, is told of by no event.
+    ///
+    /// # Errors
+    /// When the store can't be asked.
+    async fn stored(&self, booking: BookingId) -> Result<Vec<Line>, DocumentsDown>;
 
     /// Adds lines of a timeline; what is there and says the same or something newer stays.
     ///
@@ -90,6 +97,10 @@ impl Documents for MongoDocuments {
         limit: u16,
     ) -> Result<Vec<Line>, DocumentsDown> {
         within(timelines::find(&self.0, booking, after.as_ref(), limit)).await
+    }
+
+    async fn stored(&self, booking: BookingId) -> Result<Vec<Line>, DocumentsDown> {
+        within(timeline::stored(&self.0, booking)).await
     }
 
     async fn keep(&self, lines: &[Line]) -> Result<(), DocumentsDown> {

@@ -90,6 +90,10 @@ impl Documents for NoDocuments {
         Ok(Vec::new())
     }
 
+    async fn stored(&self, _booking: BookingId) -> Result<Vec<Line>, DocumentsDown> {
+        Ok(Vec::new())
+    }
+
     async fn keep(&self, _lines: &[Line]) -> Result<(), DocumentsDown> {
         Ok(())
     }

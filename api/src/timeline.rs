@@ -82,7 +82,8 @@ pub(crate) async fn read(
     };
     // No event tells of these: whoever reads brings them up to date.
     if after.is_none() {
-        let asides = timeline::asides(&state.db, &BTreeSet::from([id])).await?;
+        let mut asides = timeline::asides(&state.db, &BTreeSet::from([id])).await?;
+        asides.extend(state.documents.stored(id).await.map_err(unread)?);
         if !asides.is_empty() {
             state.documents.keep(&asides).await.map_err(unread)?;
         }

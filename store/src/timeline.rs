@@ -216,6 +216,18 @@ pub async fn asides(
     Ok(lines)
 }
 
+/// Lines of the documents of one booking that are stored now.
+///
+/// # Errors
+/// When the documents can't be reached.
+pub async fn stored(
+    documents: &Database,
+    booking: BookingId,
+) -> Result<Vec<Line>, mongodb::error::Error> {
+    let facts = documents::facts_of(documents, &[booking]).await?;
+    Ok(facts.into_iter().map(document).collect())
+}
+
 async fn decisions(
     db: &impl ConnectionTrait,
     wanted: &BTreeMap<BookingId, u32>,

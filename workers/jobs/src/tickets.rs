@@ -147,6 +147,10 @@ impl Call for RenderTickets {
             let detail = order.booking_id.to_string();
             return Err(Failure::Park(Cause::new("booking_unknown", detail)));
         };
+        // Orders that were repeated while the first one waited: the booking has heard since that its document is stored.
+        if facts.booking.rendered_revision >= order.revision {
+            return Ok(Intended::Done);
+        }
         if !is_wanted(&facts, order.revision) {
             tracing::info!(booking.id = %order.booking_id, revision = order.revision, "tickets overtaken");
             return Ok(Intended::Done);
