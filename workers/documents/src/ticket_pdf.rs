@@ -2,19 +2,31 @@
 //!
 //! Same facts, same bytes: identifiers come from the booking reference and no date is written.
 
+mod alphabet;
 mod canvas;
 pub mod codes;
+mod content;
+mod deflate;
 mod face;
 mod file;
 mod fit;
+mod kit;
+mod kits;
 mod labels;
+mod objects;
 mod page;
 mod qr;
 mod slim;
+#[cfg(test)]
+mod tests;
+
+use std::sync::LazyLock;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
+use self::alphabet::Alphabet;
+use self::kits::Kits;
 use crate::{Language, Money, RenderError, clean_text};
 
 /// The facts of all tickets of a booking.
@@ -85,6 +97,11 @@ impl TicketPage {
 /// Text that is too long shrinks, then wraps, then ends in an ellipsis; a character the fonts
 /// don't have becomes `□`, so nothing runs off the page or vanishes without a trace.
 pub fn render(document: &TicketDocument) -> Result<Vec<u8>, RenderError> {
+    static KITS: LazyLock<Kits> = LazyLock::new(|| Kits::new(kits::BYTES_MAX));
+    render_with(&KITS, document)
+}
+
+fn render_with(kits: &Kits, document: &TicketDocument) -> Result<Vec<u8>, RenderError> {
     check(document)?;
     let fonts = face::fonts()?;
     let mut codes = Vec::with_capacity(document.pages.len());
@@ -94,11 +111,11 @@ pub fn render(document: &TicketDocument) -> Result<Vec<u8>, RenderError> {
         pages.push(page::draw_own(document, seat, index, &code, fonts));
         codes.push(code);
     }
-    let drawn = file::Drawn {
-        common: page::draw_common(document, fonts),
-        pages,
-    };
-    file::write(&meta(document), fonts, drawn, &codes)
+    let common = page::draw_common(document, fonts);
+    let alphabet = Alphabet::of(pages.iter().flatten().chain(&common));
+    let kit = kits.get(alphabet, fonts)?;
+    let drawn = file::Drawn { common, pages };
+    file::write(&meta(document), &kit, &drawn, &codes)
 }
 
 /// Characters of the facts that the fonts don't have and `□` was printed for, in their order, each once.

@@ -11,10 +11,13 @@ pub(super) const REPLACEMENT: char = '□';
 
 /// A face and the advances of its characters.
 pub(super) struct Face {
+    pub bold: bool,
     pub id: FontId,
     pub font: PdfFont,
     /// By code point, in font units; 0 for what the face doesn't have.
     advances: Vec<u16>,
+    /// By code point; 0 for what the face doesn't have.
+    glyphs: Vec<u16>,
     units_per_em: f32,
 }
 
@@ -37,10 +40,12 @@ pub(super) fn fonts() -> Result<&'static Fonts, RenderError> {
         .get_or_init(|| {
             Some(Fonts {
                 regular: Face::parse(
+                    false,
                     "BXREGU",
                     include_bytes!("../../fonts/DejaVuSans.subset.ttf"),
                 )?,
                 bold: Face::parse(
+                    true,
                     "BXBOLD",
                     include_bytes!("../../fonts/DejaVuSans-Bold.subset.ttf"),
                 )?,
@@ -51,22 +56,27 @@ pub(super) fn fonts() -> Result<&'static Fonts, RenderError> {
 }
 
 /// All code points of the subset lie below.
-const CODE_POINTS: u32 = 0x2600;
+pub(super) const CODE_POINTS: u32 = 0x2600;
 
 impl Face {
     /// `id` names the face in the file and must have six capitals: it becomes the subset's tag.
-    fn parse(id: &str, bytes: &[u8]) -> Option<Face> {
+    fn parse(bold: bool, id: &str, bytes: &[u8]) -> Option<Face> {
         let font = ParsedFont::from_bytes(bytes, 0, &mut Vec::new())?;
-        let advance = |code_point| match font.lookup_glyph_index(code_point) {
-            Some(glyph) if glyph != 0 => font.get_horizontal_advance(glyph),
-            _ => 0,
+        let glyphs: Vec<u16> = (0..CODE_POINTS)
+            .map(|code_point| font.lookup_glyph_index(code_point).unwrap_or_default())
+            .collect();
+        let advance = |&glyph: &u16| match glyph {
+            0 => 0,
+            glyph => font.get_horizontal_advance(glyph),
         };
-        let advances: Vec<u16> = (0..CODE_POINTS).map(advance).collect();
+        let advances: Vec<u16> = glyphs.iter().map(advance).collect();
         let units_per_em = f32::from(font.pdf_font_metrics.units_per_em);
         let face = Face {
+            bold,
             id: FontId(id.to_owned()),
             font: PdfFont::new(font),
             advances,
+            glyphs,
             units_per_em,
         };
         face.advance(REPLACEMENT).is_some().then_some(face)
@@ -77,6 +87,16 @@ impl Face {
             Some(&advance) if advance > 0 => Some(f32::from(advance)),
             _ => None,
         }
+    }
+
+    /// What files call it.
+    pub(super) fn name(&self) -> &str {
+        &self.id.0
+    }
+
+    /// The number of a character in the face.
+    pub(super) fn glyph(&self, c: char) -> u16 {
+        self.glyphs.get(c as usize).copied().unwrap_or_default()
     }
 
     /// `text` with every character the face lacks replaced by [`REPLACEMENT`].

@@ -7,9 +7,7 @@ mod stub;
 #[cfg(test)]
 mod tests;
 
-use printpdf::{PdfPage, XObjectId};
-
-use super::canvas::{Canvas, Ink, RIGHT, Style};
+use super::canvas::{Canvas, Ink, Mark, RIGHT, Style};
 use super::face::{Face, Fonts};
 use super::fit::{Fitted, Steps, fit};
 use super::labels::Labels;
@@ -17,7 +15,7 @@ use super::qr::QrImage;
 use super::{LINE_CHARS_MAX, TERMS_CHARS_MAX, TicketDocument, TicketPage};
 
 /// Draws what all tickets of the document have in common: it is in the file once, whatever their number.
-pub(super) fn draw_common(document: &TicketDocument, fonts: &Fonts) -> PdfPage {
+pub(super) fn draw_common<'a>(document: &'a TicketDocument, fonts: &'a Fonts) -> Vec<Mark<'a>> {
     let mut sheet = Sheet::new(document, fonts);
     sheet.band();
     sheet.title();
@@ -29,13 +27,13 @@ pub(super) fn draw_common(document: &TicketDocument, fonts: &Fonts) -> PdfPage {
 }
 
 /// Draws what is only on the page of `seat`, the ticket number `index` (from 0) of the document.
-pub(super) fn draw_own(
-    document: &TicketDocument,
+pub(super) fn draw_own<'a>(
+    document: &'a TicketDocument,
     seat: &TicketPage,
     index: usize,
     code: &QrImage,
-    fonts: &Fonts,
-) -> PdfPage {
+    fonts: &'a Fonts,
+) -> Vec<Mark<'a>> {
     let mut sheet = Sheet::new(document, fonts);
     sheet.number(index);
     sheet.place(seat);
@@ -43,11 +41,6 @@ pub(super) fn draw_own(
     sheet.stub_code(seat, index, code);
     sheet.stub_place(seat);
     sheet.canvas.finish()
-}
-
-/// The name under which the code of ticket number `index` is stored in the file.
-pub(super) fn code_id(index: usize) -> XObjectId {
-    XObjectId(format!("Q{index}"))
 }
 
 const INK: Ink = Ink(0.07, 0.10, 0.18);
@@ -80,7 +73,7 @@ struct Look {
 
 /// A page being drawn.
 struct Sheet<'a> {
-    canvas: Canvas,
+    canvas: Canvas<'a>,
     fonts: &'a Fonts,
     labels: &'static Labels,
     document: &'a TicketDocument,

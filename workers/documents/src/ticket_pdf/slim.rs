@@ -1,38 +1,10 @@
-//! What printpdf writes more often or more wordily than a reader needs.
+//! What printpdf writes more wordily than a reader needs.
 //!
-//! A ticket is sent by mail and fetched on the telephone: each of these saves a few hundred bytes of 13,000.
+//! A ticket is sent by mail and fetched on the telephone: each of these saves a few hundred bytes of 14,000.
 
 use std::fmt::Write as _;
 
 use lopdf::{Document, Object, ObjectId, Stream};
-
-/// Takes the first page away and puts its content, once, below that of every other page.
-pub(super) fn share_first_page(file: &mut Document) -> Result<(), lopdf::Error> {
-    let pages: Vec<ObjectId> = file.get_pages().into_values().collect();
-    let Some((&common, own)) = pages.split_first() else {
-        return Ok(());
-    };
-    let shared = file.get_dictionary(common)?;
-    let content = shared.get(b"Contents")?.clone();
-    let resources = shared.get(b"Resources")?.clone();
-    let parent = shared.get(b"Parent")?.as_reference()?;
-    for &page in own {
-        let page = file.get_object_mut(page)?.as_dict_mut()?;
-        let contents = vec![content.clone(), page.get(b"Contents")?.clone()];
-        page.set("Contents", contents);
-        // They differ in nothing but their numbers.
-        page.set("Resources", resources.clone());
-        for unused in [&b"Annots"[..], b"CropBox", b"TrimBox"] {
-            page.remove(unused);
-        }
-    }
-    let tree = file.get_object_mut(parent)?.as_dict_mut()?;
-    let kids: Vec<Object> = own.iter().map(|&page| Object::Reference(page)).collect();
-    tree.set("Count", kids.len() as i64);
-    tree.set("Kids", kids);
-    file.prune_objects();
-    Ok(())
-}
 
 /// Leaves out of fonts and their maps to Unicode what only other uses of a font need.
 pub(super) fn fonts(file: &mut Document) {
@@ -112,33 +84,50 @@ fn bare_font(font: &[u8]) -> Option<Vec<u8>> {
 /// Most entries of one block, and most codes of one range (Adobe technical note 5411).
 const BLOCK_MAX: usize = 100;
 
-/// The map of glyph numbers to characters in runs of numbers that follow each other.
-fn short_map(map: &[u8]) -> Option<Vec<u8>> {
+/// Glyph numbers of a map and the character of each.
+pub(super) fn entries(map: &[u8]) -> Option<Vec<(u16, char)>> {
+    let characters = |(code, hex): (u16, &str)| {
+        let hex = hex.strip_prefix('<')?.strip_suffix('>')?;
+        let character = char::from_u32(u32::from_str_radix(hex, 16).ok()?)?;
+        Some((code, character))
+    };
+    lines(map)?.into_iter().map(characters).collect()
+}
+
+/// Glyph numbers of a map with what it says of them; `None` for another kind of map than the one that is known here.
+fn lines(map: &[u8]) -> Option<Vec<(u16, &str)>> {
     let text = std::str::from_utf8(map).ok()?;
-    let mut runs: Vec<(u16, Vec<&str>)> = Vec::new();
+    let mut entries = Vec::new();
     let mut inside = false;
     for line in text.lines().map(str::trim) {
         match line {
             _ if line.ends_with("beginbfchar") => inside = true,
             "endbfchar" => inside = false,
-            // Another kind of map than the one that is known here.
             _ if line.ends_with("beginbfrange") => return None,
             _ if inside => {
                 let (code, characters) = line.split_once(' ')?;
                 let code = code.strip_prefix('<')?.strip_suffix('>')?;
-                let code = u16::from_str_radix(code, 16).ok()?;
-                match runs.last_mut() {
-                    // A range stays within one high byte.
-                    Some((first, run))
-                        if usize::from(code) == usize::from(*first) + run.len()
-                            && code >> 8 == *first >> 8 =>
-                    {
-                        run.push(characters);
-                    }
-                    _ => runs.push((code, vec![characters])),
-                }
+                entries.push((u16::from_str_radix(code, 16).ok()?, characters));
             }
             _ => {}
+        }
+    }
+    Some(entries)
+}
+
+/// The map of glyph numbers to characters in runs of numbers that follow each other.
+fn short_map(map: &[u8]) -> Option<Vec<u8>> {
+    let mut runs: Vec<(u16, Vec<&str>)> = Vec::new();
+    for (code, characters) in lines(map)? {
+        match runs.last_mut() {
+            // A range stays within one high byte.
+            Some((first, run))
+                if usize::from(code) == usize::from(*first) + run.len()
+                    && code >> 8 == *first >> 8 =>
+            {
+                run.push(characters);
+            }
+            _ => runs.push((code, vec![characters])),
         }
     }
     let mut short = String::from(
@@ -169,6 +158,10 @@ mod tests {
         assert!(short.contains(
             "4 beginbfrange\n<0001><0002>[<0041> <0042>]\n<0009><0009>[<D83D>]\n<00FF><00FF>[<0043>]\n<0100><0100>[<0044>]\nendbfrange"
         ), "{short}");
+        assert_eq!(
+            entries(b"1 beginbfchar\n<0001> <20AC>\nendbfchar\n"),
+            Some(vec![(1, '€')])
+        );
         assert_eq!(short_map(b"1 beginbfchar\n<zz> <0041>\nendbfchar"), None);
         assert_eq!(short_map(b"1 beginbfrange"), None);
     }

@@ -75,7 +75,7 @@ impl Sheet<'_> {
         let quiet = STUB_WIDTH * QUIET_MODULES as f32 / modules as f32;
         let side = STUB_WIDTH - 2.0 * quiet;
         let (x, y) = (STUB_LEFT + quiet, CODE_TOP + quiet);
-        self.canvas.image(code_id(index), code.side, x, y, side);
+        self.canvas.code(index, x, y, side);
         self.centred(CODE_END + 11.0, SERIAL, &seat.serial);
     }
 

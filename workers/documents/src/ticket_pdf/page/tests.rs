@@ -1,6 +1,5 @@
 //! Nothing runs off the page, whatever the facts are.
 
-use printpdf::{Op, PdfFontHandle, TextItem};
 use proptest::prelude::*;
 
 use super::super::face::fonts;
@@ -51,31 +50,11 @@ fn texts(document: &TicketDocument) -> Vec<(f32, f32, f32, String)> {
     let common = draw_common(document, fonts);
     let own = draw_own(document, &document.pages[0], 0, &code, fonts);
     let mut found = Vec::new();
-    let (mut face, mut size_pt, mut at) = (&fonts.regular, 0.0, (0.0, 0.0));
-    for op in common.ops.iter().chain(&own.ops) {
-        match op {
-            Op::SetFont {
-                font: PdfFontHandle::External(id),
-                size,
-            } => {
-                face = if *id == fonts.bold.id {
-                    &fonts.bold
-                } else {
-                    &fonts.regular
-                };
-                size_pt = size.0;
-            }
-            Op::SetTextCursor { pos } => at = (pos.x.0, pos.y.0),
-            Op::ShowText { items } => {
-                for item in items {
-                    let TextItem::Text(text) = item else {
-                        panic!("only plain text is drawn")
-                    };
-                    assert_eq!(&face.covered(text), text, "uncovered characters were drawn");
-                    found.push((at.0, at.0 + face.width(text, size_pt), at.1, text.clone()));
-                }
-            }
-            _ => {}
+    for mark in common.iter().chain(&own) {
+        if let Mark::Text { x, y, style, text } = mark {
+            let Style { face, size, .. } = *style;
+            assert_eq!(&face.covered(text), text, "uncovered characters were drawn");
+            found.push((*x, x + face.width(text, size), *y, text.clone()));
         }
     }
     found
