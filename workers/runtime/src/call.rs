@@ -41,9 +41,11 @@ pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
     });
     let role = Role::start(name, std::slice::from_ref(queue), probe, env);
     let (answers, receiver) = mpsc::unbounded_channel();
+    let flights = Flights::new(&role.hand);
     let recorder = Recorder {
         role: Arc::clone(&role),
         worker: Arc::clone(&worker),
+        flights: Arc::clone(&flights),
     };
     let recording = role.env.tasks.spawn(recorder.run(receiver));
     let most = under_way_max(queue);
@@ -53,7 +55,7 @@ pub(crate) async fn run<W: Call>(name: &'static str, worker: Arc<W>, env: Env) {
         worker,
         answers,
         calls: Arc::new(Semaphore::new(usize::from(queue.calls_max))),
-        flights: Flights::new(&role.hand),
+        flights,
     };
     // The first permit is taken before the messages: a batch is as large as there is room for.
     while let Ok(first) = Arc::clone(&under_way).acquire_owned().await {

@@ -37,6 +37,12 @@ impl Flights {
         })
     }
 
+    /// Messages that are under way.
+    pub(crate) fn len(&self) -> usize {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.len()
+    }
+
     /// Begins a message; `None` when it is under way already and this delivery has to wait.
     pub(crate) fn begin(
         self: &Arc<Self>,

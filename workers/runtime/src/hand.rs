@@ -159,14 +159,18 @@ impl Hand {
         batch
     }
 
-    /// Waits until there is something, and then until there is a whole batch or it is time.
+    /// Waits until there is something, and then until there is a whole batch or it is time. Nobody joins a suspect, so
+    /// it is not kept waiting.
     pub(crate) async fn gather(&self, max: usize, until: Option<time::Instant>) {
         loop {
-            let waiting: usize = (0..self.slots.len())
-                .map(|slot| self.slot(slot).len())
-                .sum();
+            let (mut waiting, mut alone) = (0, false);
+            for slot in 0..self.slots.len() {
+                let messages = self.slot(slot);
+                waiting += messages.len();
+                alone |= messages.front().is_some_and(|first| first.alone);
+            }
             let late = until.is_none_or(|until| until <= time::Instant::now());
-            if waiting >= max || (waiting > 0 && late) {
+            if waiting >= max || alone || (waiting > 0 && late) {
                 return;
             }
             let arrived = self.arrived.notified();

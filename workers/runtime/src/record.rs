@@ -5,7 +5,7 @@ use crate::{
     Call, Cause, Failure, Job, Service,
     call::Called,
     finish::{Stopped, fail, resolved},
-    flight::Flight,
+    flight::{Flight, Flights},
     guard,
     hand::Delivered,
     inbox, outbox,
@@ -22,6 +22,7 @@ use uuid::Uuid;
 pub(crate) struct Recorder<W: Call> {
     pub(crate) role: Arc<Role>,
     pub(crate) worker: Arc<W>,
+    pub(crate) flights: Arc<Flights>,
 }
 
 /// An answer that is kept until it is recorded.
@@ -45,7 +46,9 @@ impl<W: Call> Recorder<W> {
         let (mut ready, pace) = (Vec::new(), Pace::new(W::QUEUE.pace));
         while answers.recv_many(&mut ready, max).await > 0 {
             if let Some(due) = pace.due() {
-                gather(&mut answers, &mut ready, max, due).await;
+                // Nobody is waited for who is not under way: a suspect is alone, and others wait for it.
+                let flights = &self.flights;
+                gather(&mut answers, &mut ready, || max.min(flights.len()), due).await;
             }
             pace.begin(tokio::time::Instant::now());
             let mut good = Vec::with_capacity(ready.len());
@@ -156,15 +159,15 @@ impl<W: Call> Recorder<W> {
     }
 }
 
-/// Takes the answers that come until then, as long as there is room.
+/// Takes the answers that come until then, as long as there is room and more of them are expected.
 async fn gather<T>(
     answers: &mut mpsc::UnboundedReceiver<T>,
     ready: &mut Vec<T>,
-    max: usize,
+    expected: impl Fn() -> usize,
     until: tokio::time::Instant,
 ) {
-    while ready.len() < max {
-        let more = answers.recv_many(ready, max - ready.len());
+    while ready.len() < expected() {
+        let more = answers.recv_many(ready, expected() - ready.len());
         match tokio::time::timeout_at(until, more).await {
             Ok(0) | Err(_) => return,
             Ok(_) => {}

@@ -4,9 +4,13 @@
 
 mod common;
 
-use boxoffice_contracts::topology::{MAIL, TICKETS};
+use boxoffice_contracts::{
+    envelope::header,
+    topology::{MAIL, TICKETS},
+};
 use boxoffice_runtime::{Cause, Failure, Service, Sweep, Tx, Verdict, Wire, stored};
 use common::{Toy, ToyCall, World, letter, render, until};
+use lapin::types::AMQPValue;
 use sea_orm::{ConnectionTrait, DbBackend, Statement, TransactionTrait};
 use std::{
     sync::{
@@ -490,6 +494,38 @@ async fn a_message_delivered_twice_at_once_is_called_once() {
     .await;
     assert_eq!(world.effects().await, 10);
     assert_eq!(calls.load(SeqCst), 10);
+    running.stop().await;
+    world.end().await;
+}
+
+/// A message that may have killed its worker is handled with no neighbour: there is nobody to wait for. After many
+/// crashes there are hundreds of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn suspects_do_not_wait_for_company() {
+    const SUSPECTS: u32 = 100;
+    let world = World::new().await;
+    let worker = ToyCall {
+        call: |_| std::future::ready(Ok(1)),
+        there: Box::new(|| true),
+    };
+    let alone = |n| {
+        let mut wire = letter(n);
+        let mut headers = wire.properties.headers().clone().unwrap_or_default();
+        headers.insert(header::ALONE.into(), AMQPValue::Boolean(true));
+        wire.properties = wire.properties.with_headers(headers);
+        wire
+    };
+    world
+        .publish(&(0..SUSPECTS).map(alone).collect::<Vec<_>>())
+        .await;
+    let begun = std::time::Instant::now();
+    let running = world.run(world.workers().call(worker));
+    until("recorded", async || {
+        world.effects().await == i64::from(SUSPECTS)
+    })
+    .await;
+    let took = begun.elapsed();
+    assert!(took < MAIL.pace * SUSPECTS, "{took:?}");
     running.stop().await;
     world.end().await;
 }
