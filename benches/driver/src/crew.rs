@@ -2,7 +2,7 @@
 
 use crate::place::{Group, Place, Process};
 use anyhow::{Context as _, ensure};
-use std::process::Stdio;
+use std::{fs::OpenOptions, process::Stdio};
 use tokio::process::{Child, Command};
 
 /// A port of its own for health and metrics, whichever is free.
@@ -39,7 +39,7 @@ impl Crew {
             .env(ANY_PORT.0, ANY_PORT.1)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(self.log(name)?)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| program.display().to_string())?;
@@ -51,6 +51,16 @@ impl Crew {
         };
         self.hands.push(Hand { process, child });
         Ok(())
+    }
+
+    /// Where it says what it does; a second one of the name goes on below the first.
+    fn log(&self, name: &str) -> anyhow::Result<Stdio> {
+        let Some(folder) = &self.place.logs else {
+            return Ok(Stdio::null());
+        };
+        let path = folder.join(format!("{name}.log"));
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        Ok(file.with_context(|| path.display().to_string())?.into())
     }
 
     /// A worker by the name of its role.

@@ -24,6 +24,9 @@ pub(crate) struct Place {
     pub(crate) program: Option<PathBuf>,
     #[serde(default)]
     pub(crate) environment: BTreeMap<String, String>,
+    /// Where they write their logs.
+    #[serde(default)]
+    pub(crate) logs: Option<PathBuf>,
     /// Where the broker tells its counters.
     #[serde(default)]
     pub(crate) exporter: Option<String>,

@@ -187,6 +187,41 @@ fn an_order_that_waited_too_long_or_for_a_scanned_ticket_is_refused() {
     assert!(!actions(&copied, &[], now, &policy).contains(&MendAction::MailTickets));
 }
 
+/// Who asks for a document says that it is not there: an order that is lost with its queue is repeated, too.
+#[test]
+fn a_document_that_a_person_asks_for_is_ordered_until_it_is_there() {
+    let policy = Policy::default();
+    let states = samples::states();
+    let completed = states.iter().find(|(name, _)| *name == "completed");
+    let booking = completed.unwrap().1.clone().unwrap();
+    assert!(!booking.lacks_document());
+    let now = soon(&booking) + TimeDelta::days(1);
+    let asked = order(
+        &booking,
+        MendAction::RenderTickets,
+        now + TimeDelta::hours(1),
+    );
+    let Decision::Advance { next, effects } = decide(Some(&booking), &asked, now, &policy) else {
+        panic!("nothing was ordered")
+    };
+    let render = |effect: &Effect| matches!(effect, Effect::Render { .. });
+    assert!(effects.iter().any(render) && next.lacks_document());
+    let again_at = next.wake_at(&policy).unwrap();
+    assert!(again_at > now, "{again_at}");
+    let Decision::Advance { effects, .. } = decide(Some(&next), &Input::Tick, again_at, &policy)
+    else {
+        panic!("it was not ordered again")
+    };
+    assert!(effects.iter().any(render));
+    let stored = Input::Rendered {
+        revision: next.ticket_revision,
+    };
+    match decide(Some(&next), &stored, again_at, &policy) {
+        Decision::Advance { next, .. } => assert_eq!(next.wake_at(&policy), None),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// A limit that a healthy booking reaches would cry wolf: each lies beyond the state's own next deadline.
 #[test]
 fn whatever_waits_has_a_limit_beyond_its_own_deadline_and_a_word_for_it() {

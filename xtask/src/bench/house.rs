@@ -75,6 +75,7 @@ impl<'a> House<'a> {
             "processes": processes(self.stack),
             "program": self.programs.folder().join("boxoffice"),
             "environment": self.environment,
+            "logs": self.stack.folder.log("bench").parent(),
             "exporter": self.environment.get("BOXOFFICE__AMQP__PROMETHEUS_URL"),
         });
         let path = self.stack.folder.data("place.json");

@@ -79,6 +79,9 @@ async fn fill(
     backlog: usize,
     outcome: &mut Outcome,
 ) -> anyhow::Result<()> {
+    if missing == 0 {
+        return Ok(());
+    }
     let name = format!("backlog_{backlog}");
     let (cost, begun) = (Cost::look(place)?, Instant::now());
     crowd.storm(missing, customers).await?;
@@ -127,7 +130,7 @@ async fn drain(
         completed as f64 / took.as_secs_f64(),
     );
     // How many were held, but not completed, when it was over: their share was paid and not counted.
-    let begun_only = book.count(Step::Held) - after;
+    let begun_only = book.count(Step::Held).saturating_sub(after);
     outcome.put(&format!("{name}.begun_only"), begun_only as f64);
     let mut deep = Outcome::default();
     deep.put_memory(&all)?;

@@ -54,7 +54,13 @@ pub(super) fn decide(
         MendAction::RetryRefund => retry_refunds(booking, step()),
         MendAction::RenderTickets => admits(booking).then(|| {
             let revision = booking.ticket_revision;
-            step().and(Effect::Render { revision }).done()
+            // Whoever asks says that it is not there: it is ordered until somebody says that it is.
+            let step = step().rendered(0).and(Effect::Render { revision });
+            let step = match booking.status {
+                Status::Completed => step.to(Status::Completed),
+                _ => step,
+            };
+            step.done()
         }),
         MendAction::MailTickets => may_copy(booking).then(|| {
             let mut step = step();
