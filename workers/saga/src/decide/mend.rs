@@ -55,11 +55,10 @@ pub(super) fn decide(
         MendAction::RenderTickets => admits(booking).then(|| {
             let revision = booking.ticket_revision;
             // Whoever asks says that it is not there: it is ordered until somebody says that it is.
-            let step = step().rendered(0).and(Effect::Render { revision });
-            let step = match booking.status {
-                Status::Completed => step.to(Status::Completed),
-                _ => step,
-            };
+            let mut step = step().rendered(0).and(Effect::Render { revision });
+            if booking.status == Status::Completed {
+                step = step.to(Status::Completed);
+            }
             step.done()
         }),
         MendAction::MailTickets => may_copy(booking).then(|| {
