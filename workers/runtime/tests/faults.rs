@@ -9,7 +9,7 @@ mod proxy;
 use boxoffice_contracts::topology::{Exchange, MAIL, TICKETS};
 use boxoffice_fault_proxy::{Act, Mode, Point};
 use boxoffice_runtime::{Publisher, Wire, declare};
-use common::{Toy, ToyCall, World, render, until};
+use common::{Toy, ToyCall, World, render, until, until_within};
 use rand::Rng;
 use sea_orm::ConnectionTrait as _;
 use std::{
@@ -304,7 +304,9 @@ async fn f26_a_frozen_worker_that_goes_on_changes_nothing() {
     .await;
     let running = world.run(world.workers().decide(Toy::plain()));
     let all = i64::from(MESSAGES);
-    until("the second has done everything", async || {
+    // Its rows are locked until the database ends the connection of somebody who is silent.
+    let patience = 3 * common::PATIENCE;
+    until_within(patience, "the second has done everything", async || {
         world.effective().await == all && world.depth(TICKETS.name).await == (0, 0)
     })
     .await;

@@ -269,10 +269,19 @@ pub(crate) fn paused(health: &boxoffice_runtime::Health) -> bool {
 }
 
 /// Waits until something is true.
-pub(crate) async fn until<F: Future<Output = bool>>(what: &str, mut check: impl FnMut() -> F) {
+pub(crate) async fn until<F: Future<Output = bool>>(what: &str, check: impl FnMut() -> F) {
+    until_within(PATIENCE, what, check).await;
+}
+
+/// The same, of something that takes its time.
+pub(crate) async fn until_within<F: Future<Output = bool>>(
+    patience: Duration,
+    what: &str,
+    mut check: impl FnMut() -> F,
+) {
     let since = tokio::time::Instant::now();
     while !check().await {
-        assert!(since.elapsed() < PATIENCE, "never: {what}");
+        assert!(since.elapsed() < patience, "never: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
