@@ -185,7 +185,9 @@ pub(crate) async fn read(
                 wait_until(&look, &mut watching, until, None, newer).await?
             }
         }
-        Some(_) | None => look.load().await?,
+        // Whoever names a version is told no older one.
+        Some(_) => look.load().await?,
+        None => look.glance().await?,
     };
     Ok(show(&view, &headers))
 }

@@ -31,6 +31,7 @@ mod docs;
 mod follow;
 mod idempotency;
 mod internal;
+mod kept;
 mod layers;
 mod limits;
 mod look;

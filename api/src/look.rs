@@ -3,6 +3,7 @@
 use crate::{
     AppState, Problem,
     auth::Caller,
+    kept::Found,
     seats,
     view::{BookingView, Decided, Links, OperationView, PaymentView, PositionView, TicketsView},
 };
@@ -11,13 +12,11 @@ use boxoffice_contracts::{
 };
 use boxoffice_store::{
     document_link::LinkedDocument,
-    mysql::{
-        attempts::AttemptState,
-        status::{self, BookingStatus},
-    },
+    mysql::{attempts::AttemptState, status},
     reference::reference,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// One who looks at one booking.
 #[derive(Clone)]
@@ -30,23 +29,54 @@ pub(crate) struct Look {
 }
 
 impl Look {
+    /// As it is now.
+    ///
     /// # Errors
     /// 404 for what never was and for what is somebody else's.
     pub(crate) async fn load(&self) -> Result<BookingView, Problem> {
+        let found = self.read().await?;
+        self.show(found).await
+    }
+
+    /// As it was a moment ago, if nothing was heard of it since; for who asks again and again.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn glance(&self) -> Result<BookingView, Problem> {
+        match self.state.kept.find(self.id, &self.caller.reach) {
+            Some(kept) => self.show(Some(kept)).await,
+            None => self.load().await,
+        }
+    }
+
+    async fn read(&self) -> Result<Option<Arc<Found>>, Problem> {
         let db = &self.state.db;
+        let asked_at = Instant::now();
+        let Some(row) = status::find_for(db, &self.caller.reach, self.id).await? else {
+            return Ok(None);
+        };
+        let found = Arc::new(Found {
+            row,
+            positions: status::positions(db, self.id).await?,
+            operations: status::operations(db, self.id).await?,
+        });
+        self.state.kept.keep(asked_at, &found);
+        Ok(Some(found))
+    }
+
+    async fn show(&self, found: Option<Arc<Found>>) -> Result<BookingView, Problem> {
         let proof = self.proof.as_deref().and_then(|proof| {
             self.state
                 .proofs
                 .check(self.id, &self.caller.principal.owner, proof)
         });
-        let row = status::find_for(db, &self.caller.reach, self.id).await?;
-        match (row, proof) {
-            (Some(row), Some(proof)) if !proof.is_of(&row.request_hash) => {
+        match (found, proof) {
+            (Some(found), Some(proof)) if !proof.is_of(&found.row.request_hash) => {
                 Ok(self.rejected(Code::IdempotencyKeyReused))
             }
-            (Some(row), _) => self.decided(row).await,
+            (Some(found), _) => self.decided(&found).await,
             (None, Some(proof)) => {
-                let parked = status::is_parked(db, self.id, Submit::KIND).await?;
+                let parked = status::is_parked(&self.state.db, self.id, Submit::KIND).await?;
                 if parked && proof.deadline < self.state.now() {
                     return Ok(self.rejected(Code::InternalError));
                 }
@@ -58,14 +88,16 @@ impl Look {
         }
     }
 
-    async fn decided(&self, row: BookingStatus) -> Result<BookingView, Problem> {
-        let db = &self.state.db;
-        let positions = status::positions(db, self.id).await?;
-        let operations = status::operations(db, self.id).await?;
+    async fn decided(&self, found: &Found) -> Result<BookingView, Problem> {
+        let Found {
+            row,
+            positions,
+            operations,
+        } = found;
         let is_owner = row.owner == self.caller.principal.owner;
         let asks_customer = matches!(row.phase.as_deref(), Some("action_required" | "repaying"));
         let attempt = if is_owner && asks_customer {
-            status::last_attempt(db, self.id).await?
+            status::last_attempt(&self.state.db, self.id).await?
         } else {
             None
         };
@@ -84,15 +116,15 @@ impl Look {
         }
         let code = row.known_code();
         let alternatives = if row.status == "rejected" && code == Some(Code::SeatsUnavailable) {
-            seats::alternatives(&self.state, row.show_id, &positions).await
+            seats::alternatives(&self.state, row.show_id, positions).await
         } else {
             None
         };
         let decided = Decided {
             show_id: row.show_id,
             positions: positions
-                .into_iter()
-                .map(|p| PositionView::of(p, currency))
+                .iter()
+                .map(|position| PositionView::of(position, currency))
                 .collect(),
             total: money(row.total_minor),
             currency,
@@ -106,7 +138,7 @@ impl Look {
                 client_secret: attempt.client_secret,
                 action_url: attempt.action_url,
             }),
-            operations: operations.into_iter().map(OperationView::of).collect(),
+            operations: operations.iter().map(OperationView::of).collect(),
             tickets: (is_owner && row.status == "completed").then(|| TicketsView {
                 pdf: format!("/v1/bookings/{}/tickets.pdf", self.id),
             }),
@@ -115,11 +147,11 @@ impl Look {
         Ok(BookingView {
             id: row.id,
             reference: reference(row.id),
-            status: row.status,
-            phase: row.phase,
+            status: row.status.clone(),
+            phase: row.phase.clone(),
             version: row.version,
             code,
-            attention: row.attention.filter(|_| self.sees_attention()),
+            attention: row.attention.clone().filter(|_| self.sees_attention()),
             server_time: self.state.now(),
             decided: Some(decided),
             links,

@@ -2,7 +2,8 @@
 
 use crate::{
     ApiConfig, Documents, Intake, auth::Verifier, config::ConfigError, idempotency::RecentKeys,
-    limits::Limits, proof::Proofs, seats::SeatMaps, waiters::Waiters, watch::Watch,
+    kept::KeptStatuses, limits::Limits, proof::Proofs, seats::SeatMaps, waiters::Waiters,
+    watch::Watch,
 };
 use boxoffice_contracts::Instant;
 use boxoffice_saga::Policy;
@@ -41,6 +42,7 @@ pub struct Inner {
     pub draining: CancellationToken,
     /// Feed it with [`Watch::run`], once per process.
     pub watch: Watch,
+    pub(crate) kept: KeptStatuses,
     clock: Clock,
     pub(crate) verifier: Verifier,
     pub(crate) proofs: Proofs,
@@ -66,6 +68,7 @@ impl AppState {
             draining,
         } = parts;
         config.validate()?;
+        let kept = KeptStatuses::new();
         Ok(Self(Arc::new(Inner {
             verifier: Verifier::new(&config.token)?,
             proofs: Proofs::new(config.status_link_secret.expose()),
@@ -75,7 +78,8 @@ impl AppState {
             waiters: Waiters::new(config.waiters_max, &config.rate),
             limits: Limits::new(&config.rate),
             links: DocumentLinks::new(config.status_link_secret.expose()),
-            watch: Watch::new(config.waiters_max),
+            watch: Watch::new(config.waiters_max, kept.clone()),
+            kept,
             config,
             db,
             intake,

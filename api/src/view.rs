@@ -173,13 +173,13 @@ impl Links {
 }
 
 impl PositionView {
-    pub(crate) fn of(position: PositionStatus, currency: Currency) -> Self {
+    pub(crate) fn of(position: &PositionStatus, currency: Currency) -> Self {
         Self {
             no: position.no,
-            seat_id: position.seat_id,
-            row: position.row,
-            number: position.number,
-            category: position.category,
+            seat_id: position.seat_id.clone(),
+            row: position.row.clone(),
+            number: position.number.clone(),
+            category: position.category.clone(),
             price: Money::new(position.price_minor, currency),
             live: position.live,
         }
@@ -187,12 +187,12 @@ impl PositionView {
 }
 
 impl OperationView {
-    pub(crate) fn of(operation: OperationStatus) -> Self {
+    pub(crate) fn of(operation: &OperationStatus) -> Self {
         Self {
             id: operation.id,
-            kind: operation.kind,
-            outcome: operation.outcome,
-            code: operation.code,
+            kind: operation.kind.clone(),
+            outcome: operation.outcome.clone(),
+            code: operation.code.clone(),
             at: operation.at,
         }
     }

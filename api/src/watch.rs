@@ -1,9 +1,9 @@
 //! Who waits for news of which booking.
 //!
 //! Events only make it faster: after every rebind and every five seconds the versions of all watched ids are
-//! read again, so a lost event costs seconds, never an answer.
+//! read again, so a lost event costs seconds, never an answer. The same events end the life of kept statuses.
 
-use crate::Problem;
+use crate::{Problem, kept::KeptStatuses};
 use boxoffice_contracts::{BookingId, message::event::BookingFact, metric};
 use boxoffice_runtime::{EventStream, Happened};
 use boxoffice_store::mysql::status;
@@ -36,6 +36,7 @@ pub struct Watch {
 struct Inner {
     watched: Mutex<HashMap<BookingId, watch::Sender<u32>>>,
     watched_max: usize,
+    kept: KeptStatuses,
 }
 
 /// One who waits. Dropping the last one of a booking forgets it.
@@ -70,10 +71,11 @@ fn changed(body: &[u8]) -> Option<Hint> {
 }
 
 impl Watch {
-    pub(crate) fn new(watched_max: usize) -> Self {
+    pub(crate) fn new(watched_max: usize, kept: KeptStatuses) -> Self {
         let inner = Inner {
             watched: Mutex::default(),
             watched_max,
+            kept,
         };
         Self {
             inner: Arc::new(inner),
@@ -115,8 +117,15 @@ impl Watch {
             tokio::select! {
                 () = stop.cancelled() => return,
                 Some(hint) = hints.next() => match hint {
-                    Hint::Changed { booking, version } => self.reached(booking, version),
-                    Hint::Rebound => self.reread(&db).await,
+                    // What was kept is out of date before anybody who waits is sent to look.
+                    Hint::Changed { booking, version } => {
+                        self.inner.kept.heard(booking);
+                        self.reached(booking, version);
+                    }
+                    Hint::Rebound => {
+                        self.inner.kept.forget_all();
+                        self.reread(&db).await;
+                    }
                 },
                 _ = clock.tick() => self.reread(&db).await,
             }
@@ -196,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn news_reaches_those_who_wait_and_old_news_nobody() {
-        let watch = Watch::new(10);
+        let watch = Watch::new(10, KeptStatuses::new());
         let mut one = watch.subscribe(booking("a")).unwrap();
         let mut other = watch.subscribe(booking("b")).unwrap();
         watch.reached(booking("a"), 3);
@@ -212,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_booking_is_forgotten_with_its_last_watcher_and_the_map_is_bounded() {
-        let watch = Watch::new(1);
+        let watch = Watch::new(1, KeptStatuses::new());
         let first = watch.subscribe(booking("a")).unwrap();
         let second = watch.subscribe(booking("a")).unwrap();
         assert!(watch.subscribe(booking("b")).is_err());

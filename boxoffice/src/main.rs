@@ -13,7 +13,7 @@ mod ticket_keys;
 
 use boxoffice_contracts::planted;
 use clap::Parser;
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 /// Sells seats when everybody comes at once.
 ///
@@ -46,6 +46,9 @@ const VERSION: &str = if planted::POSSIBLE {
 
 /// Exit code of a wrong configuration, as sysexits.h has it (EX_CONFIG).
 const EXIT_CONFIG: u8 = 78;
+
+/// How long threads that block may take when everything else has ended.
+const LEFT_MAX: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     // One TLS provider for every client in the process, before any of them asks for one.
@@ -81,7 +84,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(commands::run(arguments.command, settings)) {
+    let ended = runtime.block_on(commands::run(arguments.command, settings));
+    // Whatever still blocks a thread, a name that is not resolved say, is not waited for: the process is over.
+    runtime.shutdown_timeout(LEFT_MAX);
+    match ended {
         Ok(code) => code,
         Err(error) => {
             commands::complain(&format!("{error:#}"));

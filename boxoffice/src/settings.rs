@@ -240,6 +240,7 @@ impl Settings {
     pub(crate) fn load(file: Option<&Path>) -> Result<Self> {
         let config = layers(file)?;
         let mut settings: Self = config.try_deserialize().context("configuration")?;
+        settings.amqp.validate().map_err(anyhow::Error::msg)?;
         settings.intake.validate().map_err(anyhow::Error::msg)?;
         settings.retention.validate().map_err(anyhow::Error::msg)?;
         settings.invariants.validate().map_err(anyhow::Error::msg)?;

@@ -133,15 +133,6 @@ impl Wanted {
             asides: set,
         }
     }
-
-    /// What no event tells of about one booking.
-    #[must_use]
-    pub fn asides_of(booking: BookingId) -> Self {
-        Self {
-            asides: BTreeSet::from([booking]),
-            ..Self::default()
-        }
-    }
 }
 
 /// Why the lines can't be made.

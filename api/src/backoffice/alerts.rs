@@ -10,9 +10,9 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use boxoffice_contracts::{Code, Instant};
+use boxoffice_runtime::pool;
 use boxoffice_store::mysql::alerts::{self, row};
 use schemars::JsonSchema;
-use sea_orm::TransactionTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -116,7 +116,7 @@ pub(crate) async fn acknowledge(
     of_the_house(&caller)?;
     let reason = only_reason(body)?;
     let now = state.now();
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let found = alerts::lock(&tx, &key).await?;
     let Some(mut row) = found.filter(|row| row.state == alerts::RAISED) else {
         return Err(Problem::new(Code::NotFound));

@@ -200,10 +200,10 @@ pub(crate) async fn read(
     Ok(Json(Story {
         booking: Some(view),
         positions: positions
-            .into_iter()
+            .iter()
             .map(|position| PositionView::of(position, currency))
             .collect(),
-        operations: operations.into_iter().map(OperationView::of).collect(),
+        operations: operations.iter().map(OperationView::of).collect(),
         recorded: Recorded::of(records, currency),
         actions: allowed.into_iter().map(Allowed::of).collect(),
         timeline,

@@ -11,12 +11,13 @@ use crate::{
 };
 use axum::extract::State;
 use boxoffice_contracts::{Code, Currency, Instant, Money, partner::PartnerId};
+use boxoffice_runtime::pool;
 use boxoffice_store::mysql::{
     partner_credit::{self, Credit},
     partners,
 };
 use schemars::JsonSchema;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -83,7 +84,7 @@ pub(crate) async fn set(
         trace,
         now: state.now(),
     };
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     partner(&tx, &id).await?;
     let before = partner_credit::lock(&tx, &id, limit.currency).await?;
     partner_credit::set_limit(&tx, &id, limit, actor.now).await?;

@@ -26,7 +26,7 @@ use boxoffice_contracts::{
     topology,
     trace::TraceParent,
 };
-use boxoffice_runtime::stored;
+use boxoffice_runtime::{pool, stored};
 use boxoffice_store::mysql::{
     parked::{
         self, Key, Status, Whole,
@@ -35,7 +35,7 @@ use boxoffice_store::mysql::{
     proposals::{self, Proposal, ProposalState},
 };
 use schemars::JsonSchema;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -78,7 +78,7 @@ pub(crate) async fn edit(
         trace,
         now,
     };
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let whole = parked::find(&tx, &key, true).await?;
     let whole = whole.ok_or_else(|| Problem::new(Code::NotFound))?;
     if whole.parked.status != Status::Parked {

@@ -11,11 +11,13 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use boxoffice_contracts::{Code, Instant, topology, topology::roles::ROLES, trace::TraceParent};
-use boxoffice_runtime::controls::{self, Control, Hold, Target};
+use boxoffice_runtime::{
+    controls::{self, Control, Hold, Target},
+    pool,
+};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures::{FutureExt, future::BoxFuture};
 use schemars::JsonSchema;
-use sea_orm::TransactionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -194,7 +196,7 @@ impl Order<'_> {
             at: now,
             until,
         };
-        let tx = self.state.db.begin().await?;
+        let tx = pool::begin(&self.state.db).await?;
         controls::set(&tx, &control).await?;
         let detail = json!({"mode": hold.as_str(), "until": until});
         self.audit(&tx, hold.as_str(), &control.reason, detail)
@@ -213,7 +215,7 @@ impl Order<'_> {
     pub(crate) async fn release(self, body: Value) -> Result<ReleasedView, Problem> {
         of_the_house(self.caller)?;
         let reason = only_reason(body)?;
-        let tx = self.state.db.begin().await?;
+        let tx = pool::begin(&self.state.db).await?;
         let was = controls::lift(&tx, &self.target).await?;
         if let Some(was) = &was {
             let detail = json!({"mode": was.hold.as_str(), "held_since": was.at, "by": was.by});

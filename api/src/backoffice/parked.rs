@@ -23,7 +23,7 @@ use boxoffice_contracts::{
     BookingId, Code, Instant, MessageId,
     mend::{self, Explained, explain, redacted},
 };
-use boxoffice_runtime::stored;
+use boxoffice_runtime::{pool, stored};
 use boxoffice_store::mysql::parked::{
     self, Cursor, Filter, Key, Parked, Whole,
     change::{self, count},
@@ -31,7 +31,6 @@ use boxoffice_store::mysql::parked::{
 };
 use chrono::DateTime;
 use schemars::JsonSchema;
-use sea_orm::TransactionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -401,7 +400,7 @@ pub(crate) async fn archive(
     if wish.dry_run {
         return wish.counted(&state, "parked").await;
     }
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let messages = change::archive(&tx, &wish.filter, now).await?;
     wish.audit(&actor, &tx, "parked.archive", messages).await?;
     tx.commit().await?;
@@ -427,7 +426,7 @@ pub(crate) async fn restore(
     if wish.dry_run {
         return wish.counted(&state, "archived").await;
     }
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let messages = change::restore(&tx, &wish.filter).await?;
     wish.audit(&actor, &tx, "parked.restore", messages).await?;
     tx.commit().await?;

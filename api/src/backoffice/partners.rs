@@ -27,6 +27,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD as B64};
 use bodies::{Addition, Changes};
 use boxoffice_contracts::{Code, Instant, VenueId, partner::PartnerId};
+use boxoffice_runtime::pool;
 use boxoffice_store::{
     broker_password,
     mysql::{
@@ -36,7 +37,7 @@ use boxoffice_store::{
     },
 };
 use futures::{FutureExt, future::BoxFuture};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, SqlErr, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, SqlErr};
 use serde_json::{Value, json};
 
 /// Random bytes of a password: nobody ever types one.
@@ -80,7 +81,7 @@ pub(crate) async fn add(
 ) -> Result<Response, Problem> {
     let addition = Addition::read(body)?;
     let actor = actor(&state, &caller, trace);
-    let tx = begin(&state).await?;
+    let tx = pool::begin(&state.db).await?;
     if partner_admin::lock(&tx, &addition.id).await?.is_some() {
         return Err(Problem::new(Code::PartnerExists));
     }
@@ -278,21 +279,12 @@ fn actor<'a>(
     }
 }
 
-/// Begins on a task of its own: a client that leaves must not cancel a `BEGIN` on its way.
-async fn begin(state: &AppState) -> Result<DatabaseTransaction, Problem> {
-    let db = state.db.clone();
-    match tokio::spawn(async move { db.begin().await }).await {
-        Ok(begun) => Ok(begun?),
-        Err(_stopped) => Err(Problem::new(Code::Unavailable)),
-    }
-}
-
 /// A transaction with the partner's row locked.
 async fn locked(
     state: &AppState,
     id: &PartnerId,
 ) -> Result<(DatabaseTransaction, Record), Problem> {
-    let tx = begin(state).await?;
+    let tx = pool::begin(&state.db).await?;
     let record = partner_admin::lock(&tx, id).await?;
     let record = record.ok_or_else(|| Problem::new(Code::NotFound))?;
     Ok((tx, record))

@@ -14,9 +14,11 @@ use boxoffice_contracts::{
     Code, Instant,
     topology::{self, Queue},
 };
-use boxoffice_runtime::prefetch::{self, PREFETCH_MAX, Prefetch};
+use boxoffice_runtime::{
+    pool,
+    prefetch::{self, PREFETCH_MAX, Prefetch},
+};
 use schemars::JsonSchema;
-use sea_orm::TransactionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -62,7 +64,7 @@ pub(crate) async fn set(
     of_the_house(&caller)?;
     let Wanted { prefetch, reason } = Wanted::read(body)?;
     let now = state.now();
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let order = prefetch.map(|prefetch| Prefetch {
         queue: name.clone(),
         prefetch,

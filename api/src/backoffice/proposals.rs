@@ -14,12 +14,13 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use boxoffice_contracts::{Code, Instant, MessageId, mend::Change};
+use boxoffice_runtime::pool;
 use boxoffice_store::mysql::{
     parked::{self, Status, Whole},
     proposals::{self, Proposal, ProposalState},
 };
 use schemars::JsonSchema;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
@@ -124,7 +125,7 @@ pub(crate) async fn approve(
         trace,
         now,
     };
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let proposal = pending(&tx, id).await?;
     let subject = &caller.principal.owner.subject;
     if proposal.proposed_by == *subject {
@@ -181,7 +182,7 @@ pub(crate) async fn refuse(
         trace,
         now,
     };
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let proposal = pending(&tx, id).await?;
     let subject = &caller.principal.owner.subject;
     proposals::decide(&tx, id, ProposalState::Refused, subject, &why, now).await?;

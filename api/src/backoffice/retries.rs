@@ -16,6 +16,7 @@ use crate::{
 };
 use axum::{Json, extract::State};
 use boxoffice_contracts::{Code, Instant};
+use boxoffice_runtime::pool;
 use boxoffice_store::mysql::{
     parked::Filter,
     retries::{
@@ -25,7 +26,7 @@ use boxoffice_store::mysql::{
 };
 use futures::{FutureExt, future::BoxFuture};
 use schemars::JsonSchema;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -127,7 +128,7 @@ pub(crate) async fn create(
         trace,
         now,
     };
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let plan = plan::plan(&tx, &wish.filter, now).await?;
     if plan.is_cut {
         let detail = format!("A retry has at most {MESSAGES_MAX} messages: narrow the filter.");
@@ -297,7 +298,7 @@ async fn order(
         trace,
         now,
     };
-    let tx = state.db.begin().await?;
+    let tx = pool::begin(&state.db).await?;
     let retry = retries::find(&tx, id, true).await?;
     let retry = retry.ok_or_else(|| Problem::new(Code::NotFound))?;
     let Some(next) = order.from(retry.state) else {

@@ -45,10 +45,19 @@ pub(crate) struct Crowd {
 }
 
 /// A booking that a customer of this number has begun.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Accepted {
     pub(crate) customer: usize,
     pub(crate) id: Uuid,
+    pub(crate) links: Links,
+}
+
+/// Where to ask for it; good before anything is decided.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub(crate) struct Links {
+    #[serde(rename = "self")]
+    pub(crate) status: String,
+    pub(crate) events: String,
 }
 
 impl Crowd {
@@ -210,13 +219,26 @@ impl Crowd {
             let id = id_of(&answer)?;
             self.book.submitted(id, meant_at);
             if let Some(told) = &self.told {
-                let customer = order.no;
+                let accepted = Accepted {
+                    customer: order.no,
+                    id,
+                    links: links_of(&answer)?,
+                };
                 // Nobody listens any more when the run is over.
-                let _ = told.send(Accepted { customer, id });
+                let _ = told.send(accepted);
             }
             return Ok(());
         }
     }
+}
+
+fn links_of(answer: &Answer) -> anyhow::Result<Links> {
+    #[derive(serde::Deserialize)]
+    struct Receipt {
+        links: Links,
+    }
+    let receipt: Receipt = serde_json::from_slice(&answer.body).context("a 202 without links")?;
+    Ok(receipt.links)
 }
 
 /// Of the booking that was accepted.

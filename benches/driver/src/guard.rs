@@ -183,7 +183,7 @@ fn measured(report: &Path) -> anyhow::Result<(Measured, BTreeMap<String, f64>)> 
     let text = fs::read(report).with_context(path)?;
     let report: Report = serde_json::from_slice(&text).with_context(path)?;
     let numbers = report.trials.get(TRIAL).with_context(|| {
-        format!("the report has no measurement {TRIAL}: cargo xtask bench --only {TRIAL}")
+        format!("the report has no measurement {TRIAL}: cargo xtask bench --guard")
     })?;
     let value = |one: &Chosen| Some((one.name.to_owned(), (one.value)(numbers)?));
     let values = CHOSEN.iter().filter_map(value);

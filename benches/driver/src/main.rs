@@ -16,11 +16,13 @@ mod outcome;
 mod place;
 mod queues;
 mod report;
+mod sale;
 mod scenario;
 mod spread;
 mod watchers;
 
 use clap::Parser;
+use outcome::Outcome;
 use place::Place;
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -42,68 +44,23 @@ enum Command {
         shows: usize,
     },
     /// The whole way of a booking.
-    Pipeline {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::pipeline::Arguments,
-    },
+    Pipeline(Measure<scenario::pipeline::Arguments>),
     /// The door alone, while nobody works on what it accepts.
-    Intake {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::intake::Arguments,
-    },
+    Intake(Measure<scenario::intake::Arguments>),
     /// A hundred seats, and everybody wants one.
-    Hot {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::hot::Arguments,
-    },
+    Hot(Measure<scenario::hot::Arguments>),
     /// What clients read while others buy.
-    Reads {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::reads::Arguments,
-    },
+    Reads(Measure<scenario::reads::Arguments>),
     /// The door while nobody works, and the workers before lines of several lengths.
-    Drain {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::drain::Arguments,
-    },
+    Drain(Measure<scenario::drain::Arguments>),
     /// From nothing to the first booking.
-    Start {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::start::Arguments,
-    },
+    Start(Measure<scenario::start::Arguments>),
     /// A worker is killed under load.
-    Kill {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::kill::Arguments,
-    },
+    Kill(Measure<scenario::kill::Arguments>),
     /// Publishes, commits, calls and acknowledgements of a booking, and nothing else.
-    Bare {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::bare::Arguments,
-    },
+    Bare(Measure<scenario::bare::Arguments>),
     /// Several processes of each worker.
-    Scale {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::scale::Arguments,
-    },
+    Scale(Measure<scenario::scale::Arguments>),
     /// Ticket documents alone.
     Papers {
         /// Where the numbers go.
@@ -113,19 +70,9 @@ enum Command {
         arguments: scenario::papers::Arguments,
     },
     /// What broker and database can do alone.
-    Parts {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::parts::Arguments,
-    },
+    Parts(Measure<scenario::parts::Arguments>),
     /// The same work at a peer.
-    Peer {
-        #[command(flatten)]
-        files: Files,
-        #[command(flatten)]
-        arguments: scenario::peer::Arguments,
-    },
+    Peer(Measure<scenario::peer::Arguments>),
     /// Medians of what lies in `raw` below this folder, and what they say of the goals.
     Report {
         folder: PathBuf,
@@ -145,14 +92,27 @@ enum Command {
     },
 }
 
+/// One measurement, with what it asks for.
 #[derive(Debug, clap::Args)]
-struct Files {
+struct Measure<A: clap::Args> {
     /// Describes the running house.
     #[arg(long)]
     place: PathBuf,
     /// Where the numbers go.
     #[arg(long)]
     out: PathBuf,
+    #[command(flatten)]
+    arguments: A,
+}
+
+impl<A: clap::Args> Measure<A> {
+    async fn run(
+        self,
+        scenario: impl AsyncFnOnce(Place, &A) -> anyhow::Result<Outcome>,
+    ) -> anyhow::Result<()> {
+        let place = Place::read(&self.place)?;
+        scenario(place, &self.arguments).await?.write(&self.out)
+    }
 }
 
 #[tokio::main]
@@ -169,62 +129,18 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Catalogue { folder, shows } => catalogue::write(&folder, shows),
-        Command::Pipeline { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::pipeline::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Intake { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::intake::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Hot { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::hot::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Reads { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::reads::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Drain { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::drain::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Start { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::start::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Kill { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::kill::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Bare { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::bare::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Scale { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::scale::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
+        Command::Pipeline(measure) => measure.run(scenario::pipeline::run).await,
+        Command::Intake(measure) => measure.run(scenario::intake::run).await,
+        Command::Hot(measure) => measure.run(scenario::hot::run).await,
+        Command::Reads(measure) => measure.run(scenario::reads::run).await,
+        Command::Drain(measure) => measure.run(scenario::drain::run).await,
+        Command::Start(measure) => measure.run(scenario::start::run).await,
+        Command::Kill(measure) => measure.run(scenario::kill::run).await,
+        Command::Bare(measure) => measure.run(scenario::bare::run).await,
+        Command::Scale(measure) => measure.run(scenario::scale::run).await,
         Command::Papers { out, arguments } => scenario::papers::run(&arguments)?.write(&out),
-        Command::Parts { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::parts::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
-        Command::Peer { files, arguments } => {
-            let place = Place::read(&files.place)?;
-            let outcome = scenario::peer::run(place, &arguments).await?;
-            outcome.write(&files.out)
-        }
+        Command::Parts(measure) => measure.run(scenario::parts::run).await,
+        Command::Peer(measure) => measure.run(scenario::peer::run).await,
         Command::Report { folder, command } => say(&report::write(&folder, command)?),
         Command::Compare {
             recorded,

@@ -3,7 +3,7 @@
 use lapin::{
     Channel, Connection, ConnectionProperties,
     options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions},
-    types::FieldTable,
+    types::{AMQPValue, FieldTable},
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -82,4 +82,19 @@ impl Queues {
     pub(crate) async fn end(self) -> anyhow::Result<()> {
         Ok(self.connection.close(200, "done".into()).await?)
     }
+}
+
+/// A queue of the kind that all of the house's are: replicated where there are several brokers, and on disk.
+pub(crate) async fn declare(channel: &Channel, queue: &str) -> anyhow::Result<()> {
+    let mut quorum = FieldTable::default();
+    quorum.insert(
+        "x-queue-type".into(),
+        AMQPValue::LongString("quorum".into()),
+    );
+    let durable = QueueDeclareOptions {
+        durable: true,
+        ..QueueDeclareOptions::default()
+    };
+    channel.queue_declare(queue.into(), durable, quorum).await?;
+    Ok(())
 }

@@ -39,9 +39,10 @@ impl Watchers {
         let (place, shared, http) = (place.clone(), Arc::clone(&heard), Http::new(0));
         let opening = tokio::spawn(async move {
             let mut streams = VecDeque::new();
-            while let Some(Accepted { customer, id }) = accepted.recv().await {
-                let url = format!("{}/v1/bookings/{id}/events", place.api);
-                let token = place.token(customer).map(str::to_owned);
+            while let Some(accepted) = accepted.recv().await {
+                let id = accepted.id;
+                let url = format!("{}{}", place.api, accepted.links.events);
+                let token = place.token(accepted.customer).map(str::to_owned);
                 let (http, heard) = (http.clone(), Arc::clone(&shared));
                 let stream = async move {
                     let read = follow(&http, &url, token.as_deref(), BookingId(id), &heard).await;
@@ -51,7 +52,7 @@ impl Watchers {
                 };
                 streams.push_back(Stream(tokio::spawn(stream)));
                 let mut heard = lock(&shared);
-                heard.open.push_back(Accepted { customer, id });
+                heard.open.push_back(accepted);
                 if streams.len() > max {
                     streams.pop_front();
                     heard.open.pop_front();
@@ -72,7 +73,7 @@ impl Watchers {
 
     /// Whose streams are open.
     pub(crate) fn watched(&self) -> Vec<Accepted> {
-        lock(&self.heard).open.iter().copied().collect()
+        lock(&self.heard).open.iter().cloned().collect()
     }
 
     /// Forgets the steps so far, and begins anew.

@@ -6,12 +6,12 @@ use boxoffice_contracts::{
     partner::{PartnerId, event::CloudEvent},
 };
 use boxoffice_jobs::partner_feed::{self, Handled, Outcome};
-use boxoffice_runtime::{Failure, clock};
+use boxoffice_runtime::{Failure, clock, pool};
 use boxoffice_store::mysql::{
     partner_out,
     partners::{self, Partner},
 };
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, TransactionTrait, Value};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement, Value};
 use serde_json::Value as Json;
 
 /// With the partners' door closed: what is told stays in the outbox, where a story looks at it.
@@ -90,7 +90,7 @@ pub async fn hand_over(
     partner: &Partner,
     message: &CloudEvent,
 ) -> Result<Handled, Failure> {
-    let tx = db.begin().await?;
+    let tx = pool::begin(db).await?;
     let now: Instant = clock::now();
     let handled = partner_feed::handle(&tx, partner, message, now).await?;
     partner_out::append(&tx, &handled.out, now).await?;

@@ -11,8 +11,9 @@ use boxoffice_contracts::{
     MessageId,
     planted::{Bug, VARIABLE},
 };
+use boxoffice_runtime::pool;
 use reqwest::Method;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::{
@@ -181,7 +182,7 @@ impl World {
 
     /// Takes row locks that the product needs, until the transaction is dropped.
     pub async fn hold_rows(&self, select: &str) -> DatabaseTransaction {
-        let tx = self.db.begin().await.unwrap();
+        let tx = pool::begin(&self.db).await.unwrap();
         tx.execute_unprepared(&format!("{select} FOR UPDATE"))
             .await
             .unwrap();

@@ -15,10 +15,10 @@ use boxoffice_integration::{
     fixture, locks, secs,
 };
 use boxoffice_jobs::partner_feed::{self, Outcome};
-use boxoffice_runtime::clock;
+use boxoffice_runtime::{clock, pool};
 use boxoffice_store::mysql::partners::Partner;
 use reqwest::Method;
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -527,7 +527,10 @@ async fn states_are_taken_once_in_order_and_a_gap_is_told() {
         Some(2),
         show_data("s-2", "corner.one"),
     );
-    let (one, other) = (db.begin().await.unwrap(), db.begin().await.unwrap());
+    let (one, other) = (
+        pool::begin(db).await.unwrap(),
+        pool::begin(db).await.unwrap(),
+    );
     let now = clock::now();
     partner_feed::handle(&one, &acme, &first, now)
         .await
@@ -770,7 +773,7 @@ async fn nothing_is_booked_of_a_show_while_it_moves() {
     show.id = ShowId::of_partner("acme", "s-1");
     let ada = world.customer("ada");
 
-    let tx = db.begin().await.unwrap();
+    let tx = pool::begin(db).await.unwrap();
     let moved = message(
         "show.upsert.v1",
         "move",

@@ -7,12 +7,12 @@ use crate::{
     mail::{Refusal, SmtpConfig, SmtpServer},
 };
 use boxoffice_contracts::{Instant, MessageId, metric};
-use boxoffice_runtime::{Failure, Sweep, Tx, clock};
+use boxoffice_runtime::{Failure, Sweep, Tx, clock, pool};
 use boxoffice_store::mysql::alerts::{self, Attempt, notice, row};
 use chrono::{SecondsFormat, TimeDelta};
 use futures::future::join_all;
 use lettre::{Address, Message, address::Envelope, message::Mailbox};
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use serde_json::{Value, json};
 use std::{
     fmt,
@@ -173,7 +173,7 @@ impl TellAlerts {
     /// Takes what is due and may be sent now.
     async fn lease(&self) -> Result<Vec<notice::Model>, Failure> {
         let now = clock::now();
-        let tx = self.db.begin().await?;
+        let tx = pool::begin(&self.db).await?;
         let mut due = Vec::new();
         for channel in [MAIL, WEBHOOK] {
             let minute = now - TimeDelta::seconds(60);

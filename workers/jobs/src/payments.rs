@@ -33,7 +33,7 @@ use boxoffice_contracts::{
     message::payment,
     topology::{self, Queue},
 };
-use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
+use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx, pool};
 use boxoffice_store::mysql::{
     attempts::Attempt,
     calls::{self, CallOutcome},
@@ -45,7 +45,7 @@ use desk::Desk;
 use ids::Ids;
 use keys::KeyBook;
 use looks::Watched;
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use standing::Standing;
 use std::{sync::Arc, time::Duration};
 
@@ -297,7 +297,7 @@ impl Payments {
         endings: &Endings,
         looks: &[Look],
     ) -> Result<(), Failure> {
-        let tx = self.db.begin().await?;
+        let tx = pool::begin(&self.db).await?;
         intents::release(&tx, plan.intent.booking, plan.intent.generation, me).await?;
         calls::conclude(&tx, endings).await?;
         kept::insert(&tx, looks, plan.now).await?;

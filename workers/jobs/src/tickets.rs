@@ -147,10 +147,6 @@ impl Call for RenderTickets {
             let detail = order.booking_id.to_string();
             return Err(Failure::Park(Cause::new("booking_unknown", detail)));
         };
-        // Orders that were repeated while the first one waited: the booking has heard since that its document is stored.
-        if facts.booking.rendered_revision >= order.revision {
-            return Ok(Intended::Done);
-        }
         if !is_wanted(&facts, order.revision) {
             tracing::info!(booking.id = %order.booking_id, revision = order.revision, "tickets overtaken");
             return Ok(Intended::Done);
@@ -212,7 +208,8 @@ impl Call for RenderTickets {
     }
 }
 
-/// Whether these tickets are still the ones that admit. A void ticket is never printed.
+/// Whether these tickets are still the ones that admit, and nobody has stored them: orders are repeated while the first
+/// one waits, until the booking hears that it was carried out. A void ticket is never printed.
 fn is_wanted(facts: &BookingFacts, revision: u16) -> bool {
     let stands = match facts.booking.status {
         Status::Paid | Status::Completed | Status::Refunding => true,
@@ -227,7 +224,9 @@ fn is_wanted(facts: &BookingFacts, revision: u16) -> bool {
         | Status::Cancelled
         | Status::Refunded => false,
     };
-    stands && facts.booking.ticket_revision <= revision && facts.admitted().next().is_some()
+    let booking = &facts.booking;
+    let missing = booking.rendered_revision < revision;
+    stands && missing && booking.ticket_revision <= revision && facts.admitted().next().is_some()
 }
 
 fn hash_of(bytes: &[u8]) -> String {

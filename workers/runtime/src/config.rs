@@ -55,6 +55,15 @@ impl Default for BrokerConfig {
 }
 
 impl BrokerConfig {
+    /// # Errors
+    /// Which value can't be.
+    pub fn validate(&self) -> Result<(), String> {
+        if self.submits_max == 0 {
+            return Err("amqp.submits_max: at least 1; nobody could book".to_owned());
+        }
+        Ok(())
+    }
+
     /// The exporter of each node.
     #[must_use]
     pub fn exporters(&self) -> Vec<String> {
@@ -166,6 +175,15 @@ fn millis(duration: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_house_that_nobody_can_book_is_refused() {
+        let mut config = BrokerConfig::default();
+        assert_eq!(config.validate(), Ok(()));
+        config.submits_max = 0;
+        let refused = config.validate().unwrap_err();
+        assert!(refused.starts_with("amqp.submits_max"), "{refused}");
+    }
 
     #[test]
     fn a_password_is_never_shown() {

@@ -3,6 +3,7 @@
 //! Every declaration runs on a channel of its own: one that differs from what exists closes it.
 
 use crate::broker::{Broker, BrokerError};
+use crate::config::BrokerConfig;
 use boxoffice_contracts::topology::{
     self, ExchangeType, Queue,
     declared::{self, Argument, Arguments, DeclaredExchange, DeclaredQueue},
@@ -48,7 +49,7 @@ pub async fn declare(broker: &Broker) -> Result<(), BrokerError> {
     for exchange in declared::exchanges() {
         on_channel(broker, |channel| declare_exchange(exchange, channel, false)).await?;
     }
-    for queue in queues(broker) {
+    for queue in queues(broker.config()) {
         on_channel(broker, |channel| declare_queue(queue, channel, false)).await?;
     }
     on_channel(broker, bind_all).await
@@ -73,7 +74,7 @@ pub async fn drift(broker: &Broker, needed: &[&Queue]) -> Result<Vec<Difference>
         };
         judge(what, same, &mut found)?;
     }
-    for queue in queues(broker) {
+    for queue in queues(broker.config()) {
         let ours = needed.iter().any(|needed| needed.name == queue.name);
         if !ours && !queue.for_all {
             continue;
@@ -166,8 +167,7 @@ async fn declare_queue(queue: DeclaredQueue, channel: Channel, passive: bool) ->
 }
 
 /// What the table asks for, with the delays and the bound that are configured.
-fn queues(broker: &Broker) -> Vec<DeclaredQueue> {
-    let config = broker.config();
+fn queues(config: &BrokerConfig) -> Vec<DeclaredQueue> {
     let mut queues = declared::queues(|tier| config.retry_delay(tier));
     for queue in &mut queues {
         if queue.name == topology::RESERVATIONS_SUBMIT.name {
@@ -204,4 +204,30 @@ fn table(arguments: &Arguments) -> FieldTable {
         table.insert((*name).into(), value);
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_of_new_submits_is_the_configured_one_and_nobody_elses() {
+        let config = BrokerConfig {
+            submits_max: 7,
+            ..BrokerConfig::default()
+        };
+        let bounded: Vec<_> = queues(&config)
+            .into_iter()
+            .filter(|queue| table(&queue.arguments).inner().contains_key("x-max-length"))
+            .collect();
+        let [submits] = &bounded[..] else {
+            panic!("{bounded:?}");
+        };
+        assert_eq!(submits.name, topology::RESERVATIONS_SUBMIT.name);
+        let bound = table(&submits.arguments)
+            .inner()
+            .get("x-max-length")
+            .cloned();
+        assert_eq!(bound, Some(AMQPValue::LongLongInt(7)));
+    }
 }

@@ -205,3 +205,124 @@ impl Hand {
             .unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{pace::Pace, ports::Acker, window::Window};
+    use boxoffice_contracts::topology::TICKETS;
+    use futures::future::BoxFuture;
+    use std::time::Duration;
+
+    /// A whole batch.
+    const MAX: u8 = 3;
+    const PACE: Duration = Duration::from_millis(50);
+    /// When a message comes that is not there yet: before it is due.
+    const SOON: Duration = Duration::from_millis(20);
+    /// Who waits so long waits for ever. The clock stands still while anybody is at work, so it costs nothing.
+    const FOR_EVER: Duration = Duration::from_secs(3_600);
+
+    /// Nothing is settled here.
+    #[derive(Debug)]
+    struct NoAcker;
+
+    impl Acker for NoAcker {
+        fn ack(&self, _multiple: bool) -> BoxFuture<'_, bool> {
+            Box::pin(std::future::ready(true))
+        }
+
+        fn usable(&self) -> bool {
+            true
+        }
+    }
+
+    /// Message number `n`, with an id of its own.
+    fn message(hand: &Hand, slot: usize, n: u8) -> Delivered {
+        let (queue, tally) = (const { &TICKETS }, &hand.tallies()[slot]);
+        let ticket = Window::new(queue.name, None).ticket(1, NoAcker);
+        let properties = BasicProperties::default();
+        Delivered::new(queue, slot, tally, &properties, vec![n], ticket)
+    }
+
+    /// A hand of two queues, with messages of the first.
+    fn holding(messages: u8) -> Arc<Hand> {
+        let hand = Hand::new(2);
+        for n in 0..messages {
+            hand.put(message(&hand, 0, n));
+        }
+        hand
+    }
+
+    /// Of a worker that has just begun a transaction.
+    fn due() -> Option<time::Instant> {
+        Some(time::Instant::now() + PACE)
+    }
+
+    /// How long a batch is waited for.
+    async fn wait(hand: &Hand, until: Option<time::Instant>) -> Duration {
+        let begun = time::Instant::now();
+        let gathered = timeout_at(begun + FOR_EVER, hand.gather(usize::from(MAX), until)).await;
+        assert!(gathered.is_ok(), "it waits for ever");
+        begun.elapsed()
+    }
+
+    /// The same, when another message comes soon.
+    async fn wait_while_comes(
+        hand: &Hand,
+        until: Option<time::Instant>,
+        message: Delivered,
+    ) -> Duration {
+        let comes = async {
+            time::sleep(SOON).await;
+            hand.put(message);
+        };
+        let (waited, ()) = tokio::join!(wait(hand, until), comes);
+        waited
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_was_idle_waits_for_nobody() {
+        let pace = Pace::new(PACE);
+        assert_eq!(wait(&holding(1), pace.due()).await, Duration::ZERO);
+        pace.begin(time::Instant::now());
+        time::advance(PACE * 2).await;
+        assert_eq!(wait(&holding(1), pace.due()).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_busy_waits_until_it_is_due_and_has_what_came_meanwhile() {
+        let hand = holding(1);
+        let second = message(&hand, 0, 1);
+        assert_eq!(wait_while_comes(&hand, due(), second).await, PACE);
+        assert_eq!(hand.take_ready(usize::from(MAX)).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn with_nothing_in_hand_the_first_message_is_waited_for() {
+        let hand = holding(0);
+        let first = message(&hand, 0, 0);
+        assert_eq!(wait_while_comes(&hand, None, first).await, SOON);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_whole_batch_goes_at_once_whichever_queues_it_is_of() {
+        assert_eq!(wait(&holding(MAX), due()).await, Duration::ZERO);
+        let hand = holding(MAX - 1);
+        let last = message(&hand, 1, MAX);
+        assert_eq!(wait_while_comes(&hand, due(), last).await, SOON);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_suspect_goes_at_once() {
+        let suspect = |hand: &Hand, slot| Delivered {
+            alone: true,
+            ..message(hand, slot, MAX)
+        };
+        let hand = holding(0);
+        hand.put(suspect(&hand, 0));
+        assert_eq!(wait(&hand, due()).await, Duration::ZERO);
+        let hand = holding(1);
+        let second = suspect(&hand, 1);
+        assert_eq!(wait_while_comes(&hand, due(), second).await, SOON);
+    }
+}

@@ -2,7 +2,7 @@
 
 use crate::{Failure, Tx, sql};
 use boxoffice_contracts::MessageId;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement, Value};
 use std::collections::HashSet;
 use uuid::Uuid;
 
@@ -42,7 +42,7 @@ pub(crate) async fn claim(
             sql::list(&ids, |id| sql::id(*id))
         );
         won.extend(
-            select_ids(tx, select)
+            select_ids(tx, Statement::from_string(DbBackend::MySql, select))
                 .await?
                 .into_iter()
                 .map(|id| (queue, id)),
@@ -69,13 +69,16 @@ pub(crate) async fn handled(
     queue: &'static str,
     ids: &[MessageId],
 ) -> Result<HashSet<MessageId>, Failure> {
-    if ids.is_empty() {
+    let Some(first) = ids.first() else {
         return Ok(HashSet::new());
-    }
-    let select = format!(
-        "SELECT message_id FROM inbox WHERE queue = '{queue}' AND message_id IN ({})",
-        sql::list(ids, |id| sql::id(*id))
-    );
+    };
+    // Padded with the first one: only so many shapes are ever prepared.
+    let mut values: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
+    values.resize(ids.len().next_power_of_two(), first.0.into());
+    let marks = vec!["?"; values.len()].join(",");
+    let select =
+        format!("SELECT message_id FROM inbox WHERE queue = '{queue}' AND message_id IN ({marks})");
+    let select = Statement::from_sql_and_values(DbBackend::MySql, select, values);
     Ok(select_ids(tx, select).await?.into_iter().collect())
 }
 
@@ -103,10 +106,8 @@ fn by_queue(keys: &[Key]) -> Vec<(&'static str, Vec<MessageId>)> {
     groups
 }
 
-async fn select_ids(tx: &DatabaseTransaction, sql: String) -> Result<Vec<MessageId>, Failure> {
-    let rows = tx
-        .query_all_raw(Statement::from_string(DbBackend::MySql, sql))
-        .await?;
+async fn select_ids(tx: &DatabaseTransaction, ask: Statement) -> Result<Vec<MessageId>, Failure> {
+    let rows = tx.query_all_raw(ask).await?;
     let mut ids = Vec::with_capacity(rows.len());
     for row in rows {
         let bytes: Vec<u8> = row.try_get_by_index(0)?;

@@ -214,7 +214,7 @@ fn pending(row: &QueryResult) -> Result<Pending, sea_orm::DbErr> {
 }
 
 /// Deletes rows whose messages are confirmed.
-pub(crate) async fn delete(tx: &DatabaseTransaction, rows: &[Row]) -> Result<(), Failure> {
+pub(crate) async fn delete(db: &impl ConnectionTrait, rows: &[Row]) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -223,6 +223,6 @@ pub(crate) async fn delete(tx: &DatabaseTransaction, rows: &[Row]) -> Result<(),
         sql::list(rows, |row| row.id.to_string()),
         sql::list(rows, |row| sql::id(row.message_id)),
     );
-    tx.execute_unprepared(&delete).await?;
+    db.execute_unprepared(&delete).await?;
     Ok(())
 }

@@ -41,13 +41,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_was_idle_begins_at_once() {
-        let (pace, begun) = (Pace::new(Duration::from_millis(10)), Instant::now());
+    fn who_was_idle_begins_at_once_and_saves_nothing_up() {
+        const EVERY: Duration = Duration::from_millis(10);
+        let (pace, begun) = (Pace::new(EVERY), Instant::now());
         assert_eq!(pace.due(), None);
         pace.begin(begun);
-        assert_eq!(pace.due(), Some(begun + Duration::from_millis(10)));
-        // A second later the time is over: nobody waits for what has passed.
+        assert_eq!(pace.due(), Some(begun + EVERY));
+        // Counted from the last begin: a second without work does not make a hundred begins in a row.
         let later = begun + Duration::from_secs(1);
-        assert!(pace.due().is_some_and(|due| due < later));
+        pace.begin(later);
+        assert_eq!(pace.due(), Some(later + EVERY));
     }
 }

@@ -2,12 +2,11 @@
 
 use crate::config::DatabaseConfig;
 use boxoffice_contracts::planted::{self, Bug};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait,
+};
 use sqlx::Executor;
 use std::time::Duration;
-
-/// How long a released connection may take to roll back before it is thrown away.
-const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A connection that lay idle for longer is asked whether it lives before it is handed out.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(5);
@@ -28,10 +27,8 @@ const STATEMENTS_MAX: usize = 256;
 
 /// Opens the pool; fails if the database can't be reached.
 ///
-/// Two hooks carry it. After connect, each session gets what we rely on instead of what the server's
-/// defaults happen to be. After release, `ROLLBACK`: a `begin()` that was cancelled during its round trip
-/// leaves the session in a transaction that sqlx doesn't know of, and the next borrower's acknowledged
-/// writes would vanish with it. Don't wrap `begin()` in a timeout or `select!` all the same.
+/// After connect, each session gets what we rely on instead of what the server's defaults happen to be. Transactions are
+/// begun by [`begin`] alone.
 ///
 /// # Errors
 /// When no connection can be made.
@@ -70,21 +67,29 @@ fn options(config: &DatabaseConfig) -> ConnectOptions {
                 Ok(())
             })
         })
-        .after_release(|connection, _| {
-            Box::pin(async move {
-                if planted::is(Bug::CancelledBegin) {
-                    return Ok(true);
-                }
-                let rollback = connection.execute(sqlx::raw_sql("ROLLBACK"));
-                match tokio::time::timeout(ROLLBACK_TIMEOUT, rollback).await {
-                    Ok(result) => result.map(|_| true),
-                    // Closing it ends whatever was open.
-                    Err(_) => Ok(false),
-                }
-            })
-        })
     });
     options
+}
+
+/// Begins a transaction, on a task of its own.
+///
+/// A `begin()` that is cancelled during its round trip leaves its session in a transaction that sqlx doesn't know of, and
+/// the acknowledged writes of whoever borrows the connection next would vanish with it. Here only the waiting can be
+/// cancelled: what has begun by then is rolled back as any transaction that is dropped. Nothing else begins one; tidy sees to
+/// that. A `ROLLBACK` whenever a connection is released would do, too, and cost a round trip each time.
+///
+/// # Errors
+/// When the database refuses, or the process ends.
+pub async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    if planted::is(Bug::CancelledBegin) {
+        return db.begin().await;
+    }
+    let db = db.clone();
+    let begun = tokio::spawn(async move { db.begin().await });
+    match begun.await {
+        Ok(begun) => begun,
+        Err(stopped) => Err(DbErr::Custom(format!("begin: {stopped}"))),
+    }
 }
 
 /// One round trip per new connection. The numbers come from configuration, not from outside.

@@ -89,8 +89,5 @@ async fn purge(
 }
 
 async fn delete(db: &DatabaseConnection, rows: &[Row]) -> Result<(), Failure> {
-    let tx = sea_orm::TransactionTrait::begin(db).await?;
-    outbox::delete(&tx, rows).await?;
-    tx.commit().await?;
-    Ok(())
+    outbox::delete(db, rows).await
 }

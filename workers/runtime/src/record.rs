@@ -237,3 +237,68 @@ async fn attempt<W: Call>(
     settlement.ack.extend(done);
     Ok(settlement)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::gather;
+    use std::{cell::Cell, time::Duration};
+    use tokio::{
+        sync::mpsc,
+        time::{Instant, sleep},
+    };
+
+    const PACE: Duration = Duration::from_millis(50);
+    /// When an answer comes that is not there yet: before it is due.
+    const SOON: Duration = Duration::from_millis(20);
+
+    /// How long the first answer waits, and with which others it is recorded.
+    async fn wait(
+        answers: &mut mpsc::UnboundedReceiver<u32>,
+        expected: impl Fn() -> usize,
+    ) -> (Duration, Vec<u32>) {
+        let (begun, mut ready) = (Instant::now(), vec![1]);
+        gather(answers, &mut ready, expected, begun + PACE).await;
+        (begun.elapsed(), ready)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn when_nobody_else_is_under_way_nobody_is_waited_for() {
+        let (_calls, mut answers) = mpsc::unbounded_channel();
+        let waited = wait(&mut answers, || 1).await;
+        assert_eq!(waited, (Duration::ZERO, vec![1]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_under_way_is_waited_for_until_it_is_due() {
+        let (calls, mut answers) = mpsc::unbounded_channel();
+        let second = async {
+            sleep(SOON).await;
+            calls.send(2).unwrap();
+        };
+        let (waited, ()) = tokio::join!(wait(&mut answers, || 3), second);
+        assert_eq!(waited, (PACE, vec![1, 2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_who_is_under_way_ends_the_wait() {
+        let (calls, mut answers) = mpsc::unbounded_channel();
+        let under_way = Cell::new(3);
+        let second = async {
+            sleep(SOON).await;
+            // The third has failed meanwhile.
+            under_way.set(2);
+            calls.send(2).unwrap();
+        };
+        let (waited, ()) = tokio::join!(wait(&mut answers, || under_way.get()), second);
+        assert_eq!(waited, (SOON, vec![1, 2]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_there_is_no_room_for_is_left_to_the_next() {
+        let (calls, mut answers) = mpsc::unbounded_channel();
+        (2..=4).for_each(|answer| calls.send(answer).unwrap());
+        let waited = wait(&mut answers, || 2).await;
+        assert_eq!(waited, (Duration::ZERO, vec![1, 2]));
+        assert_eq!(answers.len(), 2);
+    }
+}

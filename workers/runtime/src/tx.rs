@@ -170,9 +170,9 @@ impl Tx {
 /// How long a `BEGIN` may take before the database counts as down.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Begins a transaction on a task of its own.
+/// Begins a transaction on a task that the worker waits for at its end.
 ///
-/// `begin()` must never be cancelled: see [`crate::pool::connect`]. When patience ends, only the waiting ends;
+/// `begin()` must never be cancelled: see [`crate::pool::begin`]. When patience ends, only the waiting ends;
 /// the transaction is rolled back when it comes.
 pub(crate) async fn begin(db: &DatabaseConnection, tasks: &TaskTracker) -> Result<Tx, Failure> {
     let db = db.clone();

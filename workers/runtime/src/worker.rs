@@ -22,8 +22,9 @@ use std::{sync::Arc, time::Duration};
 use tokio::time::timeout;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// How long messages in hand may take when the process is told to stop; then they are given back.
-pub const DRAIN: Duration = Duration::from_secs(25);
+/// How long messages in hand may take when the process is told to stop; then they are given back. With all that follows
+/// a process ends within the 30 s that supervisors wait before they kill.
+pub const DRAIN: Duration = Duration::from_secs(20);
 
 /// Why roles did not start.
 #[derive(Debug, thiserror::Error)]
@@ -229,10 +230,13 @@ impl Workers {
         }
         kill.cancel();
         closing.cancel();
-        for rest in [engines, keepers, tasks] {
-            if timeout(END, rest.wait()).await.is_err() {
-                tracing::warn!("tasks left behind at the end");
-            }
+        let rest = async {
+            engines.wait().await;
+            keepers.wait().await;
+            tasks.wait().await;
+        };
+        if timeout(END, rest).await.is_err() {
+            tracing::warn!("tasks left behind at the end");
         }
         Ok(())
     }

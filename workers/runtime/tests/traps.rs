@@ -17,7 +17,7 @@ use boxoffice_runtime::{
     DatabaseConfig, IntakeError, IntakePublisher, Publisher, Wire, clock, declare, pool,
 };
 use common::{Toy, World, render, render_parts, until};
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
@@ -103,7 +103,7 @@ async fn pipelined_publishes_are_never_lost() {
 }
 
 /// A cancelled `begin()` leaves the session in a transaction that nobody knows of: the next borrower's
-/// acknowledged write would vanish. The pool's hook ends it.
+/// acknowledged write would vanish. Only the waiting is cancelled.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cancelled_begin_loses_no_later_write() {
     let world = World::new().await;
@@ -117,7 +117,7 @@ async fn a_cancelled_begin_loses_no_later_write() {
     let late = Act::Hold(Duration::from_millis(600));
     let rule = proxy::once(&proxy, Point::MysqlBegin, late);
     assert!(
-        timeout(Duration::from_millis(200), db.begin())
+        timeout(Duration::from_millis(200), pool::begin(&db))
             .await
             .is_err(),
         "begin was not cancelled"

@@ -153,7 +153,7 @@ fn without_its_measurement_there_is_nothing_to_compare() {
     let text = fs::read_to_string(&report).unwrap();
     fs::write(&report, text.replace("\"guard\"", "\"core\"")).unwrap();
     let error = renew(&recorded, &report).unwrap_err().to_string();
-    assert!(error.contains("cargo xtask bench --only guard"), "{error}");
+    assert!(error.contains("cargo xtask bench --guard"), "{error}");
     fs::write(&report, text.replace("broker.published", "other")).unwrap();
     let error = renew(&recorded, &report).unwrap_err().to_string();
     assert!(

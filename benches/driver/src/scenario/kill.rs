@@ -1,19 +1,9 @@
 //! A worker is killed while four fifths of what the house carries come in, and started again at once, as whatever
 //! supervises it would: how long until nobody waits longer than before.
 
-use crate::{
-    book::{Book, Step},
-    catalogue::WIDE,
-    crew::Crew,
-    crowd::Crowd,
-    database::Database,
-    news::News,
-    orders::Orders,
-    outcome::Outcome,
-    place::Place,
-};
+use crate::{book::Step, crew::Crew, crowd::Crowd, outcome::Outcome, place::Place, sale::Sale};
 use anyhow::{Context as _, ensure};
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Who runs, each in a process.
@@ -50,11 +40,8 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
     const UNDER_WAY: usize = 400;
-    let database = Database::connect(&place.mysql).await?;
-    let orders = Orders::of(&WIDE, database.shows(WIDE.slug).await?);
-    let book = Arc::new(Book::default());
-    let news = News::listen(&place.amqp, &Step::ALL, Arc::clone(&book)).await?;
-    let crowd = Crowd::new(place.clone(), orders, Arc::clone(&book));
+    let sale = Sale::open(&place, arguments.bookings * 5 / 4).await?;
+    let crowd = &sale.crowd;
     let mut crew = Crew::of(place);
     for role in ROLES {
         crew.start_worker(role)?;
@@ -74,7 +61,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         let lasts = Duration::from_secs(arguments.secs);
         let (bought, normal) = tokio::join!(
             crowd.at_rate(rate, lasts, Step::Completed),
-            kill(&mut crew, &crowd, victim, step)
+            kill(&mut crew, crowd, victim, step)
         );
         bought?;
         let took = normal?;
@@ -82,10 +69,8 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         worst = worst.max(took);
     }
     outcome.put("normal_again_s", worst.as_secs_f64());
-    let rejected = book.count(Step::Rejected);
-    ensure!(rejected == 0, "{rejected} bookings were rejected");
     crew.stop().await?;
-    news.end().await?;
+    sale.end().await?;
     Ok(outcome)
 }
 
@@ -97,14 +82,15 @@ async fn kill(
     step: Step,
 ) -> anyhow::Result<Duration> {
     let waiting = || crowd.submitted().saturating_sub(crowd.book.count(step));
-    let (begun, mut usual) = (Instant::now(), 0);
+    let (begun, mut before) = (Instant::now(), Vec::new());
     while begun.elapsed() < BEFORE {
         // The first second belongs to the beginning of the load.
         if begun.elapsed() > AGAIN {
-            usual = usual.max(waiting());
+            before.push(waiting());
         }
         sleep(LOOK_EVERY).await;
     }
+    let usual = usual(before);
     ensure!(
         usual > 0,
         "nobody waits for {}: is there a load?",
@@ -113,17 +99,15 @@ async fn kill(
     let killed = Instant::now();
     crew.kill(victim).await?;
     crew.start_worker(victim)?;
-    let (mut most, mut since) = (0, None);
+    let mut since = None;
     loop {
         let (now, left) = (Instant::now(), waiting());
-        most = most.max(left);
         since = if left > usual {
             None
         } else {
             since.or(Some(now))
         };
         if let Some(since) = since.filter(|since| now - *since >= AGAIN) {
-            ensure!(most > usual, "nobody noticed that {victim} was killed");
             return Ok(since - killed);
         }
         let too_long = now - killed > crate::crowd::STUCK;
@@ -131,5 +115,24 @@ async fn kill(
             .then_some(())
             .with_context(|| format!("{left} bookings wait for {}, {usual} before", step.name()))?;
         sleep(LOOK_EVERY).await;
+    }
+}
+
+/// As long as the line is nineteen times of twenty: what happens once in ten seconds is not to hide a kill.
+fn usual(mut seen: Vec<usize>) -> usize {
+    seen.sort_unstable();
+    let at = seen.len() * 19 / 20;
+    seen.get(at).or(seen.last()).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_line_is_not_the_longest_one() {
+        assert_eq!(usual((1..=100).rev().collect()), 96);
+        assert_eq!(usual(vec![7]), 7);
+        assert_eq!(usual(Vec::new()), 0);
     }
 }

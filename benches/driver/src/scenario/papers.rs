@@ -56,12 +56,11 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         .collect::<anyhow::Result<Vec<_>>>()?;
     // Fonts are parsed once in the life of a worker.
     black_box(ticket_pdf::render(&documents[0])?);
-    let begun = thread_cpu_s()?;
-    let mut rendered = Vec::with_capacity(documents.len());
-    for document in &documents {
-        rendered.push(ticket_pdf::render(document)?);
-    }
-    let took = thread_cpu_s()? - begun;
+    let (rendered, took) = render(&documents)?;
+    let strangers = (0..arguments.documents)
+        .map(|no| stranger(no, &signer))
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    let (_, took_strangers) = render(&strangers)?;
     let mut keys = TicketKeys::new();
     keys.insert(KEY, signer.public_key())?;
     let pages: usize = documents.iter().map(|document| document.pages.len()).sum();
@@ -81,9 +80,36 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
         "cpu_per_document_ms",
         took * 1_000.0 / documents.len() as f64,
     );
+    outcome.put(
+        "first_of_its_show.cpu_per_document_ms",
+        took_strangers * 1_000.0 / strangers.len() as f64,
+    );
     outcome.put("bytes_max", largest as f64);
     outcome.put("verified_share", verified as f64 / pages as f64);
     Ok(outcome)
+}
+
+/// All of them, and the seconds of CPU that it took.
+fn render(documents: &[TicketDocument]) -> anyhow::Result<(Vec<Vec<u8>>, f64)> {
+    let begun = thread_cpu_s()?;
+    let mut rendered = Vec::with_capacity(documents.len());
+    for document in documents {
+        rendered.push(ticket_pdf::render(document)?);
+    }
+    Ok((rendered, thread_cpu_s()? - begun))
+}
+
+/// Of a show with letters that no ticket before it had together: its fonts are cut for it.
+fn stranger(no: usize, signer: &TicketSigner) -> anyhow::Result<TicketDocument> {
+    const FIRST: u32 = 0x100;
+    const EACH: usize = 64;
+    let mut document = document(no, no, signer)?;
+    let letters = [no % EACH, EACH + no / EACH % EACH];
+    let letters = letters.map(|letter| u32::try_from(letter).ok());
+    let letters = letters.into_iter().flatten();
+    let film = &mut document.film_title;
+    film.extend(letters.filter_map(|letter| char::from_u32(FIRST + letter)));
+    Ok(document)
 }
 
 fn document(no: usize, show: usize, signer: &TicketSigner) -> anyhow::Result<TicketDocument> {

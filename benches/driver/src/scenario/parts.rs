@@ -1,16 +1,16 @@
 //! What the parts can do that a booking is made of, each alone and as well as it can be used: the broker, the database,
 //! a ticket. A pipeline is judged as a share of these.
 
-use crate::{cost::Cost, database::Database, outcome::Outcome, place::Place};
+use crate::{cost::Cost, database::Database, outcome::Outcome, place::Place, queues};
 use anyhow::ensure;
 use futures::{StreamExt as _, future::try_join_all};
 use lapin::{
     BasicProperties, Channel, Confirmation, Connection, ConnectionProperties,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+        ConfirmSelectOptions, QueueDeleteOptions,
     },
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
 use tokio::{task::JoinSet, time::Instant};
 
@@ -46,16 +46,7 @@ async fn broker(place: &Place, arguments: &Arguments, outcome: &mut Outcome) -> 
     channel
         .confirm_select(ConfirmSelectOptions::default())
         .await?;
-    let mut quorum = FieldTable::default();
-    quorum.insert(
-        "x-queue-type".into(),
-        AMQPValue::LongString("quorum".into()),
-    );
-    let durable = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    channel.queue_declare(QUEUE.into(), durable, quorum).await?;
+    queues::declare(&channel, QUEUE).await?;
     for in_flight in [1, 100] {
         let count = if in_flight == 1 {
             arguments.messages / 15

@@ -1,20 +1,10 @@
 //! The whole way of a booking: how many a second, what each costs, how long it takes.
 
 use crate::{
-    book::{Book, Step},
-    broker, calibration,
-    catalogue::WIDE,
-    cost::Cost,
-    crowd::{Crowd, STUCK},
-    database::Database,
-    news::News,
-    orders::Orders,
-    outcome::Outcome,
-    place::Place,
-    queues::Queues,
+    book::Step, broker, calibration, cost::Cost, crowd::STUCK, database::Database,
+    outcome::Outcome, place::Place, queues::Queues, sale::Sale,
 };
-use anyhow::ensure;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::Instant;
 
 /// How much of the house runs.
@@ -71,26 +61,17 @@ pub(crate) struct Arguments {
 struct Run {
     place: Place,
     mode: Mode,
-    crowd: Arc<Crowd>,
+    sale: Sale,
     database: Database,
     queues: Queues,
 }
 
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let book = Arc::new(Book::default());
-    let database = Database::connect(&place.mysql).await?;
-    let orders = Orders::of(&WIDE, database.shows(WIDE.slug).await?);
     let wanted = arguments.warm_up + arguments.bookings;
-    ensure!(
-        orders.capacity() > wanted,
-        "the catalogue holds {} bookings: too few",
-        orders.capacity()
-    );
-    let news = News::listen(&place.amqp, &Step::ALL, Arc::clone(&book)).await?;
     let run = Run {
         mode: arguments.mode,
-        crowd: Crowd::new(place.clone(), orders, book),
-        database,
+        sale: Sale::open(&place, wanted).await?,
+        database: Database::connect(&place.mysql).await?,
         queues: Queues::connect(&place.amqp).await?,
         place,
     };
@@ -99,7 +80,8 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     let mut idle = Outcome::default();
     idle.put_memory(&run.place)?;
     outcome.put_all("idle", idle);
-    run.crowd
+    let crowd = &run.sale.crowd;
+    crowd
         .in_turn(arguments.warm_up, arguments.under_way, run.mode.last())
         .await?;
     run.rest(arguments.warm_up).await?;
@@ -109,11 +91,9 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         let lasts = Duration::from_secs(arguments.paced_secs);
         done += run.paced(rate, *share, lasts, done, &mut outcome).await?;
     }
-    let rejected = run.crowd.book.count(Step::Rejected);
-    ensure!(rejected == 0, "{rejected} bookings were rejected");
     outcome.put_memory(&run.place)?;
     run.queues.end().await?;
-    news.end().await?;
+    run.sale.end().await?;
     Ok(outcome)
 }
 
@@ -124,7 +104,8 @@ impl Run {
         let messages = broker::Counters::look(&self.place).await?;
         let (cost, counters) = (Cost::look(&self.place)?, self.database.counters().await?);
         let begun = Instant::now();
-        self.crowd
+        let crowd = &self.sale.crowd;
+        crowd
             .in_turn(arguments.bookings, arguments.under_way, self.mode.last())
             .await?;
         let completed = begun.elapsed();
@@ -144,7 +125,7 @@ impl Run {
         for (name, each) in counters.into_iter().chain(messages) {
             outcome.put(name, each);
         }
-        let book = &self.crowd.book;
+        let book = self.sale.book();
         for step in [Step::Held, Step::Confirmed, self.mode.last()] {
             let spread = book.spread(step, begun, begun + completed);
             outcome.put_spread(&format!("latency.full_load.{}", step.name()), &spread);
@@ -165,7 +146,10 @@ impl Run {
         let begun = Instant::now();
         let rate = rate * share;
         let count = (rate * lasts.as_secs_f64()) as usize;
-        self.crowd.at_rate(rate, lasts, self.mode.last()).await?;
+        self.sale
+            .crowd
+            .at_rate(rate, lasts, self.mode.last())
+            .await?;
         let over = Instant::now();
         self.rest(done + count).await?;
         let load = format!("load_{:.0}", share * 100.0);
@@ -173,7 +157,7 @@ impl Run {
         outcome.put(&format!("cpu.{load}_ms"), bill.cpu_ms);
         outcome.put(&format!("{load}.bookings_per_s"), rate);
         for step in [Step::Held, Step::Confirmed, self.mode.last()] {
-            let spread = self.crowd.book.spread(step, begun, over);
+            let spread = self.sale.book().spread(step, begun, over);
             outcome.put_spread(&format!("latency.{load}.{}", step.name()), &spread);
         }
         Ok(count)

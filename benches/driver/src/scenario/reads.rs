@@ -67,9 +67,9 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         "{} streams are open",
         watched.len()
     );
-    let status = |Accepted { customer, id }: Accepted| {
-        let token = place.token(customer).map(str::to_owned);
-        (format!("/v1/bookings/{id}"), token)
+    let status = |accepted: Accepted| {
+        let token = place.token(accepted.customer).map(str::to_owned);
+        (accepted.links.status, token)
     };
     let statuses: Vec<Page> = watched.into_iter().map(status).collect();
     watchers.forget();

@@ -1,18 +1,6 @@
 //! Several processes of each worker: what each more of them adds on this machine.
 
-use crate::{
-    book::{Book, Step},
-    catalogue::WIDE,
-    cost::Cost,
-    crew::Crew,
-    crowd::Crowd,
-    database::Database,
-    news::News,
-    orders::Orders,
-    outcome::Outcome,
-    place::Place,
-};
-use std::sync::Arc;
+use crate::{book::Step, cost::Cost, crew::Crew, outcome::Outcome, place::Place, sale::Sale};
 use tokio::time::Instant;
 
 /// Of each so many run.
@@ -31,11 +19,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let database = Database::connect(&place.mysql).await?;
-    let orders = Orders::of(&WIDE, database.shows(WIDE.slug).await?);
-    let book = Arc::new(Book::default());
-    let news = News::listen(&place.amqp, &Step::ALL, Arc::clone(&book)).await?;
-    let crowd = Crowd::new(place.clone(), orders, book);
+    let each = arguments.bookings * 5 / 4;
+    let sale = Sale::open(&place, each * arguments.processes.len()).await?;
+    let crowd = &sale.crowd;
     let mut outcome = Outcome::default();
     for processes in &arguments.processes {
         let mut crew = Crew::of(place.clone());
@@ -62,6 +48,6 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         outcome.put_all(&name, Outcome::of_bill(&bill));
         crew.stop().await?;
     }
-    news.end().await?;
+    sale.end().await?;
     Ok(outcome)
 }

@@ -1,20 +1,11 @@
 //! From nothing but running servers to the first booking: how long a start takes.
 
 use crate::{
-    book::{Book, Step},
-    catalogue::WIDE,
-    crew::Crew,
-    crowd::{Crowd, STUCK},
-    database::Database,
-    http::Http,
-    news::News,
-    orders::Orders,
-    outcome::Outcome,
-    place::Place,
+    book::Step, crew::Crew, crowd::STUCK, http::Http, outcome::Outcome, place::Place, sale::Sale,
     spread::Spread,
 };
 use hyper::StatusCode;
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 /// Everything that a booking needs, in one process.
@@ -38,11 +29,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
-    let database = Database::connect(&place.mysql).await?;
-    let orders = Orders::of(&WIDE, database.shows(WIDE.slug).await?);
-    let book = Arc::new(Book::default());
-    let news = News::listen(&place.amqp, &Step::ALL, Arc::clone(&book)).await?;
-    let crowd = Crowd::new(place.clone(), orders, Arc::clone(&book));
+    let sale = Sale::open(&place, arguments.times).await?;
+    let book = sale.book();
     let (mut answers, mut confirmed) = (Spread::default(), Spread::default());
     for no in 1..=arguments.times {
         let mut crew = Crew::of(place.clone());
@@ -51,7 +39,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         crew.start("workers", WORKERS)?;
         answered(&place, begun).await?;
         answers.add(begun.elapsed());
-        crowd.storm(1, 1).await?;
+        sale.crowd.storm(1, 1).await?;
         book.until(Step::Confirmed, no, STUCK).await?;
         let first = book.arrivals(Step::Confirmed).last().copied();
         confirmed.add(first.unwrap_or_else(Instant::now) - begun);
@@ -63,7 +51,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     outcome.put("api_answers_max_ms", answers.max_ms());
     outcome.put("first_confirmed_ms", confirmed.quantile_ms(0.5));
     outcome.put("first_confirmed_max_ms", confirmed.max_ms());
-    news.end().await?;
+    sale.end().await?;
     Ok(outcome)
 }
 

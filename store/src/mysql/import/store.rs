@@ -35,6 +35,7 @@ impl Import {
         now: Instant,
         mode: Mode,
     ) -> Result<Imported, ImportError> {
+        // Nobody gives up an import but by ending its process.
         let tx = db.begin().await?;
         let mut imported = Imported {
             venues: venues::store(&tx, &self.venues).await?,

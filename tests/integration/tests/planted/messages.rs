@@ -13,11 +13,12 @@ use boxoffice_integration::{
     secs, wait_until,
 };
 use boxoffice_mail_catcher::{Fault, FaultKind};
+use boxoffice_runtime::pool;
 use lapin::{
     BasicProperties, Connection, ConnectionProperties,
     options::{BasicGetOptions, BasicNackOptions},
 };
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
@@ -132,7 +133,7 @@ async fn the_outbox_is_swept_from_a_high_water_mark() {
         let send = "INSERT INTO outbox (message_id, cause_id, exchange, kind, envelope, body, created_at) \
                     SELECT message_id, NULL, exchange, kind, envelope, body, UTC_TIMESTAMP(6) - INTERVAL 1 MINUTE \
                     FROM spare LIMIT 1";
-        let late = db.begin().await.unwrap();
+        let late = pool::begin(db).await.unwrap();
         late.execute_unprepared(send).await.unwrap();
         db.execute_unprepared(send).await.unwrap();
         wait_until("the higher one is swept", secs(8), async || {

@@ -8,12 +8,11 @@ use super::{
     standing::Standing, without_effect,
 };
 use crate::gateway::GatewayError;
-use boxoffice_runtime::{Cause, Failure};
+use boxoffice_runtime::{Cause, Failure, pool};
 use boxoffice_store::mysql::{
     calls::{self, Announced, CallOutcome},
     intents,
 };
-use sea_orm::TransactionTrait;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Act {
@@ -169,7 +168,7 @@ impl Payments {
 
     /// Raises the try, unless somebody did; the message comes again and sends the new key.
     async fn begin_another_try(&self, plan: &Plan, act: Act) -> Result<Failure, Failure> {
-        let tx = self.db.begin().await?;
+        let tx = pool::begin(&self.db).await?;
         let (booking, generation) = (plan.intent.booking, plan.intent.generation);
         let Some(mut intent) = intents::lock(&tx, booking, generation).await? else {
             return Ok(busy());
@@ -189,7 +188,7 @@ impl Payments {
 
     /// Commits a key that was not foreseen.
     async fn announce(&self, plan: &Plan, key: &str) -> Result<(), Failure> {
-        let tx = self.db.begin().await?;
+        let tx = pool::begin(&self.db).await?;
         let call = Announced {
             booking: plan.intent.booking,
             key: key.to_owned(),

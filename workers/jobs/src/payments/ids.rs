@@ -5,7 +5,7 @@
 
 use boxoffice_runtime::Failure;
 use boxoffice_store::mysql::intents::{self, NewGatewayId};
-use sea_orm::{DatabaseConnection, TransactionTrait};
+use sea_orm::DatabaseConnection;
 use std::sync::{Mutex, PoisonError};
 use tokio::sync::oneshot::{self, error::TryRecvError};
 
@@ -55,8 +55,5 @@ impl Ids {
 }
 
 async fn write(db: &DatabaseConnection, ids: Vec<NewGatewayId>) -> Result<(), Failure> {
-    let tx = db.begin().await?;
-    intents::keep_gateway_ids(&tx, ids).await?;
-    tx.commit().await?;
-    Ok(())
+    Ok(intents::keep_gateway_ids(db, ids).await?)
 }

@@ -2,9 +2,8 @@
 
 use super::{Endings, Learned, Payments, Plan, keys, without_effect};
 use crate::gateway::{GatewayError, NewRefund, RefundStatus, RefundView};
-use boxoffice_runtime::{Cause, Failure};
+use boxoffice_runtime::{Cause, Failure, pool};
 use boxoffice_store::mysql::{calls::CallOutcome, intents, refunds, refunds::Refund};
-use sea_orm::TransactionTrait;
 
 impl Payments {
     pub(super) async fn pay_back(
@@ -98,7 +97,7 @@ impl Payments {
 
     /// Raises the try of a refund that the gateway doesn't know, unless somebody did.
     async fn begin_another_refund(&self, plan: &Plan, refund: &Refund) -> Result<Failure, Failure> {
-        let tx = self.db.begin().await?;
+        let tx = pool::begin(&self.db).await?;
         intents::lock(&tx, plan.intent.booking, plan.intent.generation).await?;
         let all = refunds::of_booking(&tx, refund.booking).await?;
         if all.iter().any(|row| row == refund) {

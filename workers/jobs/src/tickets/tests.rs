@@ -44,20 +44,39 @@ fn the_code_opens_the_door_around_the_show_only() {
     assert!(!admits(-181) && admits(-180) && admits(0) && admits(223) && !admits(224));
 }
 
+/// Of a booking that is paid and has no document.
+fn unprinted() -> BookingFacts {
+    let mut facts = facts();
+    facts.booking.rendered_revision = 0;
+    facts
+}
+
 #[test]
 fn void_or_older_tickets_are_not_printed() {
-    assert!(is_wanted(&facts(), 1));
-    let mut newer = facts();
+    assert!(is_wanted(&unprinted(), 1));
+    let mut newer = unprinted();
     newer.booking.ticket_revision = 2;
     assert!(!is_wanted(&newer, 1) && is_wanted(&newer, 2));
-    let mut void = facts();
+    let mut void = unprinted();
     void.positions
         .iter_mut()
         .for_each(|position| position.ticket = None);
     assert!(!is_wanted(&void, 1));
-    let mut gone = facts();
+    let mut gone = unprinted();
     gone.booking.status = Status::Cancelled;
     assert!(!is_wanted(&gone, 1));
+}
+
+#[test]
+fn a_document_that_the_booking_has_heard_of_is_not_printed_again() {
+    let mut stored = unprinted();
+    stored.booking.rendered_revision = 1;
+    assert!(!is_wanted(&stored, 1));
+    stored.booking.ticket_revision = 2;
+    assert!(
+        is_wanted(&stored, 2),
+        "the next revision is another document"
+    );
 }
 
 #[test]

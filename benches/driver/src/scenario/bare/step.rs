@@ -4,6 +4,7 @@ use super::{
     gateway::Gateway,
     rows::{Insert, Rows},
 };
+use crate::queues;
 use anyhow::{Context as _, ensure};
 use futures::{StreamExt as _, TryStreamExt as _, future::try_join_all, stream};
 use lapin::{
@@ -11,9 +12,9 @@ use lapin::{
     message::Delivery,
     options::{
         BasicAckOptions, BasicConsumeOptions, BasicPublishOptions, BasicQosOptions,
-        ConfirmSelectOptions, QueueDeclareOptions,
+        ConfirmSelectOptions,
     },
-    types::{AMQPValue, FieldTable},
+    types::FieldTable,
 };
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -142,7 +143,7 @@ impl Step {
     ) -> anyhow::Result<Self> {
         let (consuming, channel) = connect(amqp).await?;
         for queue in [of.queue, EVENTS].into_iter().chain(of.next) {
-            declare(&channel, queue).await?;
+            queues::declare(&channel, queue).await?;
         }
         channel
             .basic_qos(PREFETCH, BasicQosOptions::default())
@@ -279,20 +280,6 @@ async fn connect(amqp: &str) -> anyhow::Result<(Connection, Channel)> {
     let connection = Connection::connect(amqp, ConnectionProperties::default()).await?;
     let channel = connection.create_channel().await?;
     Ok((connection, channel))
-}
-
-async fn declare(channel: &Channel, queue: &str) -> anyhow::Result<()> {
-    let mut quorum = FieldTable::default();
-    quorum.insert(
-        "x-queue-type".into(),
-        AMQPValue::LongString("quorum".into()),
-    );
-    let durable = QueueDeclareOptions {
-        durable: true,
-        ..QueueDeclareOptions::default()
-    };
-    channel.queue_declare(queue.into(), durable, quorum).await?;
-    Ok(())
 }
 
 async fn send(
