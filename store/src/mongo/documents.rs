@@ -6,9 +6,10 @@ use futures::TryStreamExt;
 use mongodb::{
     Collection, Database, IndexModel,
     bson::{Binary, DateTime, Document, doc, spec::BinarySubtype},
-    error::Error,
+    error::{Error, ErrorKind},
 };
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 const COLLECTION: &str = "ticket_documents";
 
@@ -61,41 +62,84 @@ pub struct StoredCalendar {
     pub revision: u16,
 }
 
-/// Stores the document unless there is one of this revision, and returns the hash of the one that is stored.
+/// A ticket document that is to be stored.
+#[derive(Debug)]
+pub struct NewPdf {
+    pub booking: BookingId,
+    pub revision: u16,
+    pub bytes: Vec<u8>,
+    /// Hash of the bytes, in hex.
+    pub sha256: String,
+    /// `text/calendar` in UTF-8.
+    pub calendar: Vec<u8>,
+    pub now: Instant,
+}
+
+/// Stores each document unless there is one of its revision, in one command: a document costs the server little, a
+/// command much. Returns for each the hash of the one that is stored, or why the server refused it.
 ///
 /// # Errors
-/// When the server can't be reached or refuses.
-pub async fn store_ticket_pdf(
+/// When the server can't be reached; some may be stored.
+pub async fn store_ticket_pdfs(
     database: &Database,
-    booking: BookingId,
-    revision: u16,
-    bytes: Vec<u8>,
-    sha256: &str,
-    calendar: Vec<u8>,
-    now: Instant,
-) -> Result<String, Error> {
-    let id = id(booking, revision);
-    let row = doc! {
-        "booking_id": booking.to_string(),
-        "revision": i32::from(revision),
-        "sha256": sha256,
-        "size": i64::try_from(bytes.len()).unwrap_or(i64::MAX),
-        "bytes": Binary { subtype: BinarySubtype::Generic, bytes },
-        "calendar": Binary { subtype: BinarySubtype::Generic, bytes: calendar },
-        "created_at": DateTime::from_millis(now.timestamp_millis()),
-    };
+    documents: Vec<NewPdf>,
+) -> Result<Vec<Result<String, Error>>, Error> {
+    if documents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let known: Vec<(BookingId, u16, String)> = documents
+        .iter()
+        .map(|new| (new.booking, new.revision, new.sha256.clone()))
+        .collect();
     let stored = rows(database)
-        .update_one(doc! { "_id": &id }, doc! { "$setOnInsert": row })
-        .upsert(true)
+        .insert_many(documents.into_iter().map(row))
+        .ordered(false)
         .await;
-    match stored {
-        Ok(done) if done.upserted_id.is_some() => Ok(sha256.to_owned()),
-        // Another was first, before or while we wrote: what it stored is the truth.
-        Ok(_) => recorded(database, booking, revision, sha256).await,
-        Err(error) if super::code(&error) == Some(super::DUPLICATE_KEY) => {
-            recorded(database, booking, revision, sha256).await
+    let refused = match stored {
+        Ok(_) => HashMap::new(),
+        Err(error) => refused(error)?,
+    };
+    let mut hashes = Vec::with_capacity(known.len());
+    for (index, (booking, revision, sha256)) in known.into_iter().enumerate() {
+        hashes.push(match refused.get(&index) {
+            None => Ok(sha256),
+            // Another was first, before or while we wrote: what it stored is the truth.
+            Some(&super::DUPLICATE_KEY) => recorded(database, booking, revision, &sha256).await,
+            Some(code) => Err(Error::custom(format!("MongoDB error {code}"))),
+        });
+    }
+    Ok(hashes)
+}
+
+fn row(new: NewPdf) -> Row {
+    Row {
+        id: id(new.booking, new.revision),
+        booking_id: new.booking.to_string(),
+        revision: i32::from(new.revision),
+        sha256: new.sha256,
+        size: i64::try_from(new.bytes.len()).unwrap_or(i64::MAX),
+        bytes: binary(new.bytes),
+        calendar: Some(binary(new.calendar)),
+        created_at: DateTime::from_millis(new.now.timestamp_millis()),
+    }
+}
+
+const fn binary(bytes: Vec<u8>) -> Binary {
+    Binary {
+        subtype: BinarySubtype::Generic,
+        bytes,
+    }
+}
+
+/// Codes of the documents that were refused, by their place; the others are stored.
+fn refused(error: Error) -> Result<HashMap<usize, i32>, Error> {
+    match error.kind.as_ref() {
+        // Without a majority in time nothing is known of any.
+        ErrorKind::InsertMany(many) if many.write_concern_error.is_none() => {
+            let errors = many.write_errors.iter().flatten();
+            Ok(errors.map(|error| (error.index, error.code)).collect())
         }
-        Err(error) => Err(error),
+        _ => Err(error),
     }
 }
 

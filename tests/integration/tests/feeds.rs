@@ -527,10 +527,8 @@ async fn states_are_taken_once_in_order_and_a_gap_is_told() {
         Some(2),
         show_data("s-2", "corner.one"),
     );
-    let (one, other) = (
-        pool::begin(db).await.unwrap(),
-        pool::begin(db).await.unwrap(),
-    );
+    let one = pool::begin(db).await.unwrap();
+    let other = pool::begin(db).await.unwrap();
     let now = clock::now();
     partner_feed::handle(&one, &acme, &first, now)
         .await

@@ -6,8 +6,10 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
-use boxoffice_contracts::Role;
+use boxoffice_contracts::{BookingId, Role};
 use boxoffice_integration::{Customer, Order, Show, World, eventually, secs};
+use boxoffice_runtime::clock;
+use boxoffice_store::mongo::documents::{self, NewPdf};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
@@ -170,6 +172,42 @@ async fn a_ticket_says_what_was_booked_to_readers_scanners_and_the_door() {
 }
 
 /// All pages of a timeline.
+fn new_pdf(key: &str, sha256: &str) -> NewPdf {
+    NewPdf {
+        booking: BookingId::derive("house", "ada", key),
+        revision: 1,
+        bytes: sha256.as_bytes().to_vec(),
+        sha256: sha256.to_owned(),
+        calendar: Vec::new(),
+        now: clock::now(),
+    }
+}
+
+/// Whoever is second is told what the first one stored; whoever comes in the same command is stored all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn documents_of_a_moment_are_stored_once_each() {
+    let world = World::setup().start().await;
+    let store = async |documents| {
+        let stored = documents::store_ticket_pdfs(&world.documents, documents).await;
+        let hashes = stored.unwrap().into_iter().map(Result::unwrap);
+        hashes.collect::<Vec<String>>()
+    };
+    assert_eq!(
+        store(vec![new_pdf("a", "first"), new_pdf("b", "other")]).await,
+        ["first", "other"]
+    );
+    let again = vec![
+        new_pdf("c", "new"),
+        new_pdf("a", "second"),
+        new_pdf("d", "last"),
+        new_pdf("d", "twice"),
+    ];
+    assert_eq!(store(again).await, ["new", "first", "last", "last"]);
+    let found = documents::find_ticket_pdf(&world.documents, new_pdf("a", "").booking).await;
+    assert_eq!(found.unwrap().unwrap().bytes, b"first");
+    assert!(store(Vec::new()).await.is_empty());
+}
+
 async fn timeline(who: &Customer, booking: &str, limit: u16) -> Vec<Value> {
     let mut lines = Vec::new();
     let mut next = Some(format!("/v1/bookings/{booking}/timeline?limit={limit}"));

@@ -1,6 +1,7 @@
 //! The tickets worker: makes the ticket document of a booking and stores it, with a calendar entry beside it.
 
 mod document;
+mod shelf;
 
 use crate::{
     calendar::{self, CalendarNames},
@@ -19,12 +20,17 @@ use boxoffice_documents::{RenderError, TicketDocument, TicketSigner, ics, ticket
 use boxoffice_runtime::{Call, Cause, Failure, Intended, Job, Service, Tx};
 use boxoffice_saga::Status;
 use boxoffice_store::{
-    mongo::{self, documents},
+    mongo::{
+        self,
+        documents::{self, NewPdf},
+    },
     mysql::show_facts::BookingFacts,
 };
 use mongodb::Database;
 use sha2::{Digest, Sha256};
 use std::{sync::Arc, time::Duration};
+
+use shelf::Shelf;
 
 pub use document::TicketsConfig;
 
@@ -35,11 +41,12 @@ boxoffice_runtime::accepted! {
 
 /// Renders a document, stores it and says so.
 ///
-/// Safe to run twice: a document is stored once per (booking, revision), with `$setOnInsert`; whoever comes
-/// second, or again after a crash, answers with the hash of the one that is stored.
+/// Safe to run twice: a document is stored once per (booking, revision), by its key; whoever comes second, or again
+/// after a crash, answers with the hash of the one that is stored.
 #[derive(Debug, Clone)]
 pub struct RenderTickets {
     documents: Database,
+    shelf: Shelf,
     signer: Arc<TicketSigner>,
     config: Arc<TicketsConfig>,
     calendar: Arc<CalendarNames>,
@@ -59,6 +66,7 @@ impl RenderTickets {
         calendar: CalendarNames,
     ) -> Self {
         Self {
+            shelf: Shelf::new(documents.clone()),
             documents,
             signer: Arc::new(signer),
             config: Arc::new(config),
@@ -177,11 +185,15 @@ impl Call for RenderTickets {
         })?;
         let entry = ics::render(&entry);
         let bytes = self.render(facts).await?;
-        let sha256 = hash_of(&bytes);
-        ask_documents(documents::store_ticket_pdf(
-            db, booking, revision, bytes, &sha256, entry, now,
-        ))
-        .await
+        let document = NewPdf {
+            booking,
+            revision,
+            sha256: hash_of(&bytes),
+            bytes,
+            calendar: entry,
+            now,
+        };
+        ask_documents(self.shelf.store(document)).await
     }
 
     async fn record(
