@@ -121,6 +121,8 @@ fn a_foreign_key_under_our_name_or_inside_the_header_is_refused() {
 #[test]
 fn every_flipped_bit_of_a_token_is_noticed() {
     let world = world();
+    // The right one is believed already.
+    world.verifier.verify(&world.token).unwrap();
     let bytes = world.token.as_bytes();
     for bit in 0..bytes.len() * 8 {
         let mut changed = bytes.to_vec();
@@ -159,6 +161,19 @@ fn tokens_for_another_time_place_or_use_are_refused() {
             .verify(&world.signed(|_, claims| claims["exp"] = json!(now - 3)))
             .is_ok()
     );
+}
+
+#[test]
+fn a_token_that_was_believed_is_believed_until_its_time_is_over() {
+    let world = world();
+    let hash: TokenHash = Sha256::digest(&world.token).into();
+    let ends = world.claims()["exp"].as_u64().unwrap();
+    assert_eq!(world.verifier.believed(&hash, 0), None);
+    let principal = world.verifier.verify(&world.token).unwrap();
+    let believed = |now| world.verifier.believed(&hash, now);
+    assert_eq!(believed(ends + LEEWAY_SECS), Some(principal.clone()));
+    assert_eq!(believed(ends + LEEWAY_SECS + 1), None);
+    assert_eq!(world.verifier.verify(&world.token), Ok(principal));
 }
 
 #[test]

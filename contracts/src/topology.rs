@@ -426,7 +426,7 @@ pub const TIMELINE: Queue = Queue {
         event::Rejected::KIND,
     ],
     batch_max: 200,
-    pace: Duration::ZERO,
+    pace: millis(100),
     prefetch: 800,
     calls_max: 1,
     retry: RETRY_USUAL,

@@ -1,13 +1,15 @@
 //! Statements about many rows, in few shapes.
 //!
 //! A statement with another number of rows is another prepared statement: a server keeps 16,382 of them in all, and
-//! closing one costs (see the runtime's pool). So rows go out in portions of powers of two, and lists of keys are
-//! padded up to the next one.
+//! closing one costs (see the runtime's pool). So rows go out in portions of powers of two, a few at once, and lists of
+//! keys are padded up to the next one.
 
 use sea_orm::{ActiveModelTrait, ConnectionTrait, DbErr, Insert, sea_query::OnConflict};
 
 /// Rows of one statement at most.
 const PORTION_MAX: usize = 128;
+/// So few have a statement of their own: most batches of a house that is not behind.
+const FEW: usize = 8;
 
 /// Inserts rows in their order.
 ///
@@ -31,11 +33,11 @@ pub(crate) async fn insert<A: ActiveModelTrait>(
     Ok(())
 }
 
-/// The largest power of two that is not above `rows`, within the limit.
+/// All of a few, else the largest power of two that is not above `rows`, within the limit.
 fn portion(rows: usize) -> usize {
     match rows.checked_ilog2() {
-        Some(log) => (1 << log).min(PORTION_MAX),
-        None => 0,
+        Some(log) if rows > FEW => (1 << log).min(PORTION_MAX),
+        Some(_) | None => rows,
     }
 }
 
@@ -51,9 +53,11 @@ pub(crate) fn padded<T: Clone>(keys: impl IntoIterator<Item = T>) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::BTreeSet;
 
     #[test]
-    fn any_number_of_rows_goes_out_in_powers_of_two() {
+    fn any_number_of_rows_goes_out_in_few_shapes() {
+        let mut shapes = BTreeSet::new();
         for rows in 0..1000 {
             let (mut left, mut sizes) = (rows, Vec::new());
             while left > 0 {
@@ -61,13 +65,11 @@ mod tests {
                 left -= portion(left);
             }
             assert_eq!(sizes.iter().sum::<usize>(), rows);
-            assert!(
-                sizes
-                    .iter()
-                    .all(|size| size.is_power_of_two() && *size <= PORTION_MAX)
-            );
+            shapes.extend(sizes);
         }
-        assert_eq!(portion(0), 0);
+        let few = 1..=FEW;
+        assert!(shapes.into_iter().eq(few.chain([16, 32, 64, PORTION_MAX])));
+        assert_eq!((portion(0), portion(7), portion(9)), (0, 7, 8));
     }
 
     #[test]

@@ -51,6 +51,19 @@ async fn timeline(who: &Customer, id: BookingId) -> Vec<Value> {
     answer.body["lines"].as_array().unwrap().clone()
 }
 
+/// The one decision of this input, as soon as the timeline has it.
+async fn decided(who: &Customer, id: BookingId, input: &str) -> Value {
+    eventually(input, secs(20), async || {
+        let lines = timeline(who, id).await;
+        let mut decisions = lines.iter().filter(|line| line["input"] == input);
+        match (decisions.next(), decisions.next()) {
+            (Some(line), None) => Ok(line.clone()),
+            _ => Err(json!(lines)),
+        }
+    })
+    .await
+}
+
 fn of_type<'a>(lines: &'a [Value], kind: &str) -> Vec<&'a Value> {
     lines.iter().filter(|line| line["type"] == kind).collect()
 }
@@ -100,12 +113,7 @@ async fn a_booking_is_found_by_whatever_is_at_hand() {
     let reference = whole["booking"]["reference"].as_str().unwrap();
     let serial = whole["tickets"][0]["serial"].as_str().unwrap();
     let intent = whole["payment_intents"][0]["id"].as_str().unwrap();
-    let cause = timeline(&viewer, first.id).await;
-    let captured = of_type(&cause, "decision");
-    let captured = captured
-        .iter()
-        .find(|line| line["input"] == "captured")
-        .unwrap();
+    let captured = decided(&viewer, first.id, "captured").await;
     let message = captured["cause"].as_str().unwrap();
     for query in [
         format!("booking={}", first.id),
@@ -347,11 +355,7 @@ async fn what_is_stuck_is_seen_with_its_reason_and_mended_by_command_line() {
         .unwrap();
     assert_eq!(healthy.outcome(operation.into()).await, "done");
     world.mail(healthy.id, "confirmation_again.1").await;
-    let lines = timeline(&viewer, healthy.id).await;
-    let orders = lines
-        .iter()
-        .filter(|line| line["input"] == "mend_mail_tickets");
-    assert_eq!(orders.count(), 1);
+    decided(&viewer, healthy.id, "mend_mail_tickets").await;
     world.finish().await;
 }
 

@@ -21,9 +21,12 @@ use tokio::{task::JoinSet, time::Instant};
 
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
-    /// Bookings a second that are sold meanwhile.
-    #[arg(long, default_value_t = 40.0)]
+    /// Bookings of two seats a second that are sold meanwhile: what is told of large sellers at their peaks.
+    #[arg(long, default_value_t = 20.0)]
     pub(crate) selling: f64,
+    /// Bookings a second until there are enough to be watched.
+    #[arg(long, default_value_t = 40.0)]
+    pub(crate) opening: f64,
     /// Open streams.
     #[arg(long, default_value_t = 1_000)]
     pub(crate) watchers: usize,
@@ -41,6 +44,7 @@ type Page = (String, Option<String>);
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
     let Arguments {
         selling,
+        opening,
         watchers: wanted,
         readers,
         secs,
@@ -59,8 +63,8 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     let news = hear(&place, &book, &watchers).await?;
 
     // Everybody opens a stream who buys, until enough are open.
-    let opening = Duration::from_secs_f64(wanted as f64 / selling + 1.0);
-    crowd.at_rate(selling, opening, Step::Completed).await?;
+    let until_open = Duration::from_secs_f64(wanted as f64 / opening + 1.0);
+    crowd.at_rate(opening, until_open, Step::Completed).await?;
     let watched = watchers.watched();
     ensure!(
         watched.len() == wanted,
