@@ -10,6 +10,7 @@ use boxoffice_contracts::{BookingId, Role};
 use boxoffice_integration::{Customer, Order, Show, World, eventually, secs};
 use boxoffice_runtime::clock;
 use boxoffice_store::mongo::documents::{self, NewPdf};
+use mongodb::bson::{Document, doc};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use std::{fs, path::Path, process::Command};
@@ -206,6 +207,10 @@ async fn documents_of_a_moment_are_stored_once_each() {
     let found = documents::find_ticket_pdf(&world.documents, new_pdf("a", "").booking).await;
     assert_eq!(found.unwrap().unwrap().bytes, b"first");
     assert!(store(Vec::new()).await.is_empty());
+    // No booking has these.
+    let all = world.documents.collection::<Document>("ticket_documents");
+    all.delete_many(doc! {}).await.unwrap();
+    world.finish().await;
 }
 
 async fn timeline(who: &Customer, booking: &str, limit: u16) -> Vec<Value> {
@@ -334,9 +339,7 @@ async fn a_timeline_tells_everything_and_is_made_again_as_it_was() {
         (output.status.success(), said)
     };
     let drop_all = async || {
-        let lines = world
-            .documents
-            .collection::<mongodb::bson::Document>("timelines");
+        let lines = world.documents.collection::<Document>("timelines");
         lines.drop().await.unwrap();
     };
     drop_all().await;
