@@ -26,7 +26,7 @@ use uuid::Uuid;
 /// Connections of all customers together.
 const CONNECTIONS: usize = 512;
 /// When the house says 503 without saying when to come again, which it never should.
-const COME_AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const COME_AGAIN: Duration = Duration::from_secs(1);
 /// No booking moves for so long: the run is over.
 pub(crate) const STUCK: Duration = Duration::from_secs(30);
 

@@ -4,7 +4,7 @@ use crate::{
     book::{Book, Step},
     catalogue::HOT,
     cost::Cost,
-    crowd::{STUCK, id_of},
+    crowd::{COME_AGAIN, STUCK, id_of},
     database::Database,
     http::Http,
     news::News,
@@ -17,8 +17,18 @@ use boxoffice_contracts::ShowId;
 use hyper::StatusCode;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use serde_json::json;
-use std::sync::Arc;
-use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 use uuid::Uuid;
 
 #[derive(Debug, Clone, clap::Args)]
@@ -47,7 +57,8 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     let show = *shows.first().context("the catalogue has no hot show")?;
     let cost = Cost::look(&place)?;
     let begun = Instant::now();
-    let arrived = everybody(&place, arguments, show, &book).await?;
+    let turned_away = Arc::<AtomicU64>::default();
+    let arrived = everybody(&place, arguments, show, &book, &turned_away).await?;
     let accepted = begun.elapsed();
     let winners = winners(&book, arguments.customers).await?;
     let answered = begun.elapsed();
@@ -60,6 +71,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     let last = held.last().copied().unwrap_or(begun);
     outcome.put("last_winner_s", (last - begun).as_secs_f64());
     outcome.put("winners", winners as f64);
+    outcome.put("turned_away", turned_away.load(Ordering::Relaxed) as f64);
     outcome.put("fairness", fairness(&arrived, &book));
     outcome.put_bill(&bill);
     let seats = HOT.seats();
@@ -82,6 +94,7 @@ async fn everybody(
     arguments: &Arguments,
     show: ShowId,
     book: &Arc<Book>,
+    turned_away: &Arc<AtomicU64>,
 ) -> anyhow::Result<Vec<Uuid>> {
     let mut dice = StdRng::seed_from_u64(arguments.seed);
     let http = Http::new(arguments.at_once);
@@ -93,11 +106,22 @@ async fn everybody(
         let body = orders::submit(show, &[json!({ "seat_id": seat })]);
         let token = place.token(no).map(str::to_owned);
         let (http, url, book) = (http.clone(), url.clone(), Arc::clone(book));
+        let turned_away = Arc::clone(turned_away);
         let door = Arc::clone(&doors).acquire_owned().await?;
         all.spawn(async move {
             let asked_at = Instant::now();
             let key = Uuid::new_v4().to_string();
-            let answer = http.post(&url, token.as_deref(), &key, body).await?;
+            // Who is turned away comes again, as every client would.
+            let answer = loop {
+                let answer = http
+                    .post(&url, token.as_deref(), &key, body.clone())
+                    .await?;
+                if answer.status != StatusCode::SERVICE_UNAVAILABLE {
+                    break answer;
+                }
+                turned_away.fetch_add(1, Ordering::Relaxed);
+                sleep(answer.retry_after_s.map_or(COME_AGAIN, Duration::from_secs)).await;
+            };
             let id = id_of(&answer.require(StatusCode::ACCEPTED)?)?;
             book.submitted(id, asked_at);
             drop(door);

@@ -108,10 +108,11 @@ pub(super) const LINES: &[Line] = &[
         "N8",
         "memory of an idle worker",
         Highest(
-            "drain",
+            "core",
             &[
                 "idle.memory.reservations.resident_mib",
                 "idle.memory.payments.resident_mib",
+                "idle.memory.tickets.resident_mib",
             ],
         ),
     )

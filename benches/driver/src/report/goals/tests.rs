@@ -61,13 +61,16 @@ fn at_least_is_judged_from_the_other_side() {
 #[test]
 fn the_highest_of_several_counts_when_all_are_there() {
     const WHAT: &str = "memory of an idle worker";
-    let one = trials(&[("drain", "idle.memory.payments.resident_mib", 20.0)]);
+    let one = trials(&[("core", "idle.memory.payments.resident_mib", 20.0)]);
     assert_eq!(goal(&one, WHAT).value, None);
-    let both = with(
+    let all = with(
         one,
-        &[("drain", "idle.memory.reservations.resident_mib", 26.0)],
+        &[
+            ("core", "idle.memory.reservations.resident_mib", 26.0),
+            ("core", "idle.memory.tickets.resident_mib", 24.0),
+        ],
     );
-    let goal = goal(&both, WHAT);
+    let goal = goal(&all, WHAT);
     assert_eq!((goal.value, goal.met), (Some(26.0), Some(false)));
 }
 
