@@ -5,7 +5,7 @@ use crate::{
     auth::Caller,
     body::Json,
     follow::wait_until,
-    idempotency::{self, RequestHash, Seen},
+    idempotency::{self, Seen},
     intake,
     layers::{Slot, Trace},
     look::Look,
@@ -55,9 +55,6 @@ pub(crate) struct ReadOptions {
     wait: Option<u64>,
 }
 
-/// How long a POST asks MySQL whether the key is known. Without an answer the worker notices.
-const KNOWN_KEY_BUDGET: Duration = Duration::from_millis(50);
-
 /// `POST /v1/bookings`: accepts a booking for decision.
 ///
 /// Safe to send twice: the key names the booking, and its message has the same id every time.
@@ -86,7 +83,7 @@ pub(crate) async fn submit(
         Seen::Same { deadline: first } => deadline = first,
         Seen::Unknown => {}
     }
-    let is_stored = match stored_hash(&state, id).await {
+    let is_stored = match state.stored.find(id).await {
         Some(stored) if stored == hash => true,
         Some(_) => return idempotency::reused(),
         None => false,
@@ -260,18 +257,6 @@ pub(crate) fn answer_after_wait(
 /// In whole seconds: a deadline is not a measurement.
 pub(crate) fn default_deadline(state: &AppState, now: Instant) -> Instant {
     now.trunc_subsecs(0) + TimeDelta::seconds(i64::from(state.config.submit_deadline_secs))
-}
-
-async fn stored_hash(state: &AppState, id: BookingId) -> Option<RequestHash> {
-    let ask = status::find_request_hash(&state.db, id);
-    match tokio::time::timeout(KNOWN_KEY_BUDGET, ask).await {
-        Ok(Ok(hash)) => hash?.try_into().ok(),
-        Ok(Err(error)) => {
-            tracing::debug!(%error, "whether the key is known was not told");
-            None
-        }
-        Err(_elapsed) => None,
-    }
 }
 
 pub(crate) fn put(response: &mut Response, name: HeaderName, value: &str) {

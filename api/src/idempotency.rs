@@ -2,10 +2,15 @@
 
 use crate::Problem;
 use axum::http::HeaderMap;
+use boxoffice_contracts::BookingId;
 pub(crate) use boxoffice_contracts::request::{RequestHash, request_hash};
 use boxoffice_contracts::{Code, Instant};
+use boxoffice_runtime::{Carry, Together};
+use boxoffice_store::mysql::status;
 use moka::{ops::compute::Op, sync::Cache};
+use sea_orm::DatabaseConnection;
 use std::time::Duration;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// Longest key that is accepted.
@@ -132,6 +137,52 @@ impl RecentKeys {
                 }),
                 Some(_) | None => Op::Nop,
             });
+    }
+}
+
+/// How long MySQL is asked whether a key is known. Without an answer the worker notices.
+const STORED_KEY_BUDGET: Duration = Duration::from_millis(50);
+
+/// Keys of one question.
+const STORED_KEYS_MAX: usize = 64;
+
+/// Keys that MySQL knows. Requests that come at once ask together.
+pub(crate) struct StoredKeys(Together<Bookings>);
+
+struct Bookings(DatabaseConnection);
+
+impl Carry for Bookings {
+    type Ask = BookingId;
+    type Answer = Option<RequestHash>;
+
+    async fn carry(&self, ids: Vec<BookingId>) -> Vec<Option<RequestHash>> {
+        let asked = timeout(
+            STORED_KEY_BUDGET,
+            status::find_request_hashes(&self.0, &ids),
+        );
+        let stored = match asked.await {
+            Ok(Ok(stored)) => stored,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "whether keys are known was not told");
+                return vec![None; ids.len()];
+            }
+            Err(_elapsed) => return vec![None; ids.len()],
+        };
+        // Twice at once under one key: both are told.
+        let hash = |id: &BookingId| stored.get(id)?.as_slice().try_into().ok();
+        ids.iter().map(hash).collect()
+    }
+}
+
+impl StoredKeys {
+    pub(crate) fn new(db: DatabaseConnection) -> Self {
+        Self(Together::new(Bookings(db), 1, STORED_KEYS_MAX))
+    }
+
+    /// Hash of the request that was stored under the key, as far as it was told in time.
+    pub(crate) async fn find(&self, id: BookingId) -> Option<RequestHash> {
+        let told = timeout(STORED_KEY_BUDGET, self.0.ask(id)).await;
+        told.ok().flatten().flatten()
     }
 }
 

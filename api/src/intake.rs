@@ -30,7 +30,7 @@ pub trait Intake: Send + Sync {
     }
 }
 
-/// The broker behind the trait: the runtime's pool of channels, one publish in flight on each.
+/// The broker behind the trait: the runtime's channels, one portion of commands in flight on each.
 pub struct BrokerIntake {
     publisher: IntakePublisher,
     state: watch::Receiver<BrokerState>,

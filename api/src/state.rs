@@ -1,8 +1,15 @@
 //! What every handler may reach.
 
 use crate::{
-    ApiConfig, Documents, Intake, auth::Verifier, config::ConfigError, idempotency::RecentKeys,
-    kept::KeptStatuses, limits::Limits, proof::Proofs, seats::SeatMaps, waiters::Waiters,
+    ApiConfig, Documents, Intake,
+    auth::Verifier,
+    config::ConfigError,
+    idempotency::{RecentKeys, StoredKeys},
+    kept::KeptStatuses,
+    limits::Limits,
+    proof::Proofs,
+    seats::SeatMaps,
+    waiters::Waiters,
     watch::Watch,
 };
 use boxoffice_contracts::Instant;
@@ -47,6 +54,7 @@ pub struct Inner {
     pub(crate) verifier: Verifier,
     pub(crate) proofs: Proofs,
     pub(crate) recent: RecentKeys,
+    pub(crate) stored: StoredKeys,
     pub(crate) seat_maps: SeatMaps,
     pub(crate) slots: Arc<Semaphore>,
     pub(crate) waiters: Waiters,
@@ -73,6 +81,7 @@ impl AppState {
             verifier: Verifier::new(&config.token)?,
             proofs: Proofs::new(config.status_link_secret.expose()),
             recent: RecentKeys::new(),
+            stored: StoredKeys::new(db.clone()),
             seat_maps: SeatMaps::new(),
             slots: Arc::new(Semaphore::new(config.concurrency_max)),
             waiters: Waiters::new(config.waiters_max, &config.rate),

@@ -11,7 +11,7 @@ use futures::TryStreamExt;
 use mongodb::{
     Client, Database,
     bson::{Document, doc},
-    error::{Error, ErrorKind, WriteFailure},
+    error::{Error, ErrorKind, IndexedWriteError, WriteFailure},
     options::{Acknowledgment, ClientOptions, WriteConcern},
 };
 use std::time::Duration;
@@ -131,7 +131,13 @@ pub fn is_outage(error: &Error) -> bool {
         | ErrorKind::Shutdown => true,
         // A majority that is slow or gone: the write may stand, its repetition is harmless.
         ErrorKind::Write(WriteFailure::WriteConcernError(_)) => true,
-        ErrorKind::InsertMany(failed) if failed.write_concern_error.is_some() => true,
+        // A server that steps down in the middle of a command says so of each document that was left.
+        ErrorKind::InsertMany(failed)
+            if failed.write_concern_error.is_some()
+                || failed.write_errors.iter().flatten().any(is_stepping_down) =>
+        {
+            true
+        }
         _ => {
             error.contains_label("RetryableWriteError")
                 || error.contains_label("TransientTransactionError")
@@ -146,6 +152,10 @@ const STEPPING_DOWN: [i32; 15] = [
     6, 7, 50, 89, 91, 133, 134, 189, 262, 9001, 10107, 11600, 11602, 13435, 13436,
 ];
 
+fn is_stepping_down(error: &IndexedWriteError) -> bool {
+    STEPPING_DOWN.contains(&error.code)
+}
+
 fn code(error: &Error) -> Option<i32> {
     match error.kind.as_ref() {
         ErrorKind::Command(error) => Some(error.code),
@@ -158,12 +168,28 @@ fn code(error: &Error) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mongodb::error::InsertManyError;
+    use serde_json::json;
 
     #[test]
     fn a_server_that_is_away_is_an_outage_and_a_refused_document_is_none() {
         let away = Error::from(std::io::Error::other("connection reset"));
         assert!(is_outage(&away));
         assert!(!is_outage(&Error::custom("a document")));
+    }
+
+    #[test]
+    fn documents_that_a_server_left_when_it_stepped_down_were_not_refused() {
+        let failed = |told: serde_json::Value| -> Error {
+            let failed: InsertManyError = serde_json::from_value(told).unwrap();
+            ErrorKind::InsertMany(failed).into()
+        };
+        let left = json!({"writeErrors": [{"index": 0, "code": 11000}, {"index": 1, "code": 189}]});
+        assert!(is_outage(&failed(left)));
+        let there = json!({"writeErrors": [{"index": 0, "code": 11000}]});
+        assert!(!is_outage(&failed(there)));
+        let unsure = json!({"writeConcernError": {"code": 64, "codeName": "WriteConcernFailed", "errmsg": "timeout"}});
+        assert!(is_outage(&failed(unsure)));
     }
 
     #[tokio::test]

@@ -226,7 +226,7 @@ async fn bind(address: SocketAddr, setting: &str) -> Result<TcpListener> {
 }
 
 /// How long open requests may take at the end.
-const END_MAX: std::time::Duration = std::time::Duration::from_secs(3);
+const END_MAX: std::time::Duration = std::time::Duration::from_secs(2);
 
 fn ready(health: &Health) -> axum::response::Response {
     let roles: Vec<serde_json::Value> = health

@@ -134,8 +134,8 @@ const fn binary(bytes: Vec<u8>) -> Binary {
 /// Codes of the documents that were refused, by their place; the others are stored.
 fn refused(error: Error) -> Result<HashMap<usize, i32>, Error> {
     match error.kind.as_ref() {
-        // Without a majority in time nothing is known of any.
-        ErrorKind::InsertMany(many) if many.write_concern_error.is_none() => {
+        // Of a server that goes away, or has no majority in time, nothing is known of any.
+        ErrorKind::InsertMany(many) if !super::is_outage(&error) => {
             let errors = many.write_errors.iter().flatten();
             Ok(errors.map(|error| (error.index, error.code)).collect())
         }

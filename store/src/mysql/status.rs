@@ -9,6 +9,7 @@ use boxoffice_contracts::{
 use sea_orm::{
     ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value, entity::prelude::Uuid,
 };
+use std::collections::HashMap;
 
 /// Whose bookings a caller reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,23 +117,28 @@ pub async fn find_for(
         .transpose()
 }
 
-/// Hash of the request that the booking was born from. The id is derived from who asks, so it needs no reach.
+/// Hashes of the requests that these bookings were born from, of those that are there. An id is derived from who asks, so
+/// it needs no reach.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn find_request_hash(
+pub async fn find_request_hashes(
     db: &impl ConnectionTrait,
-    id: BookingId,
-) -> Result<Option<Vec<u8>>, DbErr> {
-    let ask = Statement::from_sql_and_values(
-        DbBackend::MySql,
-        "SELECT request_hash FROM bookings WHERE id = ?",
-        [id.0.into()],
-    );
-    db.query_one_raw(ask)
-        .await?
-        .map(|row| row.try_get("", "request_hash"))
-        .transpose()
+    ids: &[BookingId],
+) -> Result<HashMap<BookingId, Vec<u8>>, DbErr> {
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let keys = super::rows::padded(ids.iter().map(|id| Value::from(id.0)));
+    let marks = vec!["?"; keys.len()].join(", ");
+    let sql = format!("SELECT id, request_hash FROM bookings WHERE id IN ({marks})");
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, keys);
+    let rows = db.query_all_raw(ask).await?;
+    let read = |row: &QueryResult| {
+        let id = BookingId(row.try_get("", "id")?);
+        Ok((id, row.try_get("", "request_hash")?))
+    };
+    rows.iter().map(read).collect()
 }
 
 /// Positions in their order. The caller has found the booking within their reach.

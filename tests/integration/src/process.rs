@@ -14,8 +14,8 @@ use std::{
 
 /// From its start until it says that it is ready, on a machine that does other things too.
 const READY_MAX: Duration = Duration::from_secs(40);
-/// From SIGTERM to its end; the program gives open requests five seconds.
-const END_MAX: Duration = Duration::from_secs(25);
+/// From SIGTERM to its end: as long as supervisors wait before they kill.
+const END_MAX: Duration = Duration::from_secs(30);
 /// How much of a log a failed test shows.
 const LAST_LINES: usize = 40;
 

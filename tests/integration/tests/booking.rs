@@ -208,6 +208,44 @@ async fn one_key_is_one_booking_however_often_it_is_sent() {
     world.finish().await;
 }
 
+/// Requests that come at once ask the database together: each is told of its own key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_has_never_seen_a_key_knows_what_was_booked_under_it() {
+    let mut world = World::setup()
+        .show(Show::named("evening"))
+        .roles(Roles::Apart(&[]))
+        .start()
+        .await;
+    let ada = world.customer("ada");
+    let show = world.show("evening");
+    let of = |seat: &str| Order::of(&show, &[seat]).paid_with("pm_card_visa");
+    let seats: Vec<String> = (1..=8).map(|no| format!("B-{no}")).collect();
+    let keys: Vec<String> = seats.iter().map(|_| new_key()).collect();
+    for (key, seat) in keys.iter().zip(&seats) {
+        let booking = ada.book_with(key, of(seat)).await;
+        booking.until("completed").await;
+    }
+    world.process("api").restart().await;
+
+    // The same again, something else under the same key, and something new.
+    let asks = keys.iter().zip(&seats).map(|(key, seat)| {
+        let fresh = new_key();
+        let ada = ada.clone();
+        async move {
+            let (again, reused, new) = tokio::join!(
+                ada.submit(key, of(seat)),
+                ada.submit(key, of("C-1")),
+                ada.submit(&fresh, of("C-2")),
+            );
+            [again, reused, new].map(|answer| answer.unwrap().status.as_u16())
+        }
+    });
+    for answers in join_all(asks).await {
+        assert_eq!(answers, [202, 422, 202]);
+    }
+    world.finish().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_follows_its_booking_while_workers_come_and_go() {
     let mut world = World::setup()

@@ -42,6 +42,41 @@ async fn the_database_is_away_and_bookings_are_accepted_all_the_same() {
     heal(world, Link::WorkersMysql, before, during).await;
 }
 
+/// Whoever ends a process kills it after 30 s: by then it has given back what it could not finish.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_whose_database_is_silent_has_ended_before_it_would_be_killed() {
+    const KILLED_AFTER: Duration = secs(30);
+    let mut world = World::setup()
+        .show(Show::named("evening"))
+        .roles(Roles::Apart(&[&["reservations"]]))
+        .through(Link::WorkersMysql)
+        .start()
+        .await;
+    let ada = world.customer("ada");
+    let before = submit_some(&world, &ada, 0..4).await;
+    for booking in &before {
+        booking.until("completed").await;
+    }
+    world.set_link(Link::WorkersMysql, Mode::Blackhole(Flow::Both));
+    let during = submit_some(&world, &ada, 4..8).await;
+    wait_until("the worker has them in hand", secs(10), async || {
+        let waiting = world.vhost.waiting().await;
+        waiting
+            .iter()
+            .all(|(queue, _)| *queue != "reservations.submit")
+    })
+    .await;
+    let begun = Instant::now();
+    let ended = world.process("reservations").stop().await;
+    assert!(ended.success(), "{ended}");
+    assert!(begun.elapsed() < KILLED_AFTER, "{:?}", begun.elapsed());
+    world.set_link(Link::WorkersMysql, Mode::Pass);
+    let worker = world.process("reservations");
+    worker.start();
+    worker.ready().await;
+    heal(world, Link::WorkersMysql, before, during).await;
+}
+
 /// F80: the documents wait, the booking doesn't.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documents_are_away_and_bookings_complete_without_them() {

@@ -316,6 +316,13 @@ impl Supervisor {
     }
 }
 
+/// Bytes of a frame on the connection that publishes.
+///
+/// lapin keeps room for 32 frames each way, written to its end: 8 MiB of a connection with the server's own limit of
+/// 128 KiB, of which our messages need none. Headers must fit into one frame, and those that we write do. The connection
+/// that consumes keeps the server's limit, as others may have written what comes.
+const PUBLISHING_FRAME_MAX: u32 = 16 * 1024;
+
 async fn connect(
     config: &BrokerConfig,
     uri: &AMQPUri,
@@ -328,7 +335,11 @@ async fn connect(
         url: redacted(&config.url),
         cause,
     };
-    let connecting = Connection::connect_uri(uri.clone(), properties);
+    let mut uri = uri.clone();
+    if purpose == Link::PUBLISH {
+        uri.query.frame_max = uri.query.frame_max.or(Some(PUBLISHING_FRAME_MAX));
+    }
+    let connecting = Connection::connect_uri(uri, properties);
     match timeout(config.connect_timeout(), connecting).await {
         Ok(Ok(connection)) => Ok(connection),
         Ok(Err(error)) => Err(failed(error.to_string())),

@@ -26,7 +26,7 @@ pub struct BrokerConfig {
     pub confirm_timeout_ms: u64,
     /// The same for the intake, where somebody waits for the answer.
     pub intake_confirm_timeout_ms: u64,
-    /// Channels of the intake; each has one publish in flight.
+    /// Channels of the intake; each has one portion of commands in flight.
     pub intake_channels: u16,
     /// New submits that may wait; beyond that clients are told 503. Clients wait as long as the queue is drained: 200,000
     /// are five minutes at 650 a second.
@@ -47,7 +47,7 @@ impl Default for BrokerConfig {
             heartbeat_secs: 10,
             confirm_timeout_ms: 10_000,
             intake_confirm_timeout_ms: 2_000,
-            intake_channels: 16,
+            intake_channels: 4,
             submits_max: topology::RESERVATIONS_SUBMIT.length_max.unwrap_or(u32::MAX),
             retry_delays_ms: RetryTier::ALL.map(|tier| millis(tier.delay())),
         }

@@ -1,8 +1,9 @@
 //! The door for commands from outside: the publisher is told whether anybody takes the message.
 //!
-//! The intake has no alternate exchange, so an unroutable message comes back. lapin attaches a return to
-//! whichever confirm of the channel completes next; therefore each channel has one publish in flight, and
-//! the return is judged by its message id besides. Sixteen channels confirm about 2,300 messages a second.
+//! The intake has no alternate exchange, so an unroutable message comes back. lapin attaches a return to whichever
+//! confirm of the channel completes next. The broker returns a message before it confirms it, so what comes back of a
+//! portion has come back with the portion's last confirm; which message it is, its id tells. Therefore a channel has one
+//! portion in flight, and its messages are judged when all of them are confirmed.
 
 use crate::{
     amqp,
@@ -11,21 +12,27 @@ use crate::{
     link::Opened,
     publish::confirmed_channel,
     spans, telemetry,
+    together::{Carry, Together},
 };
 use boxoffice_contracts::{
-    Envelope, MessageId,
+    Envelope,
     planted::{self, Bug},
     topology::Exchange,
 };
-use lapin::{Confirmation, options::BasicPublishOptions, types::ShortString};
+use futures::future::join_all;
+use lapin::{
+    BasicProperties, Confirmation, PublisherConfirm, options::BasicPublishOptions,
+    types::ShortString,
+};
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
-};
+use tokio::time::{Instant, timeout_at};
+
+/// Messages of one portion.
+const PORTION_MAX: usize = 64;
 
 /// Why a command was not accepted. Only after [`IntakeError::TimedOut`] it may have arrived all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -63,16 +70,28 @@ impl IntakeError {
 
 /// Publishes commands to the intake. Cheap to clone; clones share the channels.
 #[derive(Clone, Debug)]
-pub struct IntakePublisher(Arc<Inner>);
+pub struct IntakePublisher {
+    door: Together<Door>,
+    exchange: Arc<str>,
+    deadline: Duration,
+}
 
+/// A command on its way.
+struct Command {
+    id: ShortString,
+    kind: ShortString,
+    properties: BasicProperties,
+    body: Vec<u8>,
+    /// Nobody waits for it any more.
+    deadline: Instant,
+}
+
+/// Channels to the intake, each with one portion in flight.
 #[derive(Debug)]
-struct Inner {
+struct Door {
     broker: Broker,
     exchange: String,
-    /// As many permits as channels: whoever holds one has a channel for itself.
-    permits: Semaphore,
     idle: Mutex<Vec<Opened>>,
-    deadline: Duration,
     /// When the broker answered last.
     heard: Mutex<Instant>,
 }
@@ -86,14 +105,18 @@ impl IntakePublisher {
     /// The same for another exchange without an alternate.
     #[must_use]
     pub fn to(broker: &Broker, exchange: &str) -> Self {
-        Self(Arc::new(Inner {
+        let door = Door {
             broker: broker.clone(),
             exchange: exchange.to_owned(),
-            permits: Semaphore::new(usize::from(broker.config().intake_channels.max(1))),
             idle: Mutex::new(Vec::new()),
-            deadline: broker.config().intake_confirm_timeout(),
             heard: Mutex::new(Instant::now()),
-        }))
+        };
+        let channels = usize::from(broker.config().intake_channels);
+        Self {
+            door: Together::new(door, channels, PORTION_MAX),
+            exchange: exchange.into(),
+            deadline: broker.config().intake_confirm_timeout(),
+        }
     }
 
     /// Publishes a command; `Ok` means that a queue has it on disk on a majority of nodes.
@@ -102,11 +125,11 @@ impl IntakePublisher {
     /// Why it isn't known to be accepted. Repeat it under the same message id.
     pub async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
         let (since, began) = (Instant::now(), clock::now());
-        let result = self.attempt(envelope, body, since + self.0.deadline).await;
+        let result = self.attempt(envelope, body, since + self.deadline).await;
         metrics::histogram!(telemetry::CONFIRM_SECONDS, "by" => "intake")
             .record(since.elapsed().as_secs_f64());
         let error = result.err().map(IntakeError::as_str);
-        spans::sent(&self.0.exchange, envelope, spans::current(), began, error);
+        spans::sent(&self.exchange, envelope, spans::current(), began, error);
         if let Err(error) = result {
             metrics::counter!(telemetry::UNCONFIRMED_TOTAL, "by" => "intake", "why" => error.as_str())
                 .increment(1);
@@ -120,73 +143,121 @@ impl IntakePublisher {
         body: &[u8],
         deadline: Instant,
     ) -> Result<(), IntakeError> {
-        let link = self.0.broker.publishing_link();
-        self.usable()?;
-        let permit = timeout_at(deadline, self.0.permits.acquire()).await;
-        // Waiting for a channel sent nothing; saying "timed out" is the cautious side.
-        let Ok(Ok(_permit)) = permit else {
-            return Err(IntakeError::TimedOut);
+        self.door.carrier().usable()?;
+        let command = Command {
+            id: amqp::short(&envelope.message_id.to_string()),
+            kind: amqp::short(&envelope.kind),
+            properties: amqp::properties(envelope),
+            body: body.to_vec(),
+            deadline,
         };
-        self.usable()?;
-        let opened = self.channel(deadline).await?;
-        let id = amqp::short(&envelope.message_id.to_string());
-        let publish = async {
+        match timeout_at(deadline, self.door.ask(command)).await {
+            Ok(Some(result)) => result,
+            // Waiting for a channel sent nothing; saying "timed out" is the cautious side.
+            Ok(None) | Err(_) => Err(self.door.carrier().silent()),
+        }
+    }
+}
+
+type Told = Result<(), IntakeError>;
+
+impl Carry for Door {
+    type Ask = Command;
+    type Answer = Told;
+
+    /// Ends with the last deadline.
+    async fn carry(&self, commands: Vec<Command>) -> Vec<Told> {
+        let asked = commands.len();
+        let last = commands.iter().map(|command| command.deadline).max();
+        let deadline = last.unwrap_or_else(Instant::now);
+        match self.channel(deadline).await {
+            Ok(opened) => self.publish(opened, commands, deadline).await,
+            Err(error) => vec![Err(error); asked],
+        }
+    }
+}
+
+impl Door {
+    async fn publish(
+        &self,
+        opened: Opened,
+        commands: Vec<Command>,
+        deadline: Instant,
+    ) -> Vec<Told> {
+        let ids: Vec<ShortString> = commands.iter().map(|command| command.id.clone()).collect();
+        let exchange = amqp::short(&self.exchange);
+        let writes = commands.into_iter().map(|command| {
+            let Command {
+                kind,
+                properties,
+                body,
+                ..
+            } = command;
             let options = BasicPublishOptions {
                 mandatory: !planted::is(Bug::NoMandatory),
                 immediate: false,
             };
-            let exchange = amqp::short(&self.0.exchange);
-            let properties = amqp::properties(envelope);
-            let kind = amqp::short(&envelope.kind);
-            opened
-                .channel
-                .basic_publish(exchange, kind, options, body, properties)
-                .await?
-                .await
+            let (channel, exchange) = (&opened.channel, exchange.clone());
+            async move {
+                channel
+                    .basic_publish(exchange, kind, options, &body, properties)
+                    .await
+            }
+        });
+        let portion = match timeout_at(deadline, join_all(writes)).await {
+            Ok(written) => Portion::confirmed(written, deadline).await,
+            Err(_) => Portion::unwritten(ids.len()),
         };
-        // When this future is dropped here, the channel drops with it: nobody inherits its open confirm.
-        match timeout_at(deadline, publish).await {
-            Err(_) if link.state() == BrokerState::Blocked => Err(IntakeError::Blocked),
-            Err(_) => {
-                // A slow broker isn't a dead one: giving the connection up would hit everybody on it.
-                if self.silent_for() > self.0.broker.config().confirm_timeout() {
-                    link.mark_broken(opened.generation);
-                    self.heard();
-                }
-                Err(IntakeError::TimedOut)
-            }
-            Ok(Err(error)) => {
-                tracing::warn!(message.id = %MessageId(envelope.message_id.0), %error, "intake publish failed");
-                self.usable()?;
-                Err(IntakeError::TimedOut)
-            }
-            Ok(Ok(confirmation)) => {
-                self.heard();
-                let verdict = judge(&confirmation, &id);
-                let refused = verdict == Some(Err(IntakeError::Refused));
-                if verdict.is_some() && !(refused && opened.outlived_refusal()) {
-                    self.lock().push(opened);
-                }
-                // A foreign return: this channel's story can't be told any more.
-                verdict.unwrap_or(Err(IntakeError::TimedOut))
-            }
+        if portion.answered {
+            self.heard();
+        }
+        if portion.late {
+            self.late(&opened);
+        }
+        let told = portion.judged(&ids, |failed| match failed {
+            Unconfirmed::Late => self.silent(),
+            Unconfirmed::Broken => self.usable().err().unwrap_or(IntakeError::TimedOut),
+        });
+        let refused = told.contains(&Err(IntakeError::Refused));
+        // What isn't told to its end takes its channel with it: nobody inherits its open confirms.
+        if portion.is_whole && !(refused && opened.outlived_refusal()) {
+            self.lock().push(opened);
+        }
+        told
+    }
+
+    /// A slow broker isn't a dead one: giving the connection up would hit everybody on it.
+    fn late(&self, opened: &Opened) {
+        let link = self.broker.publishing_link();
+        if link.state() != BrokerState::Blocked
+            && self.silent_for() > self.broker.config().confirm_timeout()
+        {
+            link.mark_broken(opened.generation);
+            self.heard();
+        }
+    }
+
+    /// Why no confirm came in time.
+    fn silent(&self) -> IntakeError {
+        match self.broker.publishing_link().state() {
+            BrokerState::Blocked => IntakeError::Blocked,
+            BrokerState::Up | BrokerState::Down => IntakeError::TimedOut,
         }
     }
 
     fn heard(&self) {
-        *self.0.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.heard.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     fn silent_for(&self) -> Duration {
-        self.0
-            .heard
+        self.heard
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .elapsed()
     }
 
     fn usable(&self) -> Result<(), IntakeError> {
-        match self.0.broker.publishing_link().state() {
+        match self.broker.publishing_link().state() {
             BrokerState::Up => Ok(()),
             BrokerState::Down => Err(IntakeError::Down),
             BrokerState::Blocked => Err(IntakeError::Blocked),
@@ -195,13 +266,14 @@ impl IntakePublisher {
 
     /// An idle channel of the present connection, or a new one.
     async fn channel(&self, deadline: Instant) -> Result<Opened, IntakeError> {
-        let generation = self.0.broker.publishing_link().generation();
+        self.usable()?;
+        let generation = self.broker.publishing_link().generation();
         while let Some(opened) = self.pop() {
             if opened.generation == generation && opened.channel.status().connected() {
                 return Ok(opened);
             }
         }
-        match timeout_at(deadline, confirmed_channel(&self.0.broker)).await {
+        match timeout_at(deadline, confirmed_channel(&self.broker)).await {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(BrokerError::Blocked)) => Err(IntakeError::Blocked),
             Ok(Err(_)) => Err(IntakeError::Down),
@@ -214,22 +286,102 @@ impl IntakePublisher {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Opened>> {
-        self.0.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// `None` when the return belongs to another message.
-fn judge(confirmation: &Confirmation, id: &ShortString) -> Option<Result<(), IntakeError>> {
-    match confirmation {
-        Confirmation::Ack(_) | Confirmation::NotRequested if planted::is(Bug::LaxConfirm) => {
-            Some(Ok(()))
+/// What became of the messages of one portion.
+struct Portion {
+    /// In their order: confirmed, refused, or why neither.
+    outcomes: Vec<Result<Confirmed, Unconfirmed>>,
+    /// Ids of what came back.
+    returned: HashSet<ShortString>,
+    /// Every message has its confirm.
+    is_whole: bool,
+    /// The broker said something.
+    answered: bool,
+    late: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Confirmed {
+    Yes,
+    Refused,
+}
+
+#[derive(Clone, Copy)]
+enum Unconfirmed {
+    Late,
+    Broken,
+}
+
+impl Portion {
+    fn unwritten(messages: usize) -> Self {
+        Self {
+            outcomes: vec![Err(Unconfirmed::Late); messages],
+            returned: HashSet::new(),
+            is_whole: false,
+            answered: false,
+            late: true,
         }
-        Confirmation::Ack(None) => Some(Ok(())),
-        Confirmation::Nack(None) => Some(Err(IntakeError::Refused)),
-        Confirmation::Ack(Some(returned)) | Confirmation::Nack(Some(returned)) => {
-            let own = returned.delivery.properties.message_id().as_ref() == Some(id);
-            own.then_some(Err(IntakeError::Unroutable))
+    }
+
+    /// Waits for the confirms of what was written.
+    async fn confirmed(written: Vec<lapin::Result<PublisherConfirm>>, deadline: Instant) -> Self {
+        let mut portion = Self {
+            outcomes: Vec::with_capacity(written.len()),
+            returned: HashSet::new(),
+            is_whole: true,
+            answered: false,
+            late: false,
+        };
+        for confirm in written {
+            let confirmation = match confirm {
+                Ok(confirm) => timeout_at(deadline, confirm).await,
+                Err(error) => Ok(Err(error)),
+            };
+            let outcome = match confirmation {
+                Ok(Ok(confirmation)) => portion.took(confirmation),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "intake publish failed");
+                    Err(Unconfirmed::Broken)
+                }
+                Err(_) => {
+                    portion.late = true;
+                    Err(Unconfirmed::Late)
+                }
+            };
+            portion.is_whole &= outcome.is_ok();
+            portion.outcomes.push(outcome);
         }
-        Confirmation::NotRequested => None,
+        portion
+    }
+
+    fn took(&mut self, confirmation: Confirmation) -> Result<Confirmed, Unconfirmed> {
+        let (confirmed, returned) = match confirmation {
+            Confirmation::Ack(returned) => (Confirmed::Yes, returned),
+            Confirmation::Nack(returned) => (Confirmed::Refused, returned),
+            Confirmation::NotRequested if planted::is(Bug::LaxConfirm) => (Confirmed::Yes, None),
+            Confirmation::NotRequested => return Err(Unconfirmed::Broken),
+        };
+        self.answered = true;
+        let id = returned.and_then(|message| message.delivery.properties.message_id().clone());
+        self.returned.extend(id);
+        Ok(confirmed)
+    }
+
+    /// By its own confirm and by what came back.
+    fn judged(&self, ids: &[ShortString], why: impl Fn(Unconfirmed) -> IntakeError) -> Vec<Told> {
+        let lax = planted::is(Bug::LaxConfirm);
+        let judge = |(id, outcome): (&ShortString, &Result<Confirmed, Unconfirmed>)| match outcome {
+            Err(unconfirmed) => Err(why(*unconfirmed)),
+            Ok(Confirmed::Yes) if lax => Ok(()),
+            Ok(_) if self.returned.contains(id) => Err(IntakeError::Unroutable),
+            // Of a portion that isn't told to its end, a return may be missing.
+            Ok(Confirmed::Yes) if !self.is_whole => Err(IntakeError::TimedOut),
+            Ok(Confirmed::Yes) => Ok(()),
+            Ok(Confirmed::Refused) => Err(IntakeError::Refused),
+        };
+        ids.iter().zip(&self.outcomes).map(judge).collect()
     }
 }

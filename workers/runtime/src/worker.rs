@@ -253,7 +253,7 @@ fn is_lasting(error: &lapin::Error) -> bool {
 }
 
 /// How long the last steps may take after the drain.
-const END: Duration = Duration::from_secs(3);
+const END: Duration = Duration::from_secs(2);
 
 /// Whether the broker has what the roles need; waits for the broker itself. `false` when told to stop.
 async fn check(

@@ -52,7 +52,20 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     outcome.put("first_confirmed_ms", confirmed.quantile_ms(0.5));
     outcome.put("first_confirmed_max_ms", confirmed.max_ms());
     sale.end().await?;
+    outcome.put_all("in_one", in_one(&place).await?);
     Ok(outcome)
+}
+
+/// The house at its smallest: every role in one process, with nothing to do yet.
+async fn in_one(place: &Place) -> anyhow::Result<Outcome> {
+    let mut crew = Crew::of(place.clone());
+    let begun = Instant::now();
+    crew.start("all", &["all"])?;
+    answered(place, begun).await?;
+    let mut idle = Outcome::default();
+    idle.put_memory(&crew.place())?;
+    crew.stop().await?;
+    Ok(idle)
 }
 
 /// Returns when somebody reads the list of shows.

@@ -133,7 +133,16 @@ pub(super) const LINES: &[Line] = &[
     .at_most(60.0),
     line(
         "N8",
-        "memory of all our idle processes for the peers' work, as a share of Node's",
+        "memory of the whole house in one idle process, as a share of Node's",
+        Share(
+            ("start", "in_one.memory.group.app.resident_mib"),
+            ("node", APP_IDLE),
+        ),
+    )
+    .at_most(1.0 / 3.0),
+    line(
+        "N8",
+        "the same in a process for each role of the peers' work",
         Share(("core", APP_IDLE), ("node", APP_IDLE)),
     )
     .at_most(1.0 / 3.0),
