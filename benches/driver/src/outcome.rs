@@ -40,6 +40,16 @@ impl Outcome {
         self.put(&format!("{name}.count"), spread.len() as f64);
     }
 
+    /// Of values that were put; `None` when one was not.
+    pub(crate) fn mean(&self, names: &[&str]) -> Option<f64> {
+        let values: Option<Vec<f64>> = names
+            .iter()
+            .map(|name| self.0.get(*name).copied())
+            .collect();
+        let values = values.filter(|values| !values.is_empty())?;
+        Some(values.iter().sum::<f64>() / values.len() as f64)
+    }
+
     pub(crate) fn put_bill(&mut self, bill: &Bill) {
         self.put("cpu.all_ms", bill.cpu_ms);
         for (group, cpu) in &bill.by_group {
@@ -95,6 +105,16 @@ impl Outcome {
 mod tests {
     use super::*;
     use crate::place::Group;
+
+    #[test]
+    fn a_mean_is_of_what_was_put() {
+        let mut outcome = Outcome::default();
+        outcome.put("before", 4.0);
+        outcome.put("after", 5.0);
+        assert_eq!(outcome.mean(&["before", "after"]), Some(4.5));
+        assert_eq!(outcome.mean(&["before", "never"]), None);
+        assert_eq!(outcome.mean(&[]), None);
+    }
 
     #[test]
     fn memory_is_told_of_processes_and_of_groups() {

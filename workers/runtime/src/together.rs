@@ -84,7 +84,11 @@ impl<C: Carry> Together<C> {
         let mut desk = self.0.desk();
         if desk.under_way < self.0.at_once && !desk.waiting.is_empty() {
             desk.under_way += 1;
-            tokio::spawn(Tour(self.clone()).run());
+            let tour = Tour {
+                together: self.clone(),
+                has_ended: false,
+            };
+            tokio::spawn(tour.run());
         }
     }
 }
@@ -94,8 +98,8 @@ impl<C: Carry> Inner<C> {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Those who still wait, in their order.
-    fn next(&self) -> Vec<Waiting<C>> {
+    /// Those who still wait, in their order. `None` ends the tour: there is nobody.
+    fn next(&self) -> Option<Vec<Waiting<C>>> {
         let mut desk = self.desk();
         let mut taken = Vec::new();
         while taken.len() < self.portion
@@ -105,35 +109,44 @@ impl<C: Carry> Inner<C> {
                 taken.push(waiting);
             }
         }
-        taken
+        if taken.is_empty() {
+            // Under the same lock: whoever comes next finds the desk left, and sends another.
+            desk.under_way -= 1;
+            return None;
+        }
+        Some(taken)
     }
 }
 
 /// A carrier that is under way, until nobody waits.
-struct Tour<C: Carry>(Together<C>);
+struct Tour<C: Carry> {
+    together: Together<C>,
+    has_ended: bool,
+}
 
 impl<C: Carry> Tour<C> {
-    async fn run(self) {
-        let inner = &self.0.0;
-        loop {
-            let (asks, told): (Vec<_>, Vec<_>) = inner.next().into_iter().unzip();
-            if asks.is_empty() {
-                return;
-            }
+    async fn run(mut self) {
+        let inner = Arc::clone(&self.together.0);
+        while let Some(taken) = inner.next() {
+            let (asks, told): (Vec<_>, Vec<_>) = taken.into_iter().unzip();
             for (told, answer) in told.into_iter().zip(inner.carrier.carry(asks).await) {
                 // Who has gone meanwhile asks again.
                 let _ = told.send(answer);
             }
         }
+        self.has_ended = true;
     }
 }
 
 impl<C: Carry> Drop for Tour<C> {
-    /// However it ended: who has come since the last look, or was left behind, is carried by the next.
     fn drop(&mut self) {
-        self.0.0.desk().under_way -= 1;
-        if tokio::runtime::Handle::try_current().is_ok() {
-            self.0.set_out();
+        if self.has_ended {
+            return;
+        }
+        self.together.0.desk().under_way -= 1;
+        // Those who were left behind by a panic are carried by another. A process that ends carries nobody any more.
+        if std::thread::panicking() {
+            self.together.set_out();
         }
     }
 }
@@ -212,6 +225,22 @@ mod tests {
         may.add_permits(100);
         let stays = together.ask(3).await;
         assert_eq!((first.await, stays), (Some((1, 1)), Some((3, 1))));
+    }
+
+    #[test]
+    fn a_runtime_that_ends_with_asks_is_at_an_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let (together, _may) = counter(1, 1);
+        for ask in 0..3 {
+            let asking = together.clone();
+            runtime.spawn(async move { asking.ask(ask).await });
+        }
+        runtime.block_on(tokio::task::yield_now());
+        assert_eq!(together.0.desk().waiting.len(), 2);
+        drop(runtime);
+        assert_eq!(together.0.desk().under_way, 0);
     }
 
     #[tokio::test]

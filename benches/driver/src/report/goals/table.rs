@@ -99,7 +99,7 @@ pub(super) const LINES: &[Line] = &[
         "CPU per booking with 1,000,000 waiting, as a share of that with 1,000",
         Share(
             ("drain", "backlog_1000000.cpu_ms"),
-            ("drain", "backlog_1000.cpu_ms"),
+            ("drain", "shortest.cpu_ms"),
         ),
     )
     .at_most(1.15)
