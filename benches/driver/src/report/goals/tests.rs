@@ -77,7 +77,7 @@ fn the_highest_of_several_counts_when_all_are_there() {
 #[test]
 fn a_share_of_a_deep_backlog_and_of_a_driver() {
     let all = trials(&[
-        ("drain", "backlog_1000.cpu_ms", 2.0),
+        ("drain", "shortest.cpu_ms", 2.0),
         ("drain", "backlog_1000000.cpu_ms", 2.2),
         ("lean", "bookings_per_s", 300.0),
         ("bare", "bookings_per_s", 600.0),
