@@ -2,9 +2,8 @@
 
 use crate::Problem;
 use axum::http::HeaderMap;
-use boxoffice_contracts::BookingId;
 pub(crate) use boxoffice_contracts::request::{RequestHash, request_hash};
-use boxoffice_contracts::{Code, Instant};
+use boxoffice_contracts::{BookingId, Code, Instant};
 use boxoffice_runtime::{Carry, Together};
 use boxoffice_store::mysql::status;
 use moka::{ops::compute::Op, sync::Cache};

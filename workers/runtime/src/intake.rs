@@ -343,7 +343,10 @@ impl Portion {
             let outcome = match confirmation {
                 Ok(Ok(confirmation)) => portion.took(confirmation),
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "intake publish failed");
+                    // What broke the channel is told to all of the portion: one line.
+                    if portion.is_whole {
+                        tracing::warn!(%error, "intake publish failed");
+                    }
                     Err(Unconfirmed::Broken)
                 }
                 Err(_) => {

@@ -9,7 +9,7 @@ mod proxy;
 use boxoffice_contracts::{
     Envelope, MessageId,
     message::booking,
-    topology::{Exchange, UNROUTABLE},
+    topology::{Exchange, MESSAGE_BYTES_MAX, UNROUTABLE},
     trace::TraceParent,
 };
 use boxoffice_fault_proxy::{Act, Point};
@@ -17,6 +17,7 @@ use boxoffice_runtime::{
     DatabaseConfig, IntakeError, IntakePublisher, Publisher, Wire, clock, declare, pool,
 };
 use common::{Toy, World, render, render_parts, until};
+use futures::future::join_all;
 use sea_orm::ConnectionTrait;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -61,6 +62,34 @@ async fn the_intake_judges_every_message_rightly() {
         wrong += task.await.unwrap();
     }
     assert_eq!(wrong, 0, "of {} messages", 48 * 63);
+    world.end().await;
+}
+
+/// The connection that publishes has room for less than these: what doesn't fit waits for what has left.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portion_larger_than_the_frame_buffers_arrives_whole() {
+    let world = World::new().await;
+    let intake = IntakePublisher::new(&world.broker);
+    let body = vec![b' '; MESSAGE_BYTES_MAX];
+    let commands: Vec<Envelope> = (0..64).map(|n| command(n, true)).collect();
+    let publishes = commands
+        .iter()
+        .map(|command| intake.publish(command, &body));
+    for published in join_all(publishes).await {
+        assert_eq!(published, Ok(()));
+    }
+    let wires: Vec<Wire> = (0..64)
+        .map(|n| {
+            let (envelope, _) = render_parts(n);
+            Wire::new(Exchange::Commands, &envelope, body.clone())
+        })
+        .collect();
+    let published = Publisher::new(&world.broker).publish(&wires).await;
+    assert_eq!(published, vec![Ok(()); 64]);
+    until("all there", async || {
+        world.depth("reservations.submit").await.0 == 64 && world.depth("tickets").await.0 == 64
+    })
+    .await;
     world.end().await;
 }
 

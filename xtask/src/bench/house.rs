@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{DirBuilderExt as _, symlink},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -25,6 +25,8 @@ const REST_MAX: Duration = Duration::from_secs(300);
 
 /// Where Linux keeps files that need no disk.
 const MEMORY: &str = "/dev/shm";
+/// What is kept there, before the id of the process that keeps it.
+const KEPT: &str = "boxoffice-bench-";
 
 /// Running.
 pub(super) struct House<'a> {
@@ -44,17 +46,35 @@ impl Elsewhere {
         if !Path::new(MEMORY).is_dir() {
             return Ok(None);
         }
-        let name = format!("boxoffice-bench-{}", std::process::id());
+        Self::sweep()?;
+        let name = format!("{KEPT}{}", std::process::id());
         let elsewhere = Self(Path::new(MEMORY).join(name));
         for role in ["mail", "stripe"] {
             let (kept, data) = (elsewhere.0.join(role), folder.data(role));
-            fs::create_dir_all(&kept)?;
+            // Mails and cards, if only made up: for nobody else's eyes.
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&kept)?;
             if let Some(parent) = data.parent() {
                 fs::create_dir_all(parent)?;
             }
             symlink(&kept, &data).with_context(|| data.display().to_string())?;
         }
         Ok(Some(elsewhere))
+    }
+
+    /// What a run that was killed has left: nobody else would ever give that memory back.
+    fn sweep() -> anyhow::Result<()> {
+        for entry in fs::read_dir(MEMORY)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let pid = name.to_str().and_then(|name| name.strip_prefix(KEPT));
+            if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+                fs::remove_dir_all(entry.path())?;
+            }
+        }
+        Ok(())
     }
 }
 
