@@ -66,6 +66,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// Whether nobody waits for what the process does: a customer waits for a seat and for a payment, not for a mail.
+    pub(crate) fn gives_way(&self) -> bool {
+        match self {
+            Self::Worker(arguments) => arguments.gives_way(),
+            _ => false,
+        }
+    }
+
     /// What the process does, when it goes on doing it.
     pub(crate) fn role(&self) -> Option<String> {
         match self {

@@ -7,6 +7,7 @@ mod logging;
 mod measures;
 mod office;
 mod otlp;
+mod priority;
 mod schema;
 mod settings;
 mod ticket_keys;
@@ -76,6 +77,12 @@ fn main() -> ExitCode {
     if let Err(error) = plant() {
         commands::complain(&error.to_string());
         return ExitCode::from(EXIT_CONFIG);
+    }
+    // Before there is a thread that would keep its own.
+    if arguments.command.gives_way()
+        && let Err(error) = priority::give_way()
+    {
+        commands::complain(&format!("the process keeps its priority: {error}"));
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

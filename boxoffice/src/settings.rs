@@ -151,6 +151,7 @@ impl TicketSettings {
 pub(crate) struct SmtpSettings {
     pub(crate) url: Secret,
     pub(crate) timeout_ms: u64,
+    pub(crate) mails_per_sec: u32,
     pub(crate) from: String,
     pub(crate) message_id_domain: String,
 }
@@ -169,6 +170,10 @@ impl SmtpSettings {
         let host = url.host_str().context("smtp.url: no host in it")?;
         let mut smtp = SmtpConfig::new(host, url.port().unwrap_or(port), tls);
         smtp.timeout = Duration::from_millis(self.timeout_ms);
+        smtp.gap = match self.mails_per_sec {
+            0 => Duration::ZERO,
+            mails => Duration::from_secs(1) / mails,
+        };
         if !url.username().is_empty() {
             smtp.login = Some((
                 url.username().to_owned(),

@@ -6,8 +6,9 @@ mod trial;
 
 use std::{
     env, fs,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
+    time::SystemTime,
 };
 
 use anyhow::{Context as _, ensure};
@@ -20,7 +21,8 @@ use house::House;
 use peer::Peer;
 use trial::{GUARD, TRIALS, Trial, Where};
 
-const PROFILE: &str = "bench";
+/// Of its own: what it leaves when it is killed is in nobody's way.
+const PROFILE: &str = "measured";
 /// Below cargo's target folder.
 const FOLDER: &str = "bench";
 
@@ -34,6 +36,8 @@ const FOLDER: &str = "bench";
 ///
 ///   cargo xtask bench --only core --only full    some measurements
 ///
+///   cargo xtask bench --resume                   go on with one that was interrupted
+///
 ///   cargo xtask bench --list                     which there are
 ///
 ///   cargo xtask bench --guard                    a minute and a half: has a booking become dearer?
@@ -45,12 +49,15 @@ pub(crate) struct Arguments {
     /// How often each is made.
     #[arg(long, default_value_t = 3)]
     repetitions: u32,
+    /// Keep what these same programs have measured before, and measure the rest.
+    #[arg(long)]
+    resume: bool,
     /// Without the pipelines that ours is compared with; nothing is installed for them.
     #[arg(long)]
     no_peers: bool,
     /// A short measurement of what hardly depends on the machine, compared with benches/guard.json: fails when a
     /// booking has become dearer by a fifth.
-    #[arg(long, conflicts_with_all = ["only", "list"])]
+    #[arg(long, conflicts_with_all = ["only", "list", "resume"])]
     guard: bool,
     /// Record what the guard measured instead.
     #[arg(long, requires = "guard")]
@@ -76,8 +83,13 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         return guard(&programs, arguments.renew);
     }
     let folder = product::target()?.join(FOLDER);
-    let failed = measure_all(&chosen, arguments.repetitions, &programs, &folder)?;
-    report(&programs, &folder)?;
+    let raw = Raw::open(&folder, &programs, arguments.resume)?;
+    let mut failed = Vec::new();
+    for repetition in 1..=arguments.repetitions {
+        failed.extend(measure_all(&chosen, repetition, &programs, &raw)?);
+        // An hour may pass until the next.
+        report(&programs, &folder)?;
+    }
     ensure!(failed.is_empty(), "failed: {}", failed.join(", "));
     Ok(ExitCode::SUCCESS)
 }
@@ -85,7 +97,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
 /// A short measurement, compared with the recorded one.
 fn guard(programs: &Programs, renew: bool) -> anyhow::Result<ExitCode> {
     let folder = product::target()?.join(FOLDER).join(GUARD.name);
-    let failed = measure_all(&[&GUARD], 1, programs, &folder)?;
+    let raw = Raw::open(&folder, programs, false)?;
+    let failed = measure_all(&[&GUARD], 1, programs, &raw)?;
     ensure!(failed.is_empty(), "the guard could not measure");
     report(programs, &folder)?;
     let mut command = programs.command("boxoffice-bench")?;
@@ -104,30 +117,58 @@ fn guard(programs: &Programs, renew: bool) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Each as often as it is asked for, in turn; returns those that failed. The others are worth their time.
+/// Where the numbers of each measurement lie.
+struct Raw(PathBuf);
+
+impl Raw {
+    /// Numbers of other programs are not to be mixed with those that are measured now: they are deleted, and with them
+    /// everything else that is not kept.
+    fn open(folder: &Path, programs: &Programs, keep: bool) -> anyhow::Result<Self> {
+        let raw = folder.join("raw");
+        fs::create_dir_all(&raw)?;
+        let built = modified(&programs.folder().join("boxoffice"))?;
+        for entry in fs::read_dir(&raw)? {
+            let path = entry?.path();
+            if !keep || modified(&path)? < built {
+                fs::remove_file(&path).with_context(|| path.display().to_string())?;
+            }
+        }
+        Ok(Self(raw))
+    }
+
+    fn of(&self, trial: &Trial, repetition: u32) -> PathBuf {
+        self.0.join(format!("{}.{repetition}.json", trial.name))
+    }
+}
+
+fn modified(path: &Path) -> anyhow::Result<SystemTime> {
+    let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
+    Ok(metadata.modified()?)
+}
+
+/// Each once; returns those that failed. The others are worth their time.
 fn measure_all(
     chosen: &[&Trial],
-    repetitions: u32,
+    repetition: u32,
     programs: &Programs,
-    folder: &Path,
+    raw: &Raw,
 ) -> anyhow::Result<Vec<String>> {
-    let raw = folder.join("raw");
-    // Numbers of another build are not to be mixed with these.
-    if raw.exists() {
-        fs::remove_dir_all(&raw)?;
-    }
-    fs::create_dir_all(&raw)?;
     let mut failed = Vec::new();
-    for repetition in 1..=repetitions {
-        for trial in chosen {
-            interrupt::check()?;
-            let out = raw.join(format!("{}.{repetition}.json", trial.name));
-            if let Err(error) = measure(trial, repetition, programs, &out) {
-                interrupt::check()?;
-                let name = format!("{} ({repetition})", trial.name);
-                ui::line(&format!("{name} failed: {error:#}"));
-                failed.push(name);
+    for trial in chosen {
+        interrupt::check()?;
+        let out = raw.of(trial, repetition);
+        if out.exists() {
+            continue;
+        }
+        if let Err(error) = measure(trial, repetition, programs, &out) {
+            // A house that did not do everything right has no numbers to show.
+            if out.exists() {
+                fs::rename(&out, out.with_extension("failed"))?;
             }
+            interrupt::check()?;
+            let name = format!("{} ({repetition})", trial.name);
+            ui::line(&format!("{name} failed: {error:#}"));
+            failed.push(name);
         }
     }
     Ok(failed)

@@ -1,6 +1,7 @@
 use super::{process::Services, say};
 use crate::settings::Settings;
 use anyhow::{Result, bail};
+use boxoffice_contracts::topology::roles;
 use boxoffice_jobs::registry::ROLES;
 use std::process::ExitCode;
 
@@ -29,6 +30,16 @@ impl Arguments {
         match &self.command {
             Command::Run { roles } => Some(roles.join(" ")),
             Command::List => None,
+        }
+    }
+
+    /// Whether nobody waits for any of the roles.
+    pub(crate) fn gives_way(&self) -> bool {
+        match &self.command {
+            Command::Run { roles } => !roles::ROLES
+                .iter()
+                .any(|role| role.waited_for && roles.iter().any(|name| name == role.name)),
+            Command::List => false,
         }
     }
 }

@@ -12,6 +12,8 @@ pub struct Role {
     /// The name that `boxoffice worker run` takes, or `api`.
     pub name: &'static str,
     pub sends: &'static [Kind],
+    /// Whether somebody waits while it works. A process without such a role leaves them the cores of its machine.
+    pub waited_for: bool,
     pub doc: &'static str,
 }
 
@@ -47,6 +49,7 @@ pub const ROLES: &[Role] = &[
     Role {
         name: "alerts",
         sends: &[],
+        waited_for: false,
         doc: "Tells people of alerts, by mail and webhook.",
     },
     Role {
@@ -59,42 +62,50 @@ pub const ROLES: &[Role] = &[
             partner::Release::KIND,
             payment::Webhook::KIND,
         ],
+        waited_for: true,
         doc: "Turns requests and the gateway's webhooks into commands; follows the events of watched bookings.",
     },
     Role {
         name: "hold-expiry",
         sends: SAGA,
+        waited_for: true,
         doc: "Takes bookings that are due a step.",
     },
     Role {
         name: "invariants",
         sends: &[],
+        waited_for: false,
         doc: "Looks whether what was promised holds.",
     },
     Role {
         name: "mail",
         sends: &[event::Recorded::KIND],
+        waited_for: false,
         doc: "Sends mails.",
     },
     Role {
         name: "mender",
         // What it sends back is said by those who sent it first.
         sends: &[],
+        waited_for: false,
         doc: "Sends parked messages back, when a person says so.",
     },
     Role {
         name: "parked",
         sends: &[],
+        waited_for: false,
         doc: "Files what failed.",
     },
     Role {
         name: "partner-gate",
         sends: &[booking::Cancel::KIND, booking::Submit::KIND],
+        waited_for: true,
         doc: "Checks what partners send, answers it, and sends them what they are to know.",
     },
     Role {
         name: "partners",
         sends: &[],
+        waited_for: false,
         doc: "Brings the partners' vhost to what their rows say.",
     },
     Role {
@@ -113,31 +124,37 @@ pub const ROLES: &[Role] = &[
             payment::Unknown::KIND,
             payment::Voided::KIND,
         ],
+        waited_for: true,
         doc: "Talks to the gateway.",
     },
     Role {
         name: "queue-watch",
         sends: &[],
+        waited_for: false,
         doc: "Watches queues and raises alerts.",
     },
     Role {
         name: "reservations",
         sends: SAGA,
+        waited_for: true,
         doc: "Decides.",
     },
     Role {
         name: "retention",
         sends: &[],
+        waited_for: false,
         doc: "Forgets what is old enough.",
     },
     Role {
         name: "tickets",
         sends: &[ticket::Rendered::KIND],
+        waited_for: false,
         doc: "Makes documents.",
     },
     Role {
         name: "timeline",
         sends: &[],
+        waited_for: false,
         doc: "Writes timelines.",
     },
 ];

@@ -66,15 +66,21 @@ pub async fn insert_event(
     Ok(())
 }
 
-/// An event as it came. Locks nothing.
+/// These events as they came, those that are there. Locks nothing.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn find_event(
+pub async fn find_events(
     db: &impl ConnectionTrait,
-    event_id: &str,
-) -> Result<Option<row::Model>, DbErr> {
-    row::Entity::find_by_id(event_id.to_owned()).one(db).await
+    event_ids: &[String],
+) -> Result<Vec<row::Model>, DbErr> {
+    if event_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    row::Entity::find()
+        .filter(row::Column::EventId.is_in(rows::padded(event_ids.iter().cloned())))
+        .all(db)
+        .await
 }
 
 /// That an event came in; what it said stays in its row.

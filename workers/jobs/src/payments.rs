@@ -188,7 +188,13 @@ impl Call for Payments {
 
     async fn open(&self, tx: &Tx, jobs: &[&Job<Order>]) -> Result<Desk, Failure> {
         let bookings = jobs.iter().map(|job| job.message.booking());
-        Desk::lay(tx, bookings.collect()).await
+        let events = jobs.iter().filter_map(|job| match &job.message {
+            Order::Webhook(order) => Some(order),
+            _ => None,
+        });
+        let events = events.filter(|order| webhook::is_of_interest(&order.event_type));
+        let events = events.map(|order| order.event_id.clone());
+        Desk::lay(tx, bookings.collect(), events.collect()).await
     }
 
     async fn close(&self, tx: &mut Tx, desk: Desk) -> Result<(), Failure> {

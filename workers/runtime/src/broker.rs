@@ -316,12 +316,21 @@ impl Supervisor {
     }
 }
 
-/// Bytes of a frame on the connection that publishes.
+/// Bytes of a frame, of which lapin keeps room for 32 each way.
 ///
-/// lapin keeps room for 32 frames each way, written to its end: 8 MiB of a connection with the server's own limit of
-/// 128 KiB, of which our messages need none. Headers must fit into one frame, and those that we write do. The connection
-/// that consumes keeps the server's limit, as others may have written what comes.
-const PUBLISHING_FRAME_MAX: u32 = 16 * 1024;
+/// Said before the connection is opened, that room is memory which the system gives when it is first used. Left to what
+/// the server says, lapin writes it to its end, and an idle connection keeps 8 MiB for nothing.
+///
+/// Headers must fit into one frame. Those that we write fit into a small one; the connection that consumes has the
+/// limit of every server that is left as it comes, as others may have written what it gets, and lapin ends a connection
+/// that brings a larger frame. A server with another limit wants `?frame_max=` in `amqp.url`.
+fn frame_max(purpose: &str) -> u32 {
+    if purpose == Link::PUBLISH {
+        16 * 1024
+    } else {
+        128 * 1024
+    }
+}
 
 async fn connect(
     config: &BrokerConfig,
@@ -336,9 +345,7 @@ async fn connect(
         cause,
     };
     let mut uri = uri.clone();
-    if purpose == Link::PUBLISH {
-        uri.query.frame_max = uri.query.frame_max.or(Some(PUBLISHING_FRAME_MAX));
-    }
+    uri.query.frame_max = uri.query.frame_max.or(Some(frame_max(purpose)));
     let connecting = Connection::connect_uri(uri, properties);
     match timeout(config.connect_timeout(), connecting).await {
         Ok(Ok(connection)) => Ok(connection),

@@ -66,6 +66,8 @@ const LEAN: Started =
 const DOOR: Started = Started::Only(&["api"]);
 /// The gateway's part is done within the payments worker.
 const INSTANT: (&str, &str) = ("BOXOFFICE__GATEWAY__KIND", "instant");
+/// As many mails as can be made: who was left out of a measurement catches up sooner.
+const MAILS: (&str, &str) = ("BOXOFFICE__SMTP__MAILS_PER_SEC", "0");
 const SLOW: (&str, &str) = ("SANDBOX_LATENCY_MS", "150");
 
 pub(crate) const TRIALS: &[Trial] = &[
@@ -74,7 +76,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         what: "the peers' work: held, captured at an in-process stub, two ticket pages stored",
         place: Where::House(Setup {
             started: CORE,
-            settings: &[INSTANT],
+            settings: &[INSTANT, MAILS],
             shows: "16",
         }),
         scenario: "pipeline",
@@ -103,11 +105,22 @@ pub(crate) const TRIALS: &[Trial] = &[
         &[SLOW],
     ),
     Trial {
+        name: "burst",
+        what: "everything, and as many mails as one worker can make",
+        place: Where::House(Setup {
+            started: Started::All,
+            settings: &[MAILS],
+            shows: "16",
+        }),
+        scenario: "pipeline",
+        arguments: &["--mode", "full"],
+    },
+    Trial {
         name: "lean",
         what: "everything but documents and mail, until the money is captured",
         place: Where::House(Setup {
             started: LEAN,
-            settings: &[],
+            settings: &[MAILS],
             shows: "16",
         }),
         scenario: "pipeline",
@@ -164,6 +177,7 @@ pub(crate) const TRIALS: &[Trial] = &[
             started: DOOR,
             settings: &[
                 INSTANT,
+                MAILS,
                 ("BOXOFFICE__AMQP__SUBMITS_MAX", "1100000"),
                 ("BOXOFFICE__API__SUBMIT_DEADLINE_SECS", "3600"),
             ],
@@ -177,7 +191,7 @@ pub(crate) const TRIALS: &[Trial] = &[
         what: "one, two, three and four processes of each worker",
         place: Where::House(Setup {
             started: DOOR,
-            settings: &[INSTANT],
+            settings: &[INSTANT, MAILS],
             shows: "20",
         }),
         scenario: "scale",

@@ -42,13 +42,13 @@ pub(crate) const FIGURES: &[Figure] = &[
         title: "Bookings per second: the whole house",
         about: "Everything is also mail, timeline and the gateway over HTTP; the bare driver makes the calls of the \
                 row above it and nothing else.",
-        of: &["full", "full-150ms", "lean", "bare"],
+        of: &["full", "burst", "full-150ms", "lean", "bare"],
         draw: rates,
     },
     Figure {
         title: "CPU time per booking",
         about: "Of all processes that work for it. Load generator, sandbox and mail catcher are not counted.",
-        of: &["core", "node", "celery", "full", "lean"],
+        of: &["core", "node", "celery", "full", "burst", "lean"],
         draw: cpu,
     },
     Figure {
@@ -79,7 +79,7 @@ pub(crate) const FIGURES: &[Figure] = &[
         title: "Messages, statements, syncs and bytes per booking",
         about: "As broker, database and kernel count them. Written bytes are of processes that \
                 tell: another user's don't.",
-        of: &["core", "node", "celery", "full", "lean"],
+        of: &["core", "node", "celery", "full", "burst", "lean"],
         draw: counters,
     },
     Figure {

@@ -10,6 +10,7 @@ const TRIALS: &[(&str, &str)] = &[
     ("celery", "Python, Celery"),
     ("full", "Boxoffice, everything"),
     ("full-150ms", "Boxoffice, everything, slow gateway"),
+    ("burst", "Boxoffice, everything, mails unbound"),
     ("lean", "Boxoffice, no documents, no mail"),
     ("bare", "a bare driver of the same calls"),
     ("intake", "the door alone"),

@@ -68,7 +68,15 @@ pub(crate) fn important_numbers(report: &Report) -> Table {
 /// A row for each process, a column for each measurement; the dearest process first, those that don't count last.
 pub(crate) fn cpu_by_process(report: &Report) -> Table {
     /// Measurements whose bookings go the whole way.
-    const WHOLE: [&str; 6] = ["core", "full", "full-150ms", "lean", "node", "celery"];
+    const WHOLE: [&str; 7] = [
+        "core",
+        "full",
+        "burst",
+        "full-150ms",
+        "lean",
+        "node",
+        "celery",
+    ];
     let has_cpu = |trial: &&str| {
         let numbers = report.trials.get(*trial);
         numbers.is_some_and(|numbers| numbers.contains_key("cpu.all_ms"))

@@ -142,7 +142,7 @@ impl Run {
         done: usize,
         outcome: &mut Outcome,
     ) -> anyhow::Result<usize> {
-        let cost = Cost::look(&self.place)?;
+        let (cost, counters) = (Cost::look(&self.place)?, self.database.counters().await?);
         let begun = Instant::now();
         let rate = rate * share;
         let count = (rate * lasts.as_secs_f64()) as usize;
@@ -155,6 +155,11 @@ impl Run {
         let load = format!("load_{:.0}", share * 100.0);
         let bill = cost.until(&Cost::look(&self.place)?, count);
         outcome.put(&format!("cpu.{load}_ms"), bill.cpu_ms);
+        outcome.put_all(&load, Outcome::of_bill(&bill));
+        let counters = counters.until(&self.database.counters().await?, count);
+        for (name, each) in counters {
+            outcome.put(&format!("{load}.{name}"), each);
+        }
         outcome.put(&format!("{load}.bookings_per_s"), rate);
         for step in [Step::Held, Step::Confirmed, self.mode.last()] {
             let spread = self.sale.book().spread(step, begun, over);

@@ -4,6 +4,7 @@
 //! takes back a connection whose command was given up on, so that every later answer is read one command
 //! late. Here whatever did not end well is closed, and the phase in which it ended is known.
 
+use boxoffice_contracts::topology::MAIL;
 use boxoffice_runtime::spans::{Asking, Value};
 use lettre::{
     address::Envelope,
@@ -13,9 +14,11 @@ use lettre::{
         client::{AsyncSmtpConnection, TlsParameters},
         commands::{Data, Mail, Noop, Rcpt},
         extension::{ClientId, Extension, MailParameter},
+        response::Code,
     },
 };
-use std::{fmt, sync::Mutex, time::Duration};
+use std::{fmt, io, sync::Mutex, time::Duration};
+use tokio::{net::TcpStream, time::Instant};
 
 /// How the connection is encrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,6 +44,8 @@ pub struct SmtpConfig {
     pub timeout: Duration,
     /// Connections that are kept open between mails.
     pub idle_max: usize,
+    /// Between the beginnings of two mails; nothing where mails leave as fast as they are made.
+    pub gap: Duration,
 }
 
 impl SmtpConfig {
@@ -53,13 +58,14 @@ impl SmtpConfig {
             login: None,
             timeout: TIMEOUT,
             idle_max: IDLE_MAX,
+            gap: Duration::ZERO,
         }
     }
 }
 
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// As many as calls in flight at once.
-const IDLE_MAX: usize = 4;
+const IDLE_MAX: usize = MAIL.calls_max as usize;
 
 impl fmt::Debug for SmtpConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -102,6 +108,8 @@ impl Refusal {
 pub(crate) struct SmtpServer {
     config: SmtpConfig,
     idle: Mutex<Vec<AsyncSmtpConnection>>,
+    /// When the next mail may begin.
+    next: tokio::sync::Mutex<Instant>,
 }
 
 impl fmt::Debug for SmtpServer {
@@ -111,15 +119,17 @@ impl fmt::Debug for SmtpServer {
 }
 
 impl SmtpServer {
-    pub(crate) const fn new(config: SmtpConfig) -> Self {
+    pub(crate) fn new(config: SmtpConfig) -> Self {
         Self {
             config,
             idle: Mutex::new(Vec::new()),
+            next: tokio::sync::Mutex::new(Instant::now()),
         }
     }
 
     /// Hands a mail over. `Ok` means that the server has taken it.
     pub(crate) async fn send(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Refusal> {
+        self.turn().await;
         let asking = Asking::begin("SMTP send", || {
             vec![
                 ("network.protocol.name", Value::Text("smtp".into())),
@@ -135,6 +145,19 @@ impl SmtpServer {
             asking.ended(sent.as_ref().err().map(|refusal| refusal.as_str().into()));
         }
         sent
+    }
+
+    /// Waits until the next mail may begin, those who came first first.
+    async fn turn(&self) {
+        let gap = self.config.gap;
+        if gap.is_zero() {
+            return;
+        }
+        let mut next = self.next.lock().await;
+        tokio::time::sleep_until(*next).await;
+        // Who wakes late makes up for it; who had nothing to send for long does not.
+        let now = Instant::now();
+        *next = now.max(*next + gap).min(now + gap);
     }
 
     async fn hand_over(&self, envelope: &Envelope, mail: &[u8]) -> Result<(), Refusal> {
@@ -232,7 +255,7 @@ impl SmtpServer {
     async fn open(&self) -> Result<AsyncSmtpConnection, Refusal> {
         match tokio::time::timeout(self.config.timeout, self.greet()).await {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(Refusal::Unreachable(match error.status() {
+            Ok(Err(error)) => Err(Refusal::Unreachable(match error.code() {
                 Some(code) => format!("smtp_{code} at the greeting"),
                 None => "no connection".to_owned(),
             })),
@@ -240,7 +263,7 @@ impl SmtpServer {
         }
     }
 
-    async fn greet(&self) -> Result<AsyncSmtpConnection, Error> {
+    async fn greet(&self) -> Result<AsyncSmtpConnection, NoGreeting> {
         let SmtpConfig {
             host,
             port,
@@ -251,11 +274,17 @@ impl SmtpServer {
         } = &self.config;
         let hello = ClientId::default();
         let parameters = || TlsParameters::new(host.clone());
-        let implicit = (*tls == SmtpTls::Implicit).then(parameters).transpose()?;
         let server = (host.as_str(), *port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(server, Some(*timeout), &hello, implicit, None)
-                .await?;
+        let mut connection = if *tls == SmtpTls::Implicit {
+            let (timeout, tls) = (Some(*timeout), Some(parameters()?));
+            AsyncSmtpConnection::connect_tokio1(server, timeout, &hello, tls, None).await?
+        } else {
+            let stream = TcpStream::connect(server).await?;
+            // lettre ends a mail with a write of its own, which would wait until the server acknowledges the one
+            // before: 40 ms of each mail.
+            stream.set_nodelay(true)?;
+            AsyncSmtpConnection::connect_with_transport(Box::new(stream), &hello).await?
+        };
         if *tls == SmtpTls::StartTls {
             connection.starttls(parameters()?, &hello).await?;
         }
@@ -282,6 +311,25 @@ impl SmtpServer {
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         if idle.len() < self.config.idle_max && !connection.has_broken() {
             idle.push(connection);
+        }
+    }
+}
+
+/// Why a connection was not opened.
+#[derive(Debug, thiserror::Error)]
+enum NoGreeting {
+    #[error(transparent)]
+    Smtp(#[from] Error),
+    #[error(transparent)]
+    Network(#[from] io::Error),
+}
+
+impl NoGreeting {
+    /// What the server said, if it said anything.
+    fn code(&self) -> Option<Code> {
+        match self {
+            Self::Smtp(error) => error.status(),
+            Self::Network(_) => None,
         }
     }
 }

@@ -14,8 +14,9 @@ use boxoffice_store::mysql::{
     ledger::{self, Posting},
     looks::{self, Look},
     partner_credit::{self, Seller},
+    webhooks,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// Loaded once, changed in memory, written once.
 #[derive(Debug, Default)]
@@ -25,6 +26,8 @@ pub struct Desk {
     attempts: BTreeMap<(BookingId, u16), Sheet<Attempt>>,
     /// Of the bookings that are paid by credit.
     sellers: BTreeMap<BookingId, Seller>,
+    /// Of the gateway, by their ids.
+    events: HashMap<String, webhooks::row::Model>,
     /// Keys that were used, once somebody has asked for them.
     uses: Option<BTreeMap<BookingId, Vec<KeyUse>>>,
     announced: Vec<Announced>,
@@ -55,8 +58,13 @@ impl<T: PartialEq> Sheet<T> {
 }
 
 impl Desk {
-    /// Locks the intents of these bookings, and the credit that pays for some of them; reads their attempts.
-    pub(super) async fn lay(tx: &Tx, mut bookings: Vec<BookingId>) -> Result<Self, Failure> {
+    /// Locks the intents of these bookings, and the credit that pays for some of them; reads their attempts, and these
+    /// events of the gateway.
+    pub(super) async fn lay(
+        tx: &Tx,
+        mut bookings: Vec<BookingId>,
+        events: Vec<String>,
+    ) -> Result<Self, Failure> {
         bookings.sort_unstable();
         bookings.dedup();
         let intents = intents::lock_of_bookings(tx.db(), &bookings).await?;
@@ -66,6 +74,7 @@ impl Desk {
             .filter(|intent| intent.tender == Tender::PartnerCredit);
         let on_credit = on_credit.map(|intent| intent.booking).collect();
         let sellers = partner_credit::lock_of_bookings(tx.db(), on_credit).await?;
+        let events = webhooks::find_events(tx.db(), &events).await?;
         let intents = intents.into_iter();
         let attempts = attempts.into_iter();
         Ok(Self {
@@ -76,6 +85,10 @@ impl Desk {
                 .map(|attempt| ((attempt.booking, attempt.number), Sheet::clean(attempt)))
                 .collect(),
             sellers: sellers.into_iter().collect(),
+            events: events
+                .into_iter()
+                .map(|event| (event.event_id.clone(), event))
+                .collect(),
             bookings,
             ..Self::default()
         })
@@ -117,6 +130,11 @@ impl Desk {
     /// Who sold a booking that is paid by credit.
     pub(super) fn seller(&self, booking: BookingId) -> Option<&Seller> {
         self.sellers.get(&booking)
+    }
+
+    /// An event of the gateway, if it is stored.
+    pub(super) fn event(&self, id: &str) -> Option<&webhooks::row::Model> {
+        self.events.get(id)
     }
 
     /// Whether an attempt on this intent was authorised.

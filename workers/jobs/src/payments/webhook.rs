@@ -10,7 +10,6 @@ use boxoffice_store::mysql::{
     attempts::AttemptState,
     intents::{Intent, IntentState},
     refunds::{self, Refund, RefundState},
-    webhooks,
 };
 use serde_json::Value;
 
@@ -72,6 +71,11 @@ const fn is_past(about: About, intent: IntentState, attempt: AttemptState) -> bo
     }
 }
 
+/// Whether anything can follow from an event of this type.
+pub(super) fn is_of_interest(event_type: &str) -> bool {
+    about(event_type) != About::Nothing
+}
+
 impl Payments {
     pub(super) async fn intend_webhook(
         &self,
@@ -84,7 +88,7 @@ impl Payments {
         if about == About::Nothing {
             return Ok(None);
         }
-        let Some(event) = webhooks::find_event(tx.db(), &order.event_id).await? else {
+        let Some(event) = desk.event(&order.event_id) else {
             let text = "the event is not stored yet";
             return Err(Failure::Retry(Cause::new("event_unknown", text)));
         };

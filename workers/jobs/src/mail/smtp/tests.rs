@@ -164,3 +164,29 @@ async fn a_connection_that_was_given_up_on_is_never_used_again() {
     assert!(matches!(send(&server).await, Err(Refusal::Unknown(_))));
     assert!(server.idle.lock().unwrap().is_empty());
 }
+
+/// lettre ends a mail with a write of its own; on a stream that waits for acknowledgements that is 40 ms later.
+#[tokio::test]
+async fn the_end_of_a_mail_does_not_wait_for_an_acknowledgement() {
+    let server = server(&[]).await;
+    let mut took = Vec::new();
+    for _ in 0..21 {
+        let begun = Instant::now();
+        assert_eq!(send(&server).await, Ok(()));
+        took.push(begun.elapsed());
+    }
+    took.sort_unstable();
+    assert!(took[10] < Duration::from_millis(30), "{took:?}");
+}
+
+#[tokio::test]
+async fn mails_begin_one_after_the_other_at_their_pace() {
+    const GAP: Duration = Duration::from_millis(40);
+    let mut server = server(&[]).await;
+    server.config.gap = GAP;
+    let begun = Instant::now();
+    let sent = futures::future::join_all((0..6).map(|_| send(&server))).await;
+    assert_eq!(sent, vec![Ok(()); 6]);
+    // The first at once, and one more for the time before it.
+    assert!(begun.elapsed() >= 4 * GAP, "{:?}", begun.elapsed());
+}
