@@ -208,9 +208,12 @@ fn measure(trial: &Trial, repetition: u32, programs: &Programs, out: &Path) -> a
     let ports = Ports::find_free(std::process::id())?;
     let installed = servers::prepare(&Given::default(), ports, Generation::Current)?;
     let stack = Stack::create(folder, ports)?;
+    // Until its servers have stopped: they write to what ends with it.
+    let mut kept = None;
     let measured = match &trial.place {
         Where::House(setup) => {
             House::start(&stack, &installed, programs, setup).and_then(|house| {
+                let house = kept.insert(house);
                 load(trial, programs, Some(&house.write_place()?), out)?;
                 house.check(setup)
             })
@@ -225,6 +228,7 @@ fn measure(trial: &Trial, repetition: u32, programs: &Programs, out: &Path) -> a
         Where::Nowhere => Ok(()),
     };
     stack.stop(Manner::AtOnce)?;
+    drop(kept);
     measured?;
     stack.folder.purge()
 }

@@ -71,8 +71,15 @@ impl Book {
         self.entries().entry(id).or_default().meant_at = Some(meant_at);
     }
 
+    /// Events may come twice, after a kill above all: the first one counts.
     pub(crate) fn reached(&self, id: Uuid, step: Step, at: Instant) {
-        self.entries().entry(id).or_default().steps.push((step, at));
+        let mut entries = self.entries();
+        let steps = &mut entries.entry(id).or_default().steps;
+        if steps.iter().any(|(reached, _)| *reached == step) {
+            return;
+        }
+        steps.push((step, at));
+        drop(entries);
         *self.counts().entry(step).or_default() += 1;
         self.moved.notify_waiters();
     }
@@ -182,6 +189,16 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_event_that_comes_twice_counts_once() {
+        let (book, at) = (Book::default(), Instant::now());
+        for id in [1, 2, 1] {
+            book.reached(Uuid::from_u128(id), Step::Held, at);
+        }
+        assert_eq!(book.count(Step::Held), 2);
+        assert_eq!(book.arrivals(Step::Held).len(), 2);
+    }
 
     #[tokio::test]
     async fn an_event_may_come_before_the_answer() {

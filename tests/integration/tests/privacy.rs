@@ -5,7 +5,9 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
-use boxoffice_integration::{Order, Show, World, books, customer::new_key, eventually, secs, wait_until};
+use boxoffice_integration::{
+    Order, Show, World, books, customer::new_key, eventually, secs, wait_until,
+};
 use boxoffice_mail_catcher::{Fault, FaultKind};
 use futures::TryStreamExt;
 use lapin::BasicProperties;

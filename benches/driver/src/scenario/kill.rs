@@ -1,7 +1,15 @@
 //! A worker is killed while four fifths of what the house carries come in, and started again at once, as whatever
 //! supervises it would: how long until nobody waits longer than before.
 
-use crate::{book::Step, crew::Crew, crowd::Crowd, outcome::Outcome, place::Place, sale::Sale};
+use crate::{
+    book::Step,
+    crew::Crew,
+    crowd::{Crowd, STUCK},
+    database::Database,
+    outcome::Outcome,
+    place::Place,
+    sale::Sale,
+};
 use anyhow::{Context as _, ensure};
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -41,6 +49,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<Outcome> {
     const UNDER_WAY: usize = 400;
     let sale = Sale::open(&place, arguments.bookings * 5 / 4).await?;
+    let database = Database::connect(&place.mysql).await?;
     let crowd = &sale.crowd;
     let mut crew = Crew::of(place);
     for role in ROLES {
@@ -52,6 +61,10 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     crowd
         .in_turn(arguments.bookings, UNDER_WAY, Step::Completed)
         .await?;
+    // As in `full`: what the house carries is what it also sends the mails of.
+    let all = i64::try_from(warm_up + arguments.bookings)?;
+    let mails = "SELECT COUNT(*) FROM mails WHERE state = 'sent'";
+    database.until(mails, all, STUCK).await?;
     let rate = arguments.bookings as f64 / begun.elapsed().as_secs_f64() * arguments.share;
 
     let mut outcome = Outcome::default();
@@ -110,7 +123,7 @@ async fn kill(
         if let Some(since) = since.filter(|since| now - *since >= AGAIN) {
             return Ok(since - killed);
         }
-        let too_long = now - killed > crate::crowd::STUCK;
+        let too_long = now - killed > STUCK;
         (!too_long)
             .then_some(())
             .with_context(|| format!("{left} bookings wait for {}, {usual} before", step.name()))?;
