@@ -13,3 +13,16 @@ pub(crate) fn give_way() -> io::Result<()> {
     rustix::process::nice(NICENESS)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_system_knows_of_it() {
+        let before = rustix::process::nice(0).unwrap();
+        give_way().unwrap();
+        let least = (before + NICENESS).min(19);
+        assert_eq!(rustix::process::nice(0).unwrap(), least);
+    }
+}

@@ -40,7 +40,7 @@ const FOLDER: &str = "bench";
 ///
 ///   cargo xtask bench --list                     which there are
 ///
-///   cargo xtask bench --guard                    a minute and a half: has a booking become dearer?
+///   cargo xtask bench --guard                    half a minute: has a booking become dearer?
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
     /// Only measurements whose name begins so; may be repeated.
@@ -49,7 +49,7 @@ pub(crate) struct Arguments {
     /// How often each is made.
     #[arg(long, default_value_t = 3)]
     repetitions: u32,
-    /// Keep what these same programs have measured before, and measure the rest.
+    /// Keep what was measured since the product was built, and measure the rest.
     #[arg(long)]
     resume: bool,
     /// Without the pipelines that ours is compared with; nothing is installed for them.
@@ -121,8 +121,7 @@ fn guard(programs: &Programs, renew: bool) -> anyhow::Result<ExitCode> {
 struct Raw(PathBuf);
 
 impl Raw {
-    /// Numbers of other programs are not to be mixed with those that are measured now: they are deleted, and with them
-    /// everything else that is not kept.
+    /// Deletes what was measured before, or, when it is kept, what another build measured.
     fn open(folder: &Path, programs: &Programs, keep: bool) -> anyhow::Result<Self> {
         let raw = folder.join("raw");
         fs::create_dir_all(&raw)?;

@@ -127,6 +127,16 @@ impl Database {
         Ok(row.try_get(0)?)
     }
 
+    /// Waits until so many bookings have their mail.
+    pub(crate) async fn until_mailed(
+        &self,
+        bookings: usize,
+        stuck_max: Duration,
+    ) -> anyhow::Result<()> {
+        let mails = "SELECT COUNT(*) FROM mails WHERE state = 'sent'";
+        self.until(mails, i64::try_from(bookings)?, stuck_max).await
+    }
+
     /// Waits until a number is reached, or doesn't grow for a while.
     pub(crate) async fn until(
         &self,

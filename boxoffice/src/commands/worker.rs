@@ -80,3 +80,24 @@ pub(crate) async fn all(_: All, settings: Settings) -> Result<ExitCode> {
     ran?;
     Ok(ExitCode::SUCCESS)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Somebody waits for one of several roles: then the process is waited for.
+    #[test]
+    fn only_a_process_for_whom_nobody_waits_gives_way() {
+        let gives_way = |roles: &[&str]| {
+            let roles = roles.iter().map(|role| (*role).to_owned()).collect();
+            let command = Command::Run { roles };
+            Arguments { command }.gives_way()
+        };
+        assert!(gives_way(&["mail"]));
+        assert!(gives_way(&["mail", "tickets", "timeline"]));
+        assert!(!gives_way(&["reservations"]));
+        assert!(!gives_way(&["mail", "payments"]));
+        let list = Command::List;
+        assert!(!Arguments { command: list }.gives_way());
+    }
+}

@@ -18,6 +18,10 @@ use boxoffice_runtime::{
 };
 use common::{Toy, World, render, render_parts, until};
 use futures::future::join_all;
+use lapin::{
+    options::BasicPublishOptions,
+    types::{AMQPValue, LongString},
+};
 use sea_orm::ConnectionTrait;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
@@ -90,6 +94,35 @@ async fn a_portion_larger_than_the_frame_buffers_arrives_whole() {
         world.depth("reservations.submit").await.0 == 64 && world.depth("tickets").await.0 == 64
     })
     .await;
+    world.end().await;
+}
+
+/// Headers come in one frame, as long as whoever wrote them was allowed. lapin ends a connection that brings a frame larger
+/// than agreed: with too small ones such a message would end every connection that it is delivered on.
+#[tokio::test(flavor = "multi_thread")]
+async fn headers_as_long_as_the_broker_allows_are_no_end_of_a_connection() {
+    let world = World::new().await;
+    let raw = world.raw().await;
+    let mut long = render(1);
+    let mut headers = long.properties.headers().clone().unwrap_or_default();
+    let text = LongString::from(vec![b'x'; 120 * 1024]);
+    headers.insert("x-note".into(), AMQPValue::LongString(text));
+    long.properties = long.properties.with_headers(headers);
+    raw.basic_publish(
+        long.exchange.as_str().into(),
+        long.routing_key.as_str().into(),
+        BasicPublishOptions::default(),
+        &long.body,
+        long.properties,
+    )
+    .await
+    .unwrap()
+    .await
+    .unwrap();
+    world.publish(&[render(2)]).await;
+    let running = world.run(world.workers().decide(Toy::plain()));
+    until("both are handled", async || world.effects().await == 2).await;
+    running.stop().await;
     world.end().await;
 }
 

@@ -153,12 +153,9 @@ async fn drain(
     outcome.put_all(if backlog >= 1_000_000 { "deep" } else { &name }, deep);
     let rejected = book.count(Step::Rejected);
     ensure!(rejected == 0, "{rejected} bookings were rejected");
-    if backlog <= measured {
-        // A submit that was asked for twice may still be there when all are completed.
-        queues.until_empty(&[QUEUE], STUCK).await?;
-    }
     crew.stop().await?;
     if backlog <= measured {
+        // What the last ones left is done before the line is filled again.
         let left = queues.depth(QUEUE).await?;
         ensure!(left == 0, "{left} are left of {backlog}");
     }

@@ -62,9 +62,8 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         .in_turn(arguments.bookings, UNDER_WAY, Step::Completed)
         .await?;
     // As in `full`: what the house carries is what it also sends the mails of.
-    let all = i64::try_from(warm_up + arguments.bookings)?;
-    let mails = "SELECT COUNT(*) FROM mails WHERE state = 'sent'";
-    database.until(mails, all, STUCK).await?;
+    let all = warm_up + arguments.bookings;
+    database.until_mailed(all, STUCK).await?;
     let rate = arguments.bookings as f64 / begun.elapsed().as_secs_f64() * arguments.share;
 
     let mut outcome = Outcome::default();

@@ -172,9 +172,7 @@ impl Run {
     async fn rest(&self, bookings: usize) -> anyhow::Result<()> {
         self.queues.until_empty(self.mode.drained(), STUCK).await?;
         if self.mode == Mode::Full {
-            let mails = "SELECT COUNT(*) FROM mails WHERE state = 'sent'";
-            let bookings = i64::try_from(bookings)?;
-            self.database.until(mails, bookings, STUCK).await?;
+            self.database.until_mailed(bookings, STUCK).await?;
         }
         Ok(())
     }
