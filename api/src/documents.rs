@@ -20,7 +20,7 @@ use boxoffice_store::{
         documents::{self, StoredCalendar, StoredPdf},
         timelines::{self, Cursor},
     },
-    mysql::status::{self, BookingStatus, Reach},
+    mysql::status::{self, BookingStatus, Reach, WholeStatus},
     reference::reference,
     timeline::{self, Line},
 };
@@ -208,16 +208,15 @@ async fn open(
         Some(Extension(caller)) => (caller.reach, By::Token),
         None => (linked(state, link, id, document)?, By::Link),
     };
-    let booking = status::find_for(&state.db, &reach, id)
+    let WholeStatus {
+        booking, positions, ..
+    } = status::find_whole_for(&state.db, &reach, id)
         .await?
         .ok_or_else(|| Problem::new(Code::NotFound))?;
     let stands = match booking.status.as_str() {
         "completed" | "paid" => true,
         // Some seats go back, the tickets of the others stay valid.
-        "refunding" => {
-            let positions = status::positions(&state.db, id).await?;
-            positions.iter().any(|position| position.live)
-        }
+        "refunding" => positions.iter().any(|position| position.live),
         _ => false,
     };
     if stands {

@@ -1,27 +1,31 @@
 //! Statuses that were read a moment ago. Who waits for a booking asks for it every second or two, and mostly nothing has
 //! happened: then what was read the last time is told again, until the broker's events say that there is more.
 //!
-//! Right without any event, too: nothing is kept longer than [`KEPT_MAX`], as late as lost news is noticed elsewhere.
+//! Right without any event, too: nothing is told for longer than [`TOLD_MAX`] after the database said that it is the
+//! present version, as late as lost news is noticed elsewhere. What somebody asks for is asked about again before that, many
+//! in one statement; a version says everything, as each decision raises it.
 
 use boxoffice_contracts::BookingId;
-use boxoffice_store::mysql::status::{BookingStatus, OperationStatus, PositionStatus, Reach};
-use moka::sync::Cache;
-use std::{sync::Arc, time::Duration};
+use boxoffice_store::mysql::status::{Reach, WholeStatus};
+use moka::{ops::compute::Op, sync::Cache};
+use std::{
+    cmp::Ordering,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 use tokio::time::Instant;
-
-/// What is read of a booking.
-#[derive(Debug)]
-pub(crate) struct Found {
-    pub(crate) row: BookingStatus,
-    pub(crate) positions: Vec<PositionStatus>,
-    pub(crate) operations: Vec<OperationStatus>,
-}
 
 #[derive(Clone)]
 struct Kept {
-    found: Arc<Found>,
-    /// When it was asked for: what was heard after that may not be in it.
+    found: Arc<WholeStatus>,
+    read_at: Instant,
+    /// When it was the present version: what was heard after that may not be in it.
     asked_at: Instant,
+    /// Whether anybody was told since.
+    told: Arc<AtomicBool>,
 }
 
 /// Statuses by booking, and when something was heard of each.
@@ -32,7 +36,11 @@ pub(crate) struct KeptStatuses {
 }
 
 /// As old as a status may be whose event was lost.
-const KEPT_MAX: Duration = Duration::from_secs(5);
+const TOLD_MAX: Duration = Duration::from_secs(5);
+/// Long enough that it is asked about again.
+const KEPT_MAX: Duration = Duration::from_secs(15);
+/// What no version tells of, such as the words of a hall, is as old as that at most.
+const READ_MAX: Duration = Duration::from_secs(60);
 /// Longer than a status is kept, with the longest time that reading it may take.
 const HEARD_KEPT: Duration = Duration::from_secs(30);
 /// Bookings, positions and commands that are kept: 20 MB.
@@ -44,7 +52,7 @@ impl KeptStatuses {
         Self {
             kept: Cache::builder()
                 .max_capacity(LINES_MAX)
-                .weigher(|_, kept: &Kept| kept.found.lines())
+                .weigher(|_, kept: &Kept| lines(&kept.found))
                 .time_to_live(KEPT_MAX)
                 .build(),
             heard: Cache::builder()
@@ -55,20 +63,62 @@ impl KeptStatuses {
     }
 
     /// What is known of the caller's own booking. Of those of others the database is asked who may see them.
-    pub(crate) fn find(&self, id: BookingId, reach: &Reach) -> Option<Arc<Found>> {
+    pub(crate) fn find(&self, id: BookingId, reach: &Reach) -> Option<Arc<WholeStatus>> {
         let Reach::Owned(owner) = reach else {
             return None;
         };
         let kept = self.kept.get(&id)?;
-        let is_newest = self.heard.get(&id).is_none_or(|at| at < kept.asked_at);
-        (is_newest && kept.found.row.owner == *owner).then_some(kept.found)
+        let is_told = self.is_newest(id, &kept)
+            && kept.asked_at.elapsed() < TOLD_MAX
+            && kept.found.booking.owner == *owner;
+        is_told.then(|| {
+            kept.told.store(true, Relaxed);
+            kept.found
+        })
     }
 
     /// Keeps what was asked for then.
-    pub(crate) fn keep(&self, asked_at: Instant, found: &Arc<Found>) {
-        let found = Arc::clone(found);
-        let id = found.row.id;
-        self.kept.insert(id, Kept { found, asked_at });
+    pub(crate) fn keep(&self, asked_at: Instant, found: &Arc<WholeStatus>) {
+        let kept = Kept {
+            found: Arc::clone(found),
+            read_at: asked_at,
+            asked_at,
+            told: Arc::default(),
+        };
+        self.kept.insert(found.booking.id, kept);
+    }
+
+    /// Those that somebody asked for since they were asked about the last time.
+    pub(crate) fn wanted(&self) -> Vec<BookingId> {
+        let wanted = self.kept.iter().filter(|(id, kept)| {
+            kept.told.load(Relaxed)
+                && self.is_newest(**id, kept)
+                && kept.read_at.elapsed() < READ_MAX
+        });
+        wanted.map(|(id, _)| *id).collect()
+    }
+
+    /// The booking's version when it was asked for then. If it is the one that is kept, that may be told for longer; if it is
+    /// a later one, no longer.
+    pub(crate) fn confirm(&self, id: BookingId, version: u32, asked_at: Instant) {
+        self.kept.entry(id).and_compute_with(|entry| {
+            let Some(kept) = entry.map(moka::Entry::into_value) else {
+                return Op::Nop;
+            };
+            match version.cmp(&kept.found.booking.version) {
+                Ordering::Greater => Op::Remove,
+                Ordering::Equal if kept.asked_at < asked_at => Op::Put(Kept {
+                    asked_at,
+                    told: Arc::default(),
+                    ..kept
+                }),
+                Ordering::Equal | Ordering::Less => Op::Nop,
+            }
+        });
+    }
+
+    fn is_newest(&self, id: BookingId, kept: &Kept) -> bool {
+        self.heard.get(&id).is_none_or(|at| at < kept.asked_at)
     }
 
     /// Something has happened to the booking.
@@ -82,11 +132,9 @@ impl KeptStatuses {
     }
 }
 
-impl Found {
-    fn lines(&self) -> u32 {
-        let lines = 1 + self.positions.len() + self.operations.len();
-        u32::try_from(lines).unwrap_or(u32::MAX)
-    }
+fn lines(found: &WholeStatus) -> u32 {
+    let lines = 1 + found.positions.len() + found.operations.len();
+    u32::try_from(lines).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use super::*;
 use boxoffice_contracts::{Owner, ShowId, message::booking::Tender};
+use boxoffice_store::mysql::status::BookingStatus;
 
 fn owner(subject: &str) -> Owner {
     Owner {
@@ -8,9 +9,9 @@ fn owner(subject: &str) -> Owner {
     }
 }
 
-fn found(version: u32) -> Arc<Found> {
-    Arc::new(Found {
-        row: BookingStatus {
+fn found(version: u32) -> Arc<WholeStatus> {
+    Arc::new(WholeStatus {
+        booking: BookingStatus {
             id: booking(),
             owner: owner("ada"),
             request_hash: Vec::new(),
@@ -40,7 +41,8 @@ fn booking() -> BookingId {
 const STEP: Duration = Duration::from_millis(1);
 
 fn version_for(kept: &KeptStatuses, reach: &Reach) -> Option<u32> {
-    kept.find(booking(), reach).map(|found| found.row.version)
+    kept.find(booking(), reach)
+        .map(|found| found.booking.version)
 }
 
 #[tokio::test(start_paused = true)]
@@ -86,4 +88,80 @@ async fn nobody_is_told_of_the_booking_of_another_and_staff_are_looked_up() {
     for reach in others {
         assert_eq!(version_for(&kept, &reach), None, "{reach:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_for_is_told_for_as_long_as_its_version_is_the_present_one() {
+    let kept = KeptStatuses::new();
+    let ada = Reach::Owned(owner("ada"));
+    kept.keep(Instant::now(), &found(3));
+    assert_eq!(kept.wanted(), [], "nobody has asked again");
+    for _ in 0..5 {
+        tokio::time::advance(TOLD_MAX - STEP).await;
+        assert_eq!(version_for(&kept, &ada), Some(3));
+        assert_eq!(kept.wanted(), [booking()]);
+        kept.confirm(booking(), 3, Instant::now());
+    }
+    assert_eq!(kept.wanted(), [], "nobody has asked since");
+    tokio::time::advance(TOLD_MAX).await;
+    assert_eq!(version_for(&kept, &ada), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_version_or_an_answer_from_before_lengthens_nothing() {
+    let kept = KeptStatuses::new();
+    let ada = Reach::Owned(owner("ada"));
+    let before = Instant::now();
+    tokio::time::advance(STEP).await;
+    kept.keep(Instant::now(), &found(3));
+    tokio::time::advance(TOLD_MAX - STEP).await;
+    kept.confirm(booking(), 2, Instant::now());
+    kept.confirm(booking(), 3, before);
+    let unknown = BookingId::derive("house", "ada", "unknown");
+    kept.confirm(unknown, 3, Instant::now());
+    assert_eq!(version_for(&kept, &ada), Some(3));
+    tokio::time::advance(STEP).await;
+    assert_eq!(version_for(&kept, &ada), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_later_version_whose_event_was_lost_ends_what_is_kept() {
+    let kept = KeptStatuses::new();
+    let ada = Reach::Owned(owner("ada"));
+    kept.keep(Instant::now(), &found(3));
+    kept.confirm(booking(), 4, Instant::now());
+    assert_eq!(version_for(&kept, &ada), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn news_that_came_after_the_question_is_newer_than_the_answer() {
+    let kept = KeptStatuses::new();
+    let ada = Reach::Owned(owner("ada"));
+    kept.keep(Instant::now(), &found(3));
+    tokio::time::advance(STEP).await;
+    let asked_at = Instant::now();
+    tokio::time::advance(STEP).await;
+    kept.heard(booking());
+    kept.confirm(booking(), 3, asked_at);
+    assert_eq!(version_for(&kept, &ada), None);
+    assert_eq!(kept.wanted(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_for_ever() {
+    let kept = KeptStatuses::new();
+    let ada = Reach::Owned(owner("ada"));
+    let begun = Instant::now();
+    kept.keep(begun, &found(3));
+    loop {
+        tokio::time::advance(TOLD_MAX - STEP).await;
+        if version_for(&kept, &ada).is_none() {
+            break;
+        }
+        for id in kept.wanted() {
+            kept.confirm(id, 3, Instant::now());
+        }
+        assert!(begun.elapsed() < READ_MAX + 2 * TOLD_MAX);
+    }
+    assert!(begun.elapsed() >= READ_MAX);
 }

@@ -3,7 +3,6 @@
 use crate::{
     AppState, Problem,
     auth::Caller,
-    kept::Found,
     seats,
     view::{BookingView, Decided, Links, OperationView, PaymentView, PositionView, TicketsView},
 };
@@ -12,7 +11,10 @@ use boxoffice_contracts::{
 };
 use boxoffice_store::{
     document_link::LinkedDocument,
-    mysql::{attempts::AttemptState, status},
+    mysql::{
+        attempts::AttemptState,
+        status::{self, WholeStatus},
+    },
     reference::reference,
 };
 use std::{sync::Arc, time::Duration};
@@ -49,29 +51,25 @@ impl Look {
         }
     }
 
-    async fn read(&self) -> Result<Option<Arc<Found>>, Problem> {
+    async fn read(&self) -> Result<Option<Arc<WholeStatus>>, Problem> {
         let db = &self.state.db;
         let asked_at = Instant::now();
-        let Some(row) = status::find_for(db, &self.caller.reach, self.id).await? else {
+        let Some(found) = status::find_whole_for(db, &self.caller.reach, self.id).await? else {
             return Ok(None);
         };
-        let found = Arc::new(Found {
-            row,
-            positions: status::positions(db, self.id).await?,
-            operations: status::operations(db, self.id).await?,
-        });
+        let found = Arc::new(found);
         self.state.kept.keep(asked_at, &found);
         Ok(Some(found))
     }
 
-    async fn show(&self, found: Option<Arc<Found>>) -> Result<BookingView, Problem> {
+    async fn show(&self, found: Option<Arc<WholeStatus>>) -> Result<BookingView, Problem> {
         let proof = self.proof.as_deref().and_then(|proof| {
             self.state
                 .proofs
                 .check(self.id, &self.caller.principal.owner, proof)
         });
         match (found, proof) {
-            (Some(found), Some(proof)) if !proof.is_of(&found.row.request_hash) => {
+            (Some(found), Some(proof)) if !proof.is_of(&found.booking.request_hash) => {
                 Ok(self.rejected(Code::IdempotencyKeyReused))
             }
             (Some(found), _) => self.decided(&found).await,
@@ -88,9 +86,9 @@ impl Look {
         }
     }
 
-    async fn decided(&self, found: &Found) -> Result<BookingView, Problem> {
-        let Found {
-            row,
+    async fn decided(&self, found: &WholeStatus) -> Result<BookingView, Problem> {
+        let WholeStatus {
+            booking: row,
             positions,
             operations,
         } = found;

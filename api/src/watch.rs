@@ -1,7 +1,8 @@
 //! Who waits for news of which booking.
 //!
-//! Events only make it faster: after every rebind and every five seconds the versions of all watched ids are
-//! read again, so a lost event costs seconds, never an answer. The same events end the life of kept statuses.
+//! Events only make it faster: after every rebind and every four seconds the versions of all watched ids are
+//! read again, so a lost event costs seconds, never an answer. The same events end the life of kept statuses, and the
+//! same versions lengthen it.
 
 use crate::{Problem, kept::KeptStatuses};
 use boxoffice_contracts::{BookingId, message::event::BookingFact, metric};
@@ -10,11 +11,14 @@ use boxoffice_store::mysql::status;
 use futures::{Stream, StreamExt};
 use sea_orm::DatabaseConnection;
 use std::{
-    collections::{HashMap, hash_map::Entry},
+    collections::{HashMap, HashSet, hash_map::Entry},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::watch,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_util::sync::CancellationToken;
 
@@ -47,9 +51,10 @@ pub(crate) struct Watching {
 }
 
 /// How late news is at most when no event comes.
-const REREAD_EVERY: Duration = Duration::from_secs(5);
+/// Shorter than a kept status is told.
+const REREAD_EVERY: Duration = Duration::from_secs(4);
 /// Ids in one statement.
-const REREAD_IDS_MAX: usize = 1_000;
+const REREAD_IDS_MAX: usize = 512;
 
 /// What the runtime's events mean here. Whoever lags has missed some, which is what a rebind means.
 pub fn hints(events: &EventStream) -> impl Stream<Item = Hint> + Send + Unpin + use<> {
@@ -143,11 +148,15 @@ impl Watch {
     }
 
     async fn reread(&self, db: &DatabaseConnection) {
-        let ids: Vec<BookingId> = self.lock().keys().copied().collect();
+        let mut ids: HashSet<BookingId> = self.lock().keys().copied().collect();
+        ids.extend(self.inner.kept.wanted());
+        let ids: Vec<BookingId> = ids.into_iter().collect();
         for some in ids.chunks(REREAD_IDS_MAX) {
+            let asked_at = Instant::now();
             match status::versions(db, some).await {
                 Ok(versions) => {
                     for (booking, version) in versions {
+                        self.inner.kept.confirm(booking, version, asked_at);
                         self.reached(booking, version);
                     }
                 }

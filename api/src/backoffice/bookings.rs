@@ -190,8 +190,9 @@ pub(crate) async fn read(
     let masked = Masked::for_role(caller.principal.role);
     let view = FoundView::of(&found, masked)?;
     let currency = found.saga.currency;
-    let positions = status::positions(&state.db, id).await?;
-    let operations = status::operations(&state.db, id).await?;
+    let whole = status::find_whole_for(&state.db, &reach, id)
+        .await?
+        .ok_or_else(|| Problem::new(Code::NotFound))?;
     let now = desk::now(&state.db).await?;
     let used = records.tickets.iter();
     let used = used.filter(|ticket| ticket.state == SCANNED);
@@ -199,11 +200,12 @@ pub(crate) async fn read(
     let allowed = actions(&found.saga, &used, now, &state.saga);
     Ok(Json(Story {
         booking: Some(view),
-        positions: positions
+        positions: whole
+            .positions
             .iter()
             .map(|position| PositionView::of(position, currency))
             .collect(),
-        operations: operations.iter().map(OperationView::of).collect(),
+        operations: whole.operations.iter().map(OperationView::of).collect(),
         recorded: Recorded::of(records, currency),
         actions: allowed.into_iter().map(Allowed::of).collect(),
         timeline,

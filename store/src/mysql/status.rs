@@ -28,7 +28,17 @@ pub enum Reach {
     SignedLink(BookingId),
 }
 
-/// A booking as GET shows it, without the parts that have queries of their own.
+/// A booking as GET shows it, but for the last attempt to pay.
+#[derive(Debug, Clone)]
+pub struct WholeStatus {
+    pub booking: BookingStatus,
+    /// In their order.
+    pub positions: Vec<PositionStatus>,
+    /// Oldest first; of very many the newest.
+    pub operations: Vec<OperationStatus>,
+}
+
+/// The booking itself.
 #[derive(Debug, Clone)]
 pub struct BookingStatus {
     pub id: BookingId,
@@ -92,6 +102,17 @@ impl std::fmt::Debug for AttemptStatus {
     }
 }
 
+/// Most outcomes that one answer lists; the newest count.
+pub const OPERATIONS_MAX: u64 = 50;
+
+const COLUMNS: &str = "b.id, b.tenant, b.subject, b.request_hash, b.show_id, b.status, b.phase, b.version, b.code, b.attention,
+    b.currency, b.total_minor, b.captured_minor, b.refunded_minor, b.hold_expires_at,
+    CAST(JSON_EXTRACT(b.saga, '$.ticket_revision') AS UNSIGNED) AS ticket_revision,
+    CAST(JSON_UNQUOTE(JSON_EXTRACT(b.saga, '$.tender')) AS CHAR(16)) AS tender";
+
+const POSITION_COLUMNS: &str =
+    "p.no, p.seat_id, t.row_label, t.number, p.category, p.price_minor, p.live";
+
 /// The booking, if it is there and within reach.
 ///
 /// # Errors
@@ -102,19 +123,77 @@ pub async fn find_for(
     id: BookingId,
 ) -> Result<Option<BookingStatus>, DbErr> {
     let (within, reach_values) = reach_clause(reach);
-    let sql = format!(
-        "SELECT b.id, b.tenant, b.subject, b.request_hash, b.show_id, b.status, b.phase, b.version, b.code, b.attention,
-                b.currency, b.total_minor, b.captured_minor, b.refunded_minor, b.hold_expires_at,
-                CAST(JSON_EXTRACT(b.saga, '$.ticket_revision') AS UNSIGNED) AS ticket_revision,
-                CAST(JSON_UNQUOTE(JSON_EXTRACT(b.saga, '$.tender')) AS CHAR(16)) AS tender
-         FROM bookings b WHERE b.id = ? AND {within}"
-    );
+    let sql = format!("SELECT {COLUMNS} FROM bookings b WHERE b.id = ? AND {within}");
     let values = std::iter::once(Value::from(id.0)).chain(reach_values);
     let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, values);
     db.query_one_raw(ask)
         .await?
         .map(|row| booking(&row))
         .transpose()
+}
+
+/// The booking with its positions and what became of its commands, if it is there and within reach.
+///
+/// The positions come with the booking, so that a version is never shown with those of another.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn find_whole_for(
+    db: &impl ConnectionTrait,
+    reach: &Reach,
+    id: BookingId,
+) -> Result<Option<WholeStatus>, DbErr> {
+    let (within, reach_values) = reach_clause(reach);
+    let sql = format!(
+        "SELECT {COLUMNS}, {POSITION_COLUMNS}
+         FROM bookings b
+         LEFT JOIN positions p ON p.booking_id = b.id
+         LEFT JOIN shows s ON s.id = p.show_id
+         LEFT JOIN seats t ON t.layout_id = s.layout_id AND t.seat_id = p.seat_id
+         WHERE b.id = ? AND {within} ORDER BY p.no"
+    );
+    let values = std::iter::once(Value::from(id.0)).chain(reach_values);
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, values);
+    let rows = db.query_all_raw(ask).await?;
+    let Some(first) = rows.first() else {
+        return Ok(None);
+    };
+    let positions: Result<_, DbErr> = rows
+        .iter()
+        .filter_map(|row| position(row).transpose())
+        .collect();
+    Ok(Some(WholeStatus {
+        booking: booking(first)?,
+        positions: positions?,
+        operations: operations(db, id).await?,
+    }))
+}
+
+/// Outcomes of the customer's commands, oldest first.
+async fn operations(
+    db: &impl ConnectionTrait,
+    id: BookingId,
+) -> Result<Vec<OperationStatus>, DbErr> {
+    let ask = Statement::from_sql_and_values(
+        DbBackend::MySql,
+        "SELECT id, kind, outcome, code, version, at FROM operations
+         WHERE booking_id = ? ORDER BY at DESC, id DESC LIMIT ?",
+        [id.0.into(), OPERATIONS_MAX.into()],
+    );
+    let rows = db.query_all_raw(ask).await?;
+    rows.iter()
+        .rev()
+        .map(|row| {
+            Ok(OperationStatus {
+                id: OperationId(row.try_get("", "id")?),
+                kind: row.try_get("", "kind")?,
+                outcome: row.try_get("", "outcome")?,
+                code: row.try_get("", "code")?,
+                version: row.try_get("", "version")?,
+                at: instant(row, "at")?,
+            })
+        })
+        .collect()
 }
 
 /// Hashes of the requests that these bookings were born from, of those that are there. An id is derived from who asks, so
@@ -139,72 +218,6 @@ pub async fn find_request_hashes(
         Ok((id, row.try_get("", "request_hash")?))
     };
     rows.iter().map(read).collect()
-}
-
-/// Positions in their order. The caller has found the booking within their reach.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn positions(
-    db: &impl ConnectionTrait,
-    id: BookingId,
-) -> Result<Vec<PositionStatus>, DbErr> {
-    let ask = Statement::from_sql_and_values(
-        DbBackend::MySql,
-        "SELECT p.no, p.seat_id, t.row_label, t.number, p.category, p.price_minor, p.live
-         FROM positions p
-         LEFT JOIN shows s ON s.id = p.show_id
-         LEFT JOIN seats t ON t.layout_id = s.layout_id AND t.seat_id = p.seat_id
-         WHERE p.booking_id = ? ORDER BY p.no",
-        [id.0.into()],
-    );
-    let rows = db.query_all_raw(ask).await?;
-    rows.iter()
-        .map(|row| {
-            Ok(PositionStatus {
-                no: row.try_get("", "no")?,
-                seat_id: row.try_get("", "seat_id")?,
-                row: row.try_get("", "row_label")?,
-                number: row.try_get("", "number")?,
-                category: row.try_get("", "category")?,
-                price_minor: row.try_get("", "price_minor")?,
-                live: row.try_get("", "live")?,
-            })
-        })
-        .collect()
-}
-
-/// Most outcomes that one answer lists; the newest count.
-pub const OPERATIONS_MAX: u64 = 50;
-
-/// Outcomes of the customer's commands, oldest first.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn operations(
-    db: &impl ConnectionTrait,
-    id: BookingId,
-) -> Result<Vec<OperationStatus>, DbErr> {
-    let ask = Statement::from_sql_and_values(
-        DbBackend::MySql,
-        "SELECT id, kind, outcome, code, version, at FROM operations
-         WHERE booking_id = ? ORDER BY at DESC, id DESC LIMIT ?",
-        [id.0.into(), OPERATIONS_MAX.into()],
-    );
-    let rows = db.query_all_raw(ask).await?;
-    rows.iter()
-        .rev()
-        .map(|row| {
-            Ok(OperationStatus {
-                id: OperationId(row.try_get("", "id")?),
-                kind: row.try_get("", "kind")?,
-                outcome: row.try_get("", "outcome")?,
-                code: row.try_get("", "code")?,
-                version: row.try_get("", "version")?,
-                at: instant(row, "at")?,
-            })
-        })
-        .collect()
 }
 
 /// The last attempt to pay, if there was one.
@@ -261,12 +274,10 @@ pub async fn versions(
     if ids.is_empty() {
         return Ok(Vec::new());
     }
-    let marks = vec!["?"; ids.len()].join(",");
-    let ask = Statement::from_sql_and_values(
-        DbBackend::MySql,
-        format!("SELECT id, version FROM bookings WHERE id IN ({marks})"),
-        ids.iter().map(|id| Value::from(id.0)),
-    );
+    let keys = super::rows::padded(ids.iter().map(|id| Value::from(id.0)));
+    let marks = vec!["?"; keys.len()].join(", ");
+    let sql = format!("SELECT id, version FROM bookings WHERE id IN ({marks})");
+    let ask = Statement::from_sql_and_values(DbBackend::MySql, sql, keys);
     let rows = db.query_all_raw(ask).await?;
     rows.iter()
         .map(|row| {
@@ -354,6 +365,22 @@ fn booking(row: &QueryResult) -> Result<BookingStatus, DbErr> {
             .map(|at| at.and_utc()),
         ticket_revision: u16::try_from(revision.unwrap_or(0)).unwrap_or(u16::MAX),
     })
+}
+
+/// None of a booking that has no positions, such as one that was refused before it had any.
+fn position(row: &QueryResult) -> Result<Option<PositionStatus>, DbErr> {
+    let Some(no) = row.try_get("", "no")? else {
+        return Ok(None);
+    };
+    Ok(Some(PositionStatus {
+        no,
+        seat_id: row.try_get("", "seat_id")?,
+        row: row.try_get("", "row_label")?,
+        number: row.try_get("", "number")?,
+        category: row.try_get("", "category")?,
+        price_minor: row.try_get("", "price_minor")?,
+        live: row.try_get("", "live")?,
+    }))
 }
 
 pub(super) fn instant(row: &QueryResult, column: &str) -> Result<Instant, DbErr> {

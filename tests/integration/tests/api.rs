@@ -11,7 +11,7 @@ use boxoffice_integration::{
 };
 use futures::{StreamExt, future::join_all};
 use reqwest::{Method, StatusCode};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -86,6 +86,52 @@ async fn a_status_is_read_again_waited_for_and_streamed() {
     );
     let log = std::fs::read_to_string(world.folder.join("all.log")).unwrap();
     assert!(!log.contains("Grete"));
+    world.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_status_has_the_words_of_the_hall_and_the_newest_commands() {
+    let world = World::setup().show(Show::named("evening")).start().await;
+    let label = r#"Loge "Ö", \ links"#;
+    let renamed = Statement::from_sql_and_values(
+        DbBackend::MySql,
+        "UPDATE seats SET row_label = ? WHERE seat_id = 'A-2'",
+        [label.into()],
+    );
+    world.db.execute_raw(renamed).await.unwrap();
+    let ada = world.customer("ada");
+    let show = world.show("evening");
+    let booking = ada.book(Order::of(&show, &["A-2", "A-1"])).await;
+    booking.until("held").await;
+    // More commands than one answer lists, from before.
+    let older = "INSERT INTO operations (id, booking_id, kind, outcome, version, at)
+        SELECT UNHEX(MD5(seq.seq)), b.id, 'pay', 'done', seq.seq, b.created_at - INTERVAL seq.seq SECOND
+        FROM bookings b, (SELECT a.n * 10 + c.n AS seq FROM
+            (SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) a,
+            (SELECT 0 AS n UNION SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5
+             UNION SELECT 6 UNION SELECT 7 UNION SELECT 8 UNION SELECT 9) c) seq WHERE seq.seq > 0";
+    world.db.execute_unprepared(older).await.unwrap();
+
+    let link = format!("{}&after=0", booking.link);
+    let state = ada.request(Method::GET, &link).send().await.unwrap();
+    let state: Value = state.json().await.unwrap();
+    let of = |no: usize, field: &str| state["positions"][no][field].clone();
+    assert_eq!([of(0, "no"), of(1, "no")], [json!(1), json!(2)], "{state}");
+    assert_eq!(of(0, "row"), label);
+    assert_eq!([of(0, "seat_id"), of(1, "seat_id")], ["A-2", "A-1"]);
+    assert_eq!(of(0, "price"), json!({"minor": 1_000, "currency": "EUR"}));
+    assert_eq!(of(0, "live"), true);
+    let operations = state["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 50);
+    assert_eq!(operations[49]["kind"], "submit", "the newest is the last");
+    let times: Vec<&str> = operations
+        .iter()
+        .map(|operation| operation["at"].as_str().unwrap())
+        .collect();
+    assert!(times.is_sorted(), "{times:?}");
+    let made_up = "DELETE FROM operations WHERE kind = 'pay'";
+    world.db.execute_unprepared(made_up).await.unwrap();
+    booking.cancel(None).await;
     world.finish().await;
 }
 

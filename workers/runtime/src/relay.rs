@@ -4,7 +4,7 @@
 //! everybody is waited for.
 
 use crate::{
-    Cause, Failure, outbox,
+    Cause, Failure, Service, outbox,
     outbox::{Pending, Row, Sent},
     parked::{self, Parking},
     publish::{PublishError, Publisher},
@@ -21,7 +21,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, Instant},
 };
-use tokio::time::{interval, sleep};
+use tokio::time::{interval, sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How often the outbox is looked at.
@@ -35,6 +35,9 @@ const SWEEP_ROWS: u32 = 200;
 
 /// Shorter than usual: row locks are held meanwhile, and idle transactions are ended after 10 s.
 const SWEEP_CONFIRM: Duration = Duration::from_secs(5);
+
+/// How long a look may take before the database counts as down.
+const LOOK_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Refusals after which a row is parked so that it never stands in the way of the others.
 const ATTEMPTS_MAX: u32 = 10;
@@ -153,8 +156,11 @@ impl Relay {
 
     /// One portion. `true` when there may be more and the broker takes them.
     async fn sweep(&mut self) -> Result<bool, Failure> {
+        // Mostly nothing waits: then there is no transaction.
+        if self.oldest_secs().await? < i64::from(SWEEP_AFTER_SECS) {
+            return Ok(false);
+        }
         let tx = tx::begin(&self.db, &self.tasks).await?;
-        self.measure(tx.db()).await?;
         // By state, never by a high-water mark: ids commit out of order.
         let after = if planted::is(Bug::HighWaterMark) {
             format!("id > {} AND ", HIGHEST.load(Ordering::Relaxed))
@@ -277,14 +283,17 @@ impl Relay {
         Ok(())
     }
 
-    async fn measure(&self, db: &DatabaseTransaction) -> Result<(), Failure> {
+    /// For how long the oldest row has waited, in whole seconds.
+    async fn oldest_secs(&self) -> Result<i64, Failure> {
         let oldest = "SELECT CAST(COALESCE(TIMESTAMPDIFF(SECOND, MIN(created_at), UTC_TIMESTAMP(6)), 0) AS SIGNED) FROM outbox";
         let ask = Statement::from_string(DbBackend::MySql, oldest);
-        if let Some(row) = db.query_one_raw(ask).await? {
-            let seconds: i64 = row.try_get_by_index(0)?;
-            metrics::gauge!(telemetry::OUTBOX_OLDEST_PENDING_SECONDS).set(seconds as f64);
-        }
-        Ok(())
+        let Ok(asked) = timeout(LOOK_PATIENCE, self.db.query_one_raw(ask)).await else {
+            let cause = Cause::new("database_silent", "no answer to a look at the outbox");
+            return Err(Failure::Down(Service::Database, cause));
+        };
+        let seconds = asked?.map_or(Ok(0), |row| row.try_get_by_index(0))?;
+        metrics::gauge!(telemetry::OUTBOX_OLDEST_PENDING_SECONDS).set(seconds as f64);
+        Ok(seconds)
     }
 }
 
