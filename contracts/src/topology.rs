@@ -3,6 +3,7 @@
 //!
 //! The table is checked when the program is compiled.
 
+mod check;
 pub mod declared;
 pub mod roles;
 mod route;
@@ -169,6 +170,8 @@ pub struct Queue {
     /// A busy worker begins a transaction at most once in this time, so that what arrives meanwhile shares it; one that
     /// was idle begins at once.
     pub pace: Duration,
+    /// Kinds that nobody waits for: they begin no transaction before [`PATIENCE`], and go along with those that do.
+    pub patient: &'static [Kind],
     /// Most deliveries in hand: four batches, so that the next is there when one is settled.
     pub prefetch: u16,
     /// Most outside calls in flight at once, for workers that call.
@@ -181,6 +184,9 @@ pub struct Queue {
     /// One line for `docs/queues.md` and the queue page.
     pub doc: &'static str,
 }
+
+/// How long a message that nobody waits for waits for company.
+pub const PATIENCE: Duration = millis(100);
 
 /// Deliveries of one message that the broker tolerates before it dead-letters: the backstop for messages
 /// that kill the process. Our own attempts are counted in a header.
@@ -230,6 +236,7 @@ pub const MAIL: Queue = Queue {
     accepts: &[mail::Send::KIND],
     batch_max: 16,
     pace: millis(200),
+    patient: &[],
     prefetch: 64,
     calls_max: 8,
     retry: RETRY_MAIL,
@@ -251,6 +258,7 @@ pub const PARKED: Queue = Queue {
     accepts: &[],
     batch_max: 50,
     pace: Duration::ZERO,
+    patient: &[],
     prefetch: 200,
     calls_max: 1,
     retry: &[],
@@ -269,6 +277,7 @@ pub const PARTNER_GATE: Queue = Queue {
     accepts: &[partner::Release::KIND],
     batch_max: 16,
     pace: Duration::ZERO,
+    patient: &[],
     prefetch: 64,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -301,6 +310,12 @@ pub const PAYMENTS: Queue = Queue {
     ],
     batch_max: 50,
     pace: millis(16),
+    patient: &[
+        payment::Capture::KIND,
+        payment::Refund::KIND,
+        payment::Void::KIND,
+        payment::Webhook::KIND,
+    ],
     prefetch: 200,
     calls_max: 64,
     retry: RETRY_USUAL,
@@ -353,6 +368,16 @@ pub const RESERVATIONS: Queue = Queue {
     ],
     batch_max: 100,
     pace: millis(16),
+    patient: &[
+        payment::CaptureFailed::KIND,
+        payment::Captured::KIND,
+        payment::Disputed::KIND,
+        payment::RefundFailed::KIND,
+        payment::Refunded::KIND,
+        payment::RefundedOutside::KIND,
+        payment::Voided::KIND,
+        ticket::Rendered::KIND,
+    ],
     prefetch: 400,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -371,6 +396,7 @@ pub const RESERVATIONS_SUBMIT: Queue = Queue {
     accepts: &[booking::Submit::KIND],
     batch_max: 100,
     pace: millis(16),
+    patient: &[],
     prefetch: 400,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -389,6 +415,7 @@ pub const TICKETS: Queue = Queue {
     accepts: &[ticket::Render::KIND],
     batch_max: 16,
     pace: millis(150),
+    patient: &[],
     prefetch: 64,
     calls_max: 16,
     retry: RETRY_USUAL,
@@ -427,6 +454,7 @@ pub const TIMELINE: Queue = Queue {
     ],
     batch_max: 200,
     pace: millis(100),
+    patient: &[],
     prefetch: 800,
     calls_max: 1,
     retry: RETRY_USUAL,
@@ -469,80 +497,7 @@ pub fn queue(name: &str) -> Option<&'static Queue> {
     QUEUES.iter().find(|queue| queue.name == name)
 }
 
-const _: () = check(QUEUES);
-
-const fn check(queues: &[Queue]) {
-    let mut i = 0;
-    while i < queues.len() {
-        let queue = &queues[i];
-        assert!(
-            queue.name.len() <= 60,
-            "names stay readable; AMQP allows 255 bytes"
-        );
-        assert!(
-            !queue.bindings.is_empty(),
-            "a queue that nothing leads to is dead"
-        );
-        assert!(
-            queue.batch_max > 0 && queue.calls_max > 0,
-            "zero would stand still"
-        );
-        assert!(
-            queue.prefetch >= queue.batch_max,
-            "prefetch 0 means unlimited, and a batch must fit"
-        );
-        assert!(
-            i == 0 || less(queues[i - 1].name, queue.name),
-            "keep QUEUES sorted and unique"
-        );
-        let mut b = 0;
-        while b < queue.bindings.len() {
-            let binding = queue.bindings[b];
-            if matches!(binding.exchange, Exchange::Intake | Exchange::Commands) {
-                assert!(
-                    owners(queues, binding.pattern) == 1,
-                    "a command has exactly one queue"
-                );
-            }
-            b += 1;
-        }
-        i += 1;
-    }
-}
-
-/// How many queues are bound to a command: a second one would hide from `mandatory` that the first is gone.
-const fn owners(queues: &[Queue], pattern: &str) -> u32 {
-    let (mut found, mut i) = (0, 0);
-    while i < queues.len() {
-        let mut b = 0;
-        while b < queues[i].bindings.len() {
-            let binding = queues[i].bindings[b];
-            let commands = matches!(binding.exchange, Exchange::Intake | Exchange::Commands);
-            if commands && equal(binding.pattern, pattern) {
-                found += 1;
-            }
-            b += 1;
-        }
-        i += 1;
-    }
-    found
-}
-
-const fn equal(a: &str, b: &str) -> bool {
-    a.len() == b.len() && !less(a, b) && !less(b, a)
-}
-
-const fn less(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut i = 0;
-    while i < a.len() && i < b.len() {
-        if a[i] != b[i] {
-            return a[i] < b[i];
-        }
-        i += 1;
-    }
-    a.len() < b.len()
-}
+const _: () = check::check(QUEUES);
 
 #[cfg(test)]
 mod tests {
@@ -573,6 +528,16 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn only_what_a_queue_accepts_is_patient_and_nobody_waits_long() {
+        for queue in QUEUES {
+            for kind in queue.patient {
+                assert!(queue.accepts.contains(kind), "{}: {kind}", queue.name);
+            }
+            assert!(queue.patient.is_empty() || PATIENCE * 5 < queue.alert.critical_p99);
         }
     }
 }

@@ -19,7 +19,7 @@ use boxoffice_contracts::{
     Code,
     message::CATALOGUE,
     partner::kinds::{self, PARTNER_CATALOGUE},
-    topology::{DELIVERY_LIMIT, Exchange, QUEUES, Queue, RetryTier},
+    topology::{DELIVERY_LIMIT, Exchange, PATIENCE, QUEUES, Queue, RetryTier},
 };
 
 use crate::{openapi, ui};
@@ -214,6 +214,19 @@ fn section(out: &mut String, queue: &Queue) -> Result<()> {
             out,
             "Waits between attempts: {}. Then it is parked.\n",
             waits.join(", ")
+        )?;
+    }
+    if !queue.patient.is_empty() {
+        let kinds: Vec<String> = queue
+            .patient
+            .iter()
+            .map(|kind| format!("`{kind}`"))
+            .collect();
+        writeln!(
+            out,
+            "Nobody waits for {}: for up to {} ms they wait for company.\n",
+            kinds.join(", "),
+            PATIENCE.as_millis()
         )?;
     }
     out.push_str("| from | key |\n|---|---|\n");

@@ -8,7 +8,7 @@ use crate::{
 };
 use boxoffice_contracts::{
     Instant, MessageId,
-    topology::{Queue, SUSPECT_DELIVERIES},
+    topology::{PATIENCE, Queue, SUSPECT_DELIVERIES},
 };
 use lapin::BasicProperties;
 use std::{
@@ -30,6 +30,8 @@ pub struct Delivered {
     pub body: Vec<u8>,
     /// It may have killed its worker before: handled with no neighbour.
     pub alone: bool,
+    /// Until when it may wait for company; `None` when somebody waits for it.
+    pub(crate) patient: Option<time::Instant>,
     pub(crate) ticket: Ticket,
     /// Counts it as in hand.
     pub(crate) mark: Mark,
@@ -55,9 +57,14 @@ impl Delivered {
         ticket: Ticket,
     ) -> Self {
         let read = amqp::read(queue.name, properties, &body);
+        let kinds = queue.patient;
+        let is_patient = kinds
+            .iter()
+            .any(|kind| *kind.as_str() == *read.envelope.kind);
         Self {
             queue,
             slot,
+            patient: is_patient.then(|| time::Instant::now() + PATIENCE),
             mark: tally.take(&read.envelope, read.deferred),
             read,
             body,
@@ -160,9 +167,10 @@ impl Hand {
     }
 
     /// Waits until there is something, and then until there is a whole batch or it is time. Nobody joins a suspect, so
-    /// it is not kept waiting.
+    /// it is not kept waiting. What nobody waits for waits for company.
     pub(crate) async fn gather(&self, max: usize, until: Option<time::Instant>) {
         loop {
+            let until = until.max(self.patience());
             let (mut waiting, mut alone) = (0, false);
             for slot in 0..self.slots.len() {
                 let messages = self.slot(slot);
@@ -179,6 +187,18 @@ impl Hand {
                 None => arrived.await,
             }
         }
+    }
+
+    /// Until when all that is in hand may wait for company; `None` when somebody waits for one of them.
+    fn patience(&self) -> Option<time::Instant> {
+        let mut least = None;
+        for slot in 0..self.slots.len() {
+            for message in self.slot(slot).iter() {
+                let until = message.patient?;
+                least = Some(least.map_or(until, |least: time::Instant| least.min(until)));
+            }
+        }
+        least
     }
 
     /// As [`Self::take_ready`], waiting until there is something.
@@ -210,7 +230,11 @@ impl Hand {
 mod tests {
     use super::*;
     use crate::{pace::Pace, ports::Acker, window::Window};
-    use boxoffice_contracts::topology::TICKETS;
+    use boxoffice_contracts::{
+        Message,
+        message::payment,
+        topology::{PAYMENTS, TICKETS},
+    };
     use futures::future::BoxFuture;
     use std::time::Duration;
 
@@ -324,5 +348,64 @@ mod tests {
         let hand = holding(1);
         let second = suspect(&hand, 1);
         assert_eq!(wait_while_comes(&hand, due(), second).await, SOON);
+    }
+
+    /// The same message, for which nobody waits.
+    fn patient(hand: &Hand, slot: usize, n: u8) -> Delivered {
+        Delivered {
+            patient: Some(time::Instant::now() + PATIENCE),
+            ..message(hand, slot, n)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_waits_for_waits_for_company() {
+        let hand = holding(0);
+        hand.put(patient(&hand, 0, 0));
+        assert_eq!(wait(&hand, None).await, PATIENCE);
+
+        // Whoever comes later waits no longer than the first.
+        let hand = holding(0);
+        hand.put(patient(&hand, 0, 0));
+        let second = patient(&hand, 1, 1);
+        assert_eq!(wait_while_comes(&hand, None, second).await, PATIENCE);
+        assert_eq!(hand.take_ready(usize::from(MAX)).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whom_somebody_waits_for_takes_the_patient_along() {
+        let hand = holding(0);
+        hand.put(patient(&hand, 0, 0));
+        let second = message(&hand, 1, 1);
+        assert_eq!(wait_while_comes(&hand, None, second).await, SOON);
+        assert_eq!(hand.take_ready(usize::from(MAX)).len(), 2);
+
+        let hand = holding(1);
+        hand.put(patient(&hand, 0, 1));
+        assert_eq!(wait(&hand, None).await, Duration::ZERO);
+        assert_eq!(wait(&hand, due()).await, PACE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_whole_batch_of_the_patient_goes_at_once() {
+        let hand = holding(0);
+        for n in 0..MAX {
+            hand.put(patient(&hand, 0, n));
+        }
+        assert_eq!(wait(&hand, None).await, Duration::ZERO);
+    }
+
+    #[test]
+    fn the_queue_says_who_is_patient() {
+        let hand = Hand::new(1);
+        let read = |kind: &str| {
+            let properties = BasicProperties::default().with_type(kind.into());
+            let ticket = Window::new(PAYMENTS.name, None).ticket(1, NoAcker);
+            let (queue, tally) = (const { &PAYMENTS }, &hand.tallies()[0]);
+            Delivered::new(queue, 0, tally, &properties, Vec::new(), ticket)
+        };
+        assert!(read(payment::Webhook::KIND.as_str()).patient.is_some());
+        assert!(read(payment::Authorize::KIND.as_str()).patient.is_none());
+        assert!(read("nobody.knows.v1").patient.is_none());
     }
 }
