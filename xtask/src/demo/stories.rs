@@ -1,7 +1,9 @@
 //! Five customers: one pays, one is declined first, one must authenticate, one forgets, one cancels.
 
 use anyhow::{Context as _, Result, bail};
+use boxoffice_contracts::Instant;
 use serde_json::{Value, json};
+use std::time::{Duration, SystemTime};
 
 use super::{
     Place,
@@ -17,7 +19,7 @@ pub(crate) fn tell(place: &Place) -> Result<()> {
     let token = place.tokens(&format!("demo-{}", uuid::Uuid::new_v4().simple()), 1)?;
     let client = Client::new(&place.api, token.first().context("no token")?);
     let evening = show(&client, |show| {
-        show["hall"] == "Astor 1" && seats(&client, show) >= 20
+        show["hall"] == "Astor 1" && can_be_cancelled(show) && seats(&client, show) >= 20
     })
     .context("no show in the cinema is on sale; `cargo xtask up` loads them")?;
 
@@ -87,7 +89,18 @@ pub(crate) fn tell(place: &Place) -> Result<()> {
             &json!({"reason": "ill"}),
         )?
         .accepted()?;
-    let refunded = follow(&client, &format!("/v1/bookings/{id}"), "refunded")?;
+    let is_refused = |state: &Value| {
+        let operations = state["operations"].as_array();
+        let refused =
+            |operation: &Value| operation["kind"] == "cancel" && operation["outcome"] == "refused";
+        operations.is_some_and(|all| all.iter().any(refused))
+    };
+    let refunded = reach(&client, &format!("/v1/bookings/{id}"), |state| {
+        state["status"] == "refunded" || is_refused(state)
+    })?;
+    if is_refused(&refunded) {
+        bail!("the cancellation was refused: {}", refunded["operations"]);
+    }
     ui::line(&format!("  {} went back", money(&refunded["refunded"])));
     Ok(())
 }
@@ -146,6 +159,13 @@ pub(crate) fn free_seats(client: &Client, show: &Value) -> Result<Vec<String>> {
     Ok(free
         .filter_map(|seat| seat["seat_id"].as_str().map(str::to_owned))
         .collect())
+}
+
+/// For longer than the stories take.
+fn can_be_cancelled(show: &Value) -> bool {
+    let until = serde_json::from_value::<Instant>(show["sales"]["cancel_until"].clone());
+    let soon = Instant::from(SystemTime::now() + Duration::from_secs(300));
+    until.is_ok_and(|until| until > soon)
 }
 
 fn seats(client: &Client, show: &Value) -> usize {
