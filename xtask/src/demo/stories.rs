@@ -162,6 +162,10 @@ pub(crate) fn free_seats(client: &Client, show: &Value) -> Result<Vec<String>> {
 }
 
 /// For longer than the stories take.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a customer looks at the clock on the wall"
+)]
 fn can_be_cancelled(show: &Value) -> bool {
     let until = serde_json::from_value::<Instant>(show["sales"]["cancel_until"].clone());
     let soon = Instant::from(SystemTime::now() + Duration::from_secs(300));
