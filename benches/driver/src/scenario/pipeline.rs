@@ -76,7 +76,6 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         place,
     };
     let mut outcome = Outcome::default();
-    outcome.put("calibration.cpu_ms", calibration::cpu_ms()?);
     let mut idle = Outcome::default();
     idle.put_memory(&run.place)?;
     outcome.put_all("idle", idle);
@@ -85,7 +84,11 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         .in_turn(arguments.warm_up, arguments.under_way, run.mode.last())
         .await?;
     run.rest(arguments.warm_up).await?;
+    // The machine's speed changes: it is looked at on both sides of what is measured.
+    let before = calibration::cpu_ms()?;
     let rate = run.at_most(arguments, &mut outcome).await?;
+    let speed = f64::midpoint(before, calibration::cpu_ms()?);
+    outcome.put("calibration.cpu_ms", speed);
     let mut done = wanted;
     for share in &arguments.paced {
         let lasts = Duration::from_secs(arguments.paced_secs);
