@@ -168,7 +168,7 @@ pub struct Queue {
     /// Most messages that are handled in one transaction.
     pub batch_max: u16,
     /// A busy worker begins a transaction at most once in this time, so that what arrives meanwhile shares it; one that
-    /// was idle begins at once.
+    /// was idle begins at once, but for `patient` kinds.
     pub pace: Duration,
     /// Kinds that nobody waits for: they begin no transaction before [`PATIENCE`], and go along with those that do.
     pub patient: &'static [Kind],

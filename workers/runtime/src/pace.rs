@@ -1,7 +1,8 @@
 //! How often a worker begins a transaction: what arrives meanwhile shares it.
 //!
 //! A transaction costs the database, the broker and us about as much for ten messages as for one. A worker that has been
-//! idle begins at once; one that is busy begins at most once in its pace, unless there is a whole batch.
+//! idle begins at once; one that is busy begins at most once in its pace, unless there is a whole batch. For what nobody waits for
+//! it waits longer: see [`crate::hand::Hand`].
 
 use std::{
     sync::{Mutex, PoisonError},
