@@ -184,7 +184,16 @@ pub(crate) async fn read(
         }
         // Whoever names a version is told no older one.
         Some(_) => look.load().await?,
-        None => look.glance().await?,
+        None => {
+            let (view, age) = look.glance().await?;
+            let mut response = show(&view, &headers);
+            if let Some(age) = age {
+                // Never younger than it is.
+                let secs = age.as_secs() + u64::from(age.subsec_nanos() > 0);
+                put(&mut response, header::AGE, &secs.to_string());
+            }
+            return Ok(response);
+        }
     };
     Ok(show(&view, &headers))
 }

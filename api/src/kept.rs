@@ -2,16 +2,17 @@
 //! happened: then what was read the last time is told again, until the broker's events say that there is more.
 //!
 //! Right without any event, too: nothing is told for longer than [`TOLD_MAX`] after the database said that it is the
-//! present version, as late as lost news is noticed elsewhere. What somebody asks for is asked about again before that, many
-//! in one statement; a version says everything, as each decision raises it.
+//! present version, as late as lost news is noticed elsewhere, and the answer says how old it is. What somebody asks for is
+//! asked about again before that, many in one statement; a version says everything, as each decision raises it. While no
+//! events arrive nothing is told at all, nor is a hold whose time is up: its seats may be another's.
 
-use boxoffice_contracts::BookingId;
+use boxoffice_contracts::{BookingId, Instant as Date};
 use boxoffice_store::mysql::status::{Reach, WholeStatus};
 use moka::{ops::compute::Op, sync::Cache};
 use std::{
     cmp::Ordering,
     sync::{
-        Arc,
+        Arc, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     time::Duration,
@@ -33,6 +34,16 @@ struct Kept {
 pub(crate) struct KeptStatuses {
     kept: Cache<BookingId, Kept>,
     heard: Cache<BookingId, Instant>,
+    /// Since when every event is heard; none while they are not.
+    hears_since: Arc<RwLock<Option<Instant>>>,
+}
+
+/// What is told again.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    pub found: Arc<WholeStatus>,
+    /// Since the database said that it is the present version.
+    pub age: Duration,
 }
 
 /// As old as a status may be whose event was lost.
@@ -59,21 +70,26 @@ impl KeptStatuses {
                 .max_capacity(HEARD_MAX)
                 .time_to_live(HEARD_KEPT)
                 .build(),
+            hears_since: Arc::default(),
         }
     }
 
     /// What is known of the caller's own booking. Of those of others the database is asked who may see them.
-    pub(crate) fn find(&self, id: BookingId, reach: &Reach) -> Option<Arc<WholeStatus>> {
+    pub(crate) fn find(&self, id: BookingId, reach: &Reach, now: Date) -> Option<Told> {
         let Reach::Owned(owner) = reach else {
             return None;
         };
         let kept = self.kept.get(&id)?;
+        let age = kept.asked_at.elapsed();
+        let booking = &kept.found.booking;
         let is_told = self.is_newest(id, &kept)
-            && kept.asked_at.elapsed() < TOLD_MAX
-            && kept.found.booking.owner == *owner;
+            && age < TOLD_MAX
+            && booking.hold_expires_at.is_none_or(|until| now < until)
+            && booking.owner == *owner;
         is_told.then(|| {
             kept.told.store(true, Relaxed);
-            kept.found
+            let found = kept.found;
+            Told { found, age }
         })
     }
 
@@ -117,8 +133,14 @@ impl KeptStatuses {
         });
     }
 
+    /// Whether all that has happened since it was asked for would have been heard, and nothing was.
     fn is_newest(&self, id: BookingId, kept: &Kept) -> bool {
-        self.heard.get(&id).is_none_or(|at| at < kept.asked_at)
+        let hears_since = *self
+            .hears_since
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        hears_since.is_some_and(|since| since <= kept.asked_at)
+            && self.heard.get(&id).is_none_or(|at| at < kept.asked_at)
     }
 
     /// Something has happened to the booking.
@@ -126,9 +148,21 @@ impl KeptStatuses {
         self.heard.insert(id, Instant::now());
     }
 
-    /// Something may have happened to any of them.
-    pub(crate) fn forget_all(&self) {
-        self.kept.invalidate_all();
+    /// From now on anything may happen to any of them.
+    pub(crate) fn hears_nothing(&self) {
+        self.hear_since(None);
+    }
+
+    /// From now on what happens is heard; what happened before may not have been.
+    pub(crate) fn hears_again(&self) {
+        self.hear_since(Some(Instant::now()));
+    }
+
+    fn hear_since(&self, since: Option<Instant>) {
+        *self
+            .hears_since
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = since;
     }
 }
 

@@ -38,16 +38,27 @@ fn booking() -> BookingId {
     BookingId::derive("house", "ada", "k")
 }
 
+/// As they are once the events arrive.
+fn listening() -> KeptStatuses {
+    let kept = KeptStatuses::new();
+    kept.hears_again();
+    kept
+}
+
+fn noon() -> Date {
+    "2026-11-22T12:00:00Z".parse().unwrap()
+}
+
 const STEP: Duration = Duration::from_millis(1);
 
 fn version_for(kept: &KeptStatuses, reach: &Reach) -> Option<u32> {
-    kept.find(booking(), reach)
-        .map(|found| found.booking.version)
+    kept.find(booking(), reach, noon())
+        .map(|told| told.found.booking.version)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_status_is_told_again_until_something_is_heard_of_the_booking() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let ada = Reach::Owned(owner("ada"));
     assert_eq!(version_for(&kept, &ada), None);
     kept.keep(Instant::now(), &found(3));
@@ -60,13 +71,63 @@ async fn a_status_is_told_again_until_something_is_heard_of_the_booking() {
     tokio::time::advance(STEP).await;
     kept.keep(Instant::now(), &found(4));
     assert_eq!(version_for(&kept, &ada), Some(4));
-    kept.forget_all();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_told_while_no_events_arrive_nor_what_was_read_meanwhile() {
+    let kept = KeptStatuses::new();
+    let ada = Reach::Owned(owner("ada"));
+    kept.keep(Instant::now(), &found(3));
+    assert_eq!(version_for(&kept, &ada), None, "nothing is heard yet");
+    tokio::time::advance(STEP).await;
+    kept.hears_again();
+    assert_eq!(version_for(&kept, &ada), None, "read before");
+    kept.keep(Instant::now(), &found(3));
+    assert_eq!(version_for(&kept, &ada), Some(3));
+    kept.hears_nothing();
     assert_eq!(version_for(&kept, &ada), None);
+    tokio::time::advance(STEP).await;
+    let asked_at = Instant::now();
+    tokio::time::advance(STEP).await;
+    kept.hears_again();
+    kept.keep(asked_at, &found(3));
+    kept.confirm(booking(), 3, asked_at);
+    assert_eq!(
+        version_for(&kept, &ada),
+        None,
+        "it may have missed an event"
+    );
+    kept.confirm(booking(), 3, Instant::now());
+    assert_eq!(version_for(&kept, &ada), Some(3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_says_how_old_it_is() {
+    let kept = listening();
+    let ada = Reach::Owned(owner("ada"));
+    let age = || kept.find(booking(), &ada, noon()).map(|told| told.age);
+    kept.keep(Instant::now(), &found(3));
+    tokio::time::advance(3 * STEP).await;
+    assert_eq!(age(), Some(3 * STEP));
+    kept.confirm(booking(), 3, Instant::now());
+    assert_eq!(age(), Some(Duration::ZERO));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hold_is_not_told_beyond_its_time() {
+    let kept = listening();
+    let ada = Reach::Owned(owner("ada"));
+    let mut held = found(3);
+    let until = noon() + chrono::TimeDelta::seconds(1);
+    Arc::get_mut(&mut held).unwrap().booking.hold_expires_at = Some(until);
+    kept.keep(Instant::now(), &held);
+    assert_eq!(version_for(&kept, &ada), Some(3));
+    assert!(kept.find(booking(), &ada, until).is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_asked_for_before_the_news_and_came_after_it_is_not_told() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let asked_at = Instant::now();
     tokio::time::advance(STEP).await;
     kept.heard(booking());
@@ -77,7 +138,7 @@ async fn what_was_asked_for_before_the_news_and_came_after_it_is_not_told() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_is_told_of_the_booking_of_another_and_staff_are_looked_up() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     kept.keep(Instant::now(), &found(3));
     let others = [
         Reach::Owned(owner("eve")),
@@ -92,7 +153,7 @@ async fn nobody_is_told_of_the_booking_of_another_and_staff_are_looked_up() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_asked_for_is_told_for_as_long_as_its_version_is_the_present_one() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let ada = Reach::Owned(owner("ada"));
     kept.keep(Instant::now(), &found(3));
     assert_eq!(kept.wanted(), [], "nobody has asked again");
@@ -109,7 +170,7 @@ async fn what_is_asked_for_is_told_for_as_long_as_its_version_is_the_present_one
 
 #[tokio::test(start_paused = true)]
 async fn an_earlier_version_or_an_answer_from_before_lengthens_nothing() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let ada = Reach::Owned(owner("ada"));
     let before = Instant::now();
     tokio::time::advance(STEP).await;
@@ -126,7 +187,7 @@ async fn an_earlier_version_or_an_answer_from_before_lengthens_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_later_version_whose_event_was_lost_ends_what_is_kept() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let ada = Reach::Owned(owner("ada"));
     kept.keep(Instant::now(), &found(3));
     kept.confirm(booking(), 4, Instant::now());
@@ -135,7 +196,7 @@ async fn a_later_version_whose_event_was_lost_ends_what_is_kept() {
 
 #[tokio::test(start_paused = true)]
 async fn news_that_came_after_the_question_is_newer_than_the_answer() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let ada = Reach::Owned(owner("ada"));
     kept.keep(Instant::now(), &found(3));
     tokio::time::advance(STEP).await;
@@ -149,7 +210,7 @@ async fn news_that_came_after_the_question_is_newer_than_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_is_told_for_ever() {
-    let kept = KeptStatuses::new();
+    let kept = listening();
     let ada = Reach::Owned(owner("ada"));
     let begun = Instant::now();
     kept.keep(begun, &found(3));

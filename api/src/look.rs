@@ -40,14 +40,15 @@ impl Look {
         self.show(found).await
     }
 
-    /// As it was a moment ago, if nothing was heard of it since; for who asks again and again.
+    /// As it was a moment ago, and how long ago, if nothing was heard of it since; for who asks again and again.
     ///
     /// # Errors
     /// The same.
-    pub(crate) async fn glance(&self) -> Result<BookingView, Problem> {
-        match self.state.kept.find(self.id, &self.caller.reach) {
-            Some(kept) => self.show(Some(kept)).await,
-            None => self.load().await,
+    pub(crate) async fn glance(&self) -> Result<(BookingView, Option<Duration>), Problem> {
+        let kept = &self.state.kept;
+        match kept.find(self.id, &self.caller.reach, self.state.now()) {
+            Some(told) => Ok((self.show(Some(told.found)).await?, Some(told.age))),
+            None => Ok((self.load().await?, None)),
         }
     }
 

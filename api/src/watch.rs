@@ -27,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 pub enum Hint {
     /// A booking reached a version.
     Changed { booking: BookingId, version: u32 },
+    /// Events are missed from now on.
+    Lost,
     /// The queue was bound anew: events may have been missed.
     Rebound,
 }
@@ -61,6 +63,7 @@ pub fn hints(events: &EventStream) -> impl Stream<Item = Hint> + Send + Unpin + 
     BroadcastStream::new(events.subscribe()).filter_map(|happened| {
         std::future::ready(match happened {
             Ok(Happened::Event(event)) => changed(&event.body),
+            Ok(Happened::Lost) => Some(Hint::Lost),
             Ok(Happened::Rebound) | Err(_) => Some(Hint::Rebound),
         })
     })
@@ -127,8 +130,9 @@ impl Watch {
                         self.inner.kept.heard(booking);
                         self.reached(booking, version);
                     }
+                    Hint::Lost => self.inner.kept.hears_nothing(),
                     Hint::Rebound => {
-                        self.inner.kept.forget_all();
+                        self.inner.kept.hears_again();
                         self.reread(&db).await;
                     }
                 },

@@ -70,7 +70,15 @@ pub enum Learned {
         /// Seats of its live positions; all that were asked for when absent.
         #[serde(default)]
         seats: Option<Vec<String>>,
+        /// `Age` of the answer: it stood there at some moment of so many seconds before asking, too.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        age_secs: u64,
     },
     /// The seats of the map that somebody had; all others were free.
     SeatMap { taken: Vec<String> },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it")]
+const fn is_zero(secs: &u64) -> bool {
+    *secs == 0
 }

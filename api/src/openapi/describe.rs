@@ -119,7 +119,8 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
             tag: BOOKINGS,
             summary: "Read a booking, at once or when it has news",
             text: "With `after` and `wait` the answer comes as soon as the version is higher than `after`, or \
-                   when the time is up. `queued` is a booking that is not decided yet; it is shown to who holds \
+                   when the time is up; an answer to a question without `after` may be as old as \
+                   its `Age` says. `queued` is a booking that is not decided yet; it is shown to who holds \
                    the link that the command was answered with.",
             parameters: vec![
                 booking(),
@@ -143,12 +144,18 @@ pub(super) fn describe(action: Action, shapes: &mut Shapes) -> Description {
                 (
                     200,
                     with(
-                        answer("The booking as it is now.", &["ETag"]),
+                        answer(
+                            "The booking as it is now, or was a moment ago.",
+                            &["ETag", "Age"],
+                        ),
                         "application/json",
                         booking_body(shapes),
                     ),
                 ),
-                (304, answer("The client has this version.", &["ETag"])),
+                (
+                    304,
+                    answer("The client has this version.", &["ETag", "Age"]),
+                ),
             ],
             refusals: OF_READS,
         },

@@ -14,6 +14,11 @@ use crate::problem::PROBLEM_JSON;
 /// Headers of answers: name, meaning, an example.
 const HEADERS: &[(&str, &str, &str)] = &[
     (
+        "Age",
+        "What is shown was the present state within these last seconds, 5 at most; absent when it was read just now.",
+        "2",
+    ),
+    (
         "Content-Disposition",
         "Names the file.",
         "inline; filename=\"tickets-7KQ2M8XC.pdf\"",

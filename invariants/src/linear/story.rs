@@ -8,6 +8,9 @@ use crate::{
 use boxoffice_contracts::{BookingId, ShowId};
 use std::collections::BTreeMap;
 
+/// As old as a status may be that is told (`docs/adr/0014`).
+const AGE_SECS_MAX: u64 = 5;
+
 /// A booking in the eyes of whoever asked for it. Times are microseconds.
 #[derive(Debug)]
 pub(super) struct Story {
@@ -25,6 +28,7 @@ pub(super) struct Story {
 
 #[derive(Debug, Clone)]
 struct Look {
+    /// When it was asked for, or when it was read if it is older.
     from: u64,
     to: u64,
     status: String,
@@ -115,6 +119,7 @@ pub(super) fn stories(records: &[Record]) -> (Stories, Vec<Map>, Vec<Impossible>
                         status,
                         code,
                         seats,
+                        age_secs,
                     },
             },
         )) = answer
@@ -132,9 +137,15 @@ pub(super) fn stories(records: &[Record]) -> (Stories, Vec<Map>, Vec<Impossible>
             continue;
         };
         story.may_exist = true;
+        if *age_secs > AGE_SECS_MAX {
+            wrong.push(Impossible {
+                key: booking.to_string(),
+                text: format!("{booking} was shown as {status}, {age_secs} s old"),
+            });
+        }
         story.learn(
             Look {
-                from,
+                from: from.saturating_sub(age_secs * 1_000_000),
                 to: *to,
                 status: status.clone(),
                 seats: seats.clone(),

@@ -71,6 +71,18 @@ impl Told {
         )
     }
 
+    /// A look whose answer was told again.
+    fn old_look(&mut self, at: (u64, u64), number: u128, status: &str, age: u64) -> &mut Self {
+        let booking = booking(number);
+        let learned = Learned::Booking {
+            status: status.to_owned(),
+            code: None,
+            seats: None,
+            age_secs: age,
+        };
+        self.call(at, Asked::Look { booking }, Event::Ok { learned })
+    }
+
     fn cancel(&mut self, at: (u64, u64), number: u128) -> &mut Self {
         let asked = Asked::Cancel {
             booking: booking(number),
@@ -112,6 +124,7 @@ fn saw(status: &str, code: Option<&str>, seats: Option<&[&str]>) -> Event {
         status: status.to_owned(),
         code: code.map(str::to_owned),
         seats: seats.map(|seats| seats.iter().map(|seat| (*seat).to_owned()).collect()),
+        age_secs: 0,
     };
     Event::Ok { learned }
 }
@@ -176,6 +189,24 @@ fn a_look_within_the_time_of_another_owner_is_impossible() {
         .look((50, 51), 1, "authorizing");
     edge.submit((5, 6), 2, &["A-1"]).look((45, 60), 2, "held");
     edge.is_possible();
+}
+
+#[test]
+fn an_answer_that_says_how_old_it_is_may_tell_what_was() {
+    let second = 1_000_000;
+    let told_again = |age: u64| {
+        let mut told = Told::default();
+        told.submit((0, 1), 1, &["A-1"]).look((10, 11), 1, "held");
+        told.submit((5, 6), 2, &["A-1"])
+            .look((2 * second, 2 * second + 1), 2, "completed");
+        told.old_look((4 * second, 4 * second + 1), 1, "held", age);
+        told
+    };
+    told_again(3).is_possible();
+    told_again(0).is_impossible("A-1");
+    // The other had it for longer than that.
+    told_again(1).is_impossible("A-1");
+    told_again(6).is_impossible("6 s old");
 }
 
 #[test]

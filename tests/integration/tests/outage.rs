@@ -187,6 +187,41 @@ async fn the_broker_is_away_and_nothing_is_accepted_that_is_not_kept() {
     heal(world, Link::WorkersBroker, before, during).await;
 }
 
+/// What was kept of a booking outlives no connection that would end it.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_no_events_arrive_a_status_is_read_each_time() {
+    let world = world(Link::WorkersBroker).await;
+    let (ada, show) = (world.customer("ada"), world.show("evening"));
+    let booking = ada.book(Order::of(&show, &["A-1"])).await;
+    booking.until("held").await;
+    // None when it was read just now.
+    let age = async || {
+        let answer = ada
+            .request(Method::GET, &booking.link)
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), StatusCode::OK);
+        let age = answer.headers().get("age")?.to_str().unwrap();
+        Some(age.parse::<u64>().unwrap())
+    };
+    let told_again = || wait_until("it is told again", secs(10), async || age().await.is_some());
+    told_again().await;
+    assert!(age().await.is_none_or(|secs| secs <= 5));
+    world.set_link(Link::WorkersBroker, Mode::Reset);
+    wait_until("the loss is noticed", secs(5), async || {
+        age().await.is_none()
+    })
+    .await;
+    for _ in 0..20 {
+        assert_eq!(age().await, None);
+    }
+    world.set_link(Link::WorkersBroker, Mode::Pass);
+    told_again().await;
+    booking.pay(VISA).await;
+    heal(world, Link::WorkersBroker, vec![booking], Vec::new()).await;
+}
+
 async fn world(link: Link) -> World {
     World::setup()
         .show(Show::named("evening"))

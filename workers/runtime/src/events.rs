@@ -27,6 +27,8 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub enum Happened {
     Event(Arc<Event>),
+    /// From now on facts are missed, until [`Happened::Rebound`]; before the first of those, too.
+    Lost,
     /// Facts may have been missed: read what is watched again.
     Rebound,
 }
@@ -92,6 +94,7 @@ impl Listener {
                 listened = self.listen(&mut backoff) => listened,
                 () = self.stop.cancelled() => return,
             };
+            let _ = self.sender.send(Happened::Lost);
             if let Err(error) = listened {
                 tracing::warn!(%error, "events can't be followed");
             }

@@ -33,6 +33,8 @@ pub(super) struct Said {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub location: Option<String>,
+    /// `Age`, zero when it was read just now.
+    pub age_secs: u64,
     pub body: Value,
 }
 
@@ -100,6 +102,7 @@ impl Door {
             Some(value.to_owned())
         };
         let (retry_after, location) = (header("retry-after"), header("location"));
+        let age_secs = header("age").and_then(|secs| secs.parse().ok());
         let status = answer.status().as_u16();
         let text = answer.text().await.map_err(|error| word(&error))?;
         let seconds = retry_after.and_then(|secs| secs.parse().ok());
@@ -107,6 +110,7 @@ impl Door {
             status,
             retry_after: seconds.map(Duration::from_secs),
             location,
+            age_secs: age_secs.unwrap_or_default(),
             body: serde_json::from_str(&text).unwrap_or(Value::Null),
         })
     }
@@ -181,7 +185,7 @@ impl Door {
     ) -> Option<Value> {
         match answer {
             Ok(said) if said.status == 200 => {
-                pen.learn(call, learned(&said.body));
+                pen.learn(call, learned(&said.body, said.age_secs));
                 Some(said.body.clone())
             }
             Ok(said) => {
@@ -197,12 +201,13 @@ impl Door {
 }
 
 /// What a body of GET tells of the booking.
-pub(super) fn learned(body: &Value) -> Learned {
+pub(super) fn learned(body: &Value, age_secs: u64) -> Learned {
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     Learned::Booking {
         status: text("status").unwrap_or_default(),
         code: text("code"),
         seats: None,
+        age_secs,
     }
 }
 

@@ -247,7 +247,7 @@ impl Visitor {
                 let Some(body) = data.and_then(|data| serde_json::from_str(data).ok()) else {
                     continue;
                 };
-                self.pen.learn(call, learned(&body));
+                self.pen.learn(call, learned(&body, 0));
                 self.last = State(body);
                 if wanted(&self.last) {
                     return true;

@@ -244,6 +244,7 @@ fn history(one: BookingId, other: BookingId) -> Vec<Record> {
         status: "confirmed".to_owned(),
         code: None,
         seats: None,
+        age_secs: 0,
     };
     for (number, booking) in (0..).zip([one, other]) {
         let seats = vec!["A-1".to_owned()];
