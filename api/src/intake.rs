@@ -2,10 +2,11 @@
 
 use crate::{Problem, backlog::Backlog};
 use async_trait::async_trait;
-use boxoffice_contracts::{Code, Envelope, Kind, Message, message::booking::Submit, metric};
+use boxoffice_contracts::{Code, Envelope, Message, metric, topology::lines};
 use boxoffice_runtime::{Broker, BrokerState, IntakeError, IntakePublisher};
 use std::{
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
     time::Instant,
 };
 use tokio::sync::watch;
@@ -19,13 +20,18 @@ pub trait Intake: Send + Sync {
     ///
     /// # Errors
     /// Why the command can't be called accepted.
-    async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError>;
+    async fn publish(
+        &self,
+        routing_key: &str,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Result<(), IntakeError>;
 
     /// Whether publishing makes sense now. Costs nothing.
     fn broker(&self) -> BrokerState;
 
     /// When it is worth to come again after [`IntakeError::Refused`], in seconds, if that can be reckoned.
-    fn refused(&self, _kind: Kind) -> Option<u32> {
+    fn refused(&self, _routing_key: &str) -> Option<u32> {
         None
     }
 }
@@ -34,9 +40,9 @@ pub trait Intake: Send + Sync {
 pub struct BrokerIntake {
     publisher: IntakePublisher,
     state: watch::Receiver<BrokerState>,
-    /// Of new submits: theirs is the one queue that can be full.
-    submits: Mutex<Backlog>,
-    /// As many may wait.
+    /// Of each line of new submits: no other queue can be full.
+    lines: BTreeMap<&'static str, Mutex<Backlog>>,
+    /// As many may wait in a line.
     submits_max: u32,
     began: Instant,
 }
@@ -47,7 +53,10 @@ impl BrokerIntake {
         Self {
             publisher: IntakePublisher::new(broker),
             state: broker.state(),
-            submits: Mutex::default(),
+            lines: lines::keys()
+                .iter()
+                .map(|key| (*key, Mutex::default()))
+                .collect(),
             submits_max: broker.config().submits_max,
             began: Instant::now(),
         }
@@ -56,10 +65,16 @@ impl BrokerIntake {
 
 #[async_trait]
 impl Intake for BrokerIntake {
-    async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
-        let result = self.publisher.publish(envelope, body).await;
-        if result.is_ok() && envelope.kind == Submit::KIND.as_str() {
-            self.submits().accepted(self.began.elapsed().as_secs());
+    async fn publish(
+        &self,
+        routing_key: &str,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Result<(), IntakeError> {
+        let published = self.publisher.publish_to(routing_key, envelope, body);
+        let result = published.await;
+        if result.is_ok() {
+            self.line(routing_key, Backlog::accepted);
         }
         result
     }
@@ -68,15 +83,22 @@ impl Intake for BrokerIntake {
         *self.state.borrow()
     }
 
-    fn refused(&self, kind: Kind) -> Option<u32> {
-        let now = self.began.elapsed().as_secs();
-        (kind == Submit::KIND).then(|| self.submits().refused(now, u64::from(self.submits_max)))
+    fn refused(&self, routing_key: &str) -> Option<u32> {
+        let length = u64::from(self.submits_max);
+        self.line(routing_key, |line, now| line.refused(now, length))
     }
 }
 
 impl BrokerIntake {
-    fn submits(&self) -> MutexGuard<'_, Backlog> {
-        self.submits.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the line of this key, if it is one, now.
+    fn line<T>(
+        &self,
+        routing_key: &str,
+        happens: impl FnOnce(&mut Backlog, u64) -> T,
+    ) -> Option<T> {
+        let line = self.lines.get(routing_key)?;
+        let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(happens(&mut line, self.began.elapsed().as_secs()))
     }
 }
 
@@ -132,7 +154,7 @@ pub(crate) async fn send<M: Message>(
         );
         let problem = Problem::from(error);
         match error {
-            IntakeError::Refused => match intake.refused(M::KIND) {
+            IntakeError::Refused => match intake.refused(message.routing_key()) {
                 Some(secs) => problem.retry_after(secs),
                 None => problem,
             },
@@ -152,5 +174,6 @@ pub(crate) async fn send<M: Message>(
         tracing::error!(message.kind = M::KIND.as_str(), %error, "a command can't be encoded");
         Problem::new(Code::InternalError)
     })?;
-    intake.publish(&envelope, &body).await.map_err(refused)
+    let published = intake.publish(message.routing_key(), &envelope, &body);
+    published.await.map_err(refused)
 }

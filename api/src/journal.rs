@@ -7,7 +7,8 @@
 use crate::Intake;
 use async_trait::async_trait;
 use boxoffice_contracts::{
-    BookingId, Envelope, Kind, MessageId, OperationId, metric, trace::TraceParent,
+    BookingId, Envelope, Message as _, MessageId, OperationId, message::booking::Submit, metric,
+    trace::TraceParent,
 };
 use boxoffice_runtime::{BrokerState, IntakeError};
 use boxoffice_store::mysql::intake_journal::{self, Entry, row};
@@ -102,7 +103,8 @@ impl Journal {
         }
         for kept in intake_journal::due(&self.db, u64::from(ROWS_MAX)).await? {
             let envelope = envelope(&kept);
-            if let Err(error) = self.inner.publish(&envelope, &kept.body).await {
+            let key = routing_key(&kept);
+            if let Err(error) = self.inner.publish(key, &envelope, &kept.body).await {
                 // The others would be told the same; all of them stay due.
                 tracing::warn!(message.id = %envelope.message_id, reason = error.as_str(),
                     "a kept command can't be sent again now");
@@ -119,15 +121,20 @@ impl Journal {
 
 #[async_trait]
 impl Intake for Journal {
-    async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
+    async fn publish(
+        &self,
+        routing_key: &str,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Result<(), IntakeError> {
         let Some(entry) = entry(envelope, body) else {
-            return self.inner.publish(envelope, body).await;
+            return self.inner.publish(routing_key, envelope, body).await;
         };
         if let Err(error) = intake_journal::keep(&self.db, &entry, self.resend_secs).await {
             tracing::warn!(message.id = %envelope.message_id, %error, "a command can't be kept");
             return Err(IntakeError::Journal);
         }
-        let published = self.inner.publish(envelope, body).await;
+        let published = self.inner.publish(routing_key, envelope, body).await;
         match published {
             // Unknown is not "no": it may have arrived, and its sender was told so.
             Ok(()) | Err(IntakeError::TimedOut) => {}
@@ -151,8 +158,8 @@ impl Intake for Journal {
         self.inner.broker()
     }
 
-    fn refused(&self, kind: Kind) -> Option<u32> {
-        self.inner.refused(kind)
+    fn refused(&self, routing_key: &str) -> Option<u32> {
+        self.inner.refused(routing_key)
     }
 }
 
@@ -171,6 +178,16 @@ fn entry<'a>(envelope: &'a Envelope, body: &'a [u8]) -> Option<Entry<'a>> {
         at: envelope.sent_at?,
         body,
     })
+}
+
+/// Of the line that it stood in first: the inbox knows it there.
+fn routing_key(kept: &row::Model) -> &str {
+    if kept.kind == Submit::KIND.as_str()
+        && let Ok(submit) = serde_json::from_slice::<Submit>(&kept.body)
+    {
+        return submit.routing_key();
+    }
+    &kept.kind
 }
 
 /// As it was published first.

@@ -57,7 +57,12 @@ pub(crate) struct FakeIntake {
 
 #[async_trait]
 impl Intake for FakeIntake {
-    async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
+    async fn publish(
+        &self,
+        _routing_key: &str,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Result<(), IntakeError> {
         (*self.answer.lock().unwrap())?;
         let body = serde_json::from_slice(body).unwrap();
         self.sent.lock().unwrap().push((envelope.clone(), body));

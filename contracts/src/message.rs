@@ -1,6 +1,6 @@
 //! The catalogue of messages.
 //!
-//! A kind is `area.verb.vN` and equals the routing key, the schema file and the sample file. A published
+//! A kind is `area.verb.vN` and equals the schema file, the sample file and, but for lines, the routing key. A published
 //! kind is engraved: it may gain an optional field with a default and a new sample, or a `.v2` beside it.
 
 pub mod booking;
@@ -10,10 +10,11 @@ pub mod partner;
 pub mod payment;
 pub mod ticket;
 
+use crate::topology::lines;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fmt;
 
-/// Wire name of a message: routing key, schema and sample file have the same name.
+/// Wire name of a message: schema and sample file have the same name, and the routing key begins with it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Kind(&'static str);
 
@@ -59,6 +60,11 @@ pub trait Message:
     Serialize + DeserializeOwned + schemars::JsonSchema + Send + Sync + 'static
 {
     const KIND: Kind;
+
+    /// The kind, or the key of the line that the message stands in.
+    fn routing_key(&self) -> &'static str {
+        Self::KIND.as_str()
+    }
 }
 
 /// One line of the catalogue.
@@ -93,8 +99,11 @@ impl fmt::Debug for Entry {
 }
 
 macro_rules! catalogue {
-    ($($kind:literal $type:ty, $doc:literal;)+) => {
-        $(impl Message for $type { const KIND: Kind = Kind::new($kind); })+
+    ($($kind:literal $type:ty, $doc:literal $(, by $key:path)?;)+) => {
+        $(impl Message for $type {
+            const KIND: Kind = Kind::new($kind);
+            $(fn routing_key(&self) -> &'static str { $key(self) })?
+        })+
 
         /// Every message, sorted by kind.
         pub const CATALOGUE: &[Entry] = &[$(Entry {
@@ -126,7 +135,7 @@ catalogue! {
     "booking.recorded.v1" event::Recorded, "Event: something was written down that only timelines tell.";
     "booking.refunded.v1" event::Refunded, "Event: the booking ended and its money went back.";
     "booking.rejected.v1" event::Rejected, "Event: the booking was refused; the code says why.";
-    "booking.submit.v1" booking::Submit, "Command: book seats of a show.";
+    "booking.submit.v1" booking::Submit, "Command: book seats of a show.", by lines::key_of;
     "mail.send.v1" mail::Send, "Command: send a mail about a booking, unless it is no longer true.";
     "partner.release.v1" partner::Release, "Command: let a quarantined message of a partner pass the gate again.";
     "payment.action_required.v1" payment::ActionRequired, "Answer: the customer must authenticate the attempt.";

@@ -5,9 +5,11 @@
 
 mod check;
 pub mod declared;
+pub mod lines;
 pub mod roles;
 mod route;
 
+use lines::{RESERVATIONS_SUBMIT_1, RESERVATIONS_SUBMIT_2, RESERVATIONS_SUBMIT_3};
 pub use route::queues_of;
 
 use crate::{
@@ -172,12 +174,14 @@ pub struct Queue {
     pub pace: Duration,
     /// Kinds that nobody waits for: they begin no transaction before [`PATIENCE`], and go along with those that do.
     pub patient: &'static [Kind],
-    /// Most deliveries in hand: four batches, so that the next is there when one is settled.
+    /// Most deliveries in hand: as a rule four batches, so that the next is there when one is settled.
     pub prefetch: u16,
     /// Most outside calls in flight at once, for workers that call.
     pub calls_max: u16,
     /// The wait before each attempt after the first; when they are used up the message is parked.
     pub retry: &'static [RetryTier],
+    /// The queue that people mean with this one: what they hold or set there holds here.
+    pub line_of: Option<&'static str>,
     /// Length bound with `reject-publish`. Only where refusing the publisher is right.
     pub length_max: Option<u32>,
     pub alert: Alert,
@@ -240,6 +244,7 @@ pub const MAIL: Queue = Queue {
     prefetch: 64,
     calls_max: 8,
     retry: RETRY_MAIL,
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 5_000,
@@ -262,6 +267,7 @@ pub const PARKED: Queue = Queue {
     prefetch: 200,
     calls_max: 1,
     retry: &[],
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 100,
@@ -281,6 +287,7 @@ pub const PARTNER_GATE: Queue = Queue {
     prefetch: 64,
     calls_max: 1,
     retry: RETRY_USUAL,
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 100,
@@ -319,6 +326,7 @@ pub const PAYMENTS: Queue = Queue {
     prefetch: 200,
     calls_max: 64,
     retry: RETRY_USUAL,
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 1_000,
@@ -381,6 +389,7 @@ pub const RESERVATIONS: Queue = Queue {
     prefetch: 400,
     calls_max: 1,
     retry: RETRY_USUAL,
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 2_000,
@@ -397,16 +406,18 @@ pub const RESERVATIONS_SUBMIT: Queue = Queue {
     batch_max: 100,
     pace: millis(16),
     patient: &[],
-    prefetch: 400,
+    // Two batches: four lines share a batch.
+    prefetch: 200,
     calls_max: 1,
     retry: RETRY_USUAL,
+    line_of: None,
     length_max: Some(200_000),
     alert: Alert {
         depth_max: 20_000,
         age_max: secs(30),
         critical_p99: secs(5),
     },
-    doc: "New submits. Drained after `reservations`, so that a paid booking never waits behind an on-sale.",
+    doc: "New submits, by show in four lines that are drained in turn. Drained after `reservations`, so that a paid booking never waits behind an on-sale.",
 };
 
 pub const TICKETS: Queue = Queue {
@@ -419,6 +430,7 @@ pub const TICKETS: Queue = Queue {
     prefetch: 64,
     calls_max: 16,
     retry: RETRY_USUAL,
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 5_000,
@@ -458,6 +470,7 @@ pub const TIMELINE: Queue = Queue {
     prefetch: 800,
     calls_max: 1,
     retry: RETRY_USUAL,
+    line_of: None,
     length_max: None,
     alert: Alert {
         depth_max: 20_000,
@@ -479,6 +492,9 @@ pub const QUEUES: &[Queue] = &[
     PAYMENTS,
     RESERVATIONS,
     RESERVATIONS_SUBMIT,
+    RESERVATIONS_SUBMIT_1,
+    RESERVATIONS_SUBMIT_2,
+    RESERVATIONS_SUBMIT_3,
     TICKETS,
     TIMELINE,
 ];
@@ -519,10 +535,10 @@ mod tests {
             for binding in queue.bindings {
                 if matches!(binding.exchange, Exchange::Intake | Exchange::Commands) {
                     assert!(
-                        queue
-                            .accepts
-                            .iter()
-                            .any(|kind| kind.as_str() == binding.pattern),
+                        queue.accepts.iter().any(|kind| {
+                            let line = binding.pattern.strip_prefix(kind.as_str());
+                            line.is_some_and(|line| line.is_empty() || line.starts_with('.'))
+                        }),
                         "{}",
                         queue.name
                     );

@@ -165,7 +165,12 @@ fn warning(name: &str) -> Option<&'static str> {
         "reservations" => {
             "No booking moves while it is held, paid ones included; holds of seats lapse at their time."
         }
-        "reservations.submit" => "New bookings stay `queued` while it is held.",
+        "reservations.submit" => {
+            "New bookings stay `queued` while it is held, those of its other lines, too."
+        }
+        line if topology::queue(line).is_some_and(|queue| queue.line_of.is_some()) => {
+            "New bookings of the shows in this line stay `queued` while it is held."
+        }
         "tickets" => "Bookings complete without their documents after a minute.",
         _ => return None,
     })

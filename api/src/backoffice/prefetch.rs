@@ -41,7 +41,7 @@ pub(crate) struct PrefetchView {
 
 impl PrefetchView {
     pub(crate) fn of(queue: &Queue, orders: &[Prefetch]) -> Self {
-        let order = orders.iter().find(|order| order.queue == queue.name);
+        let order = prefetch::of(orders, queue.name);
         Self {
             messages: order.map_or(queue.prefetch, |order| order.prefetch),
             default: queue.prefetch,

@@ -49,6 +49,8 @@ enum Command {
     Intake(Measure<scenario::intake::Arguments>),
     /// A hundred seats, and everybody wants one.
     Hot(Measure<scenario::hot::Arguments>),
+    /// The same, and what others wait for meanwhile who want other shows.
+    Neighbours(Measure<scenario::neighbours::Arguments>),
     /// What clients read while others buy.
     Reads(Measure<scenario::reads::Arguments>),
     /// The door while nobody works, and the workers before lines of several lengths.
@@ -132,6 +134,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
         Command::Pipeline(measure) => measure.run(scenario::pipeline::run).await,
         Command::Intake(measure) => measure.run(scenario::intake::run).await,
         Command::Hot(measure) => measure.run(scenario::hot::run).await,
+        Command::Neighbours(measure) => measure.run(scenario::neighbours::run).await,
         Command::Reads(measure) => measure.run(scenario::reads::run).await,
         Command::Drain(measure) => measure.run(scenario::drain::run).await,
         Command::Start(measure) => measure.run(scenario::start::run).await,

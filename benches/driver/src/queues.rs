@@ -1,5 +1,6 @@
 //! How many messages wait in the house's queues.
 
+use boxoffice_contracts::topology::lines;
 use lapin::{
     Channel, Connection, ConnectionProperties,
     options::{QueueDeclareOptions, QueueDeleteOptions, QueuePurgeOptions},
@@ -41,6 +42,24 @@ impl Queues {
         Ok(queue.message_count())
     }
 
+    /// Bookings that are accepted and wait for their turn, in all lines.
+    pub(crate) async fn submits(&self) -> anyhow::Result<usize> {
+        let mut waiting = 0;
+        for line in &lines::SUBMITS {
+            waiting += self.depth(line.name).await? as usize;
+        }
+        Ok(waiting)
+    }
+
+    /// Sends those away.
+    pub(crate) async fn purge_submits(&self) -> anyhow::Result<()> {
+        for line in &lines::SUBMITS {
+            let options = QueuePurgeOptions::default();
+            self.channel.queue_purge(line.name.into(), options).await?;
+        }
+        Ok(())
+    }
+
     /// Waits until these are empty.
     pub(crate) async fn until_empty(
         &self,
@@ -67,12 +86,6 @@ impl Queues {
     }
 
     /// Whoever waits there is forgotten.
-    pub(crate) async fn purge(&self, queue: &str) -> anyhow::Result<()> {
-        let options = QueuePurgeOptions::default();
-        self.channel.queue_purge(queue.into(), options).await?;
-        Ok(())
-    }
-
     pub(crate) async fn delete(&self, queue: &str) -> anyhow::Result<()> {
         let options = QueueDeleteOptions::default();
         self.channel.queue_delete(queue.into(), options).await?;

@@ -1,7 +1,7 @@
 //! What the tests sell: a hall of forty seats, a club of forty standing places with a gallery, and as many
 //! shows in them as a test wants.
 
-use boxoffice_contracts::ShowId;
+use boxoffice_contracts::{ShowId, topology::lines};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use serde_json::{Value, json};
 use std::{fs, path::Path};
@@ -83,6 +83,12 @@ impl Show {
             fee_minor: 0,
             hall: Hall::Cinema,
         }
+    }
+
+    /// The queue that its new submits stand in; of an imported show.
+    #[must_use]
+    pub fn line(&self) -> &'static str {
+        lines::of(self.id).name
     }
 
     /// General admission, with a few seats.

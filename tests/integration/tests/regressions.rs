@@ -13,6 +13,7 @@ use boxoffice_integration::{
 use futures::future::join_all;
 use reqwest::Method;
 use sea_orm::ConnectionTrait;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
@@ -86,8 +87,11 @@ async fn f6_a_full_queue_is_a_503_that_says_when_to_come_again() {
     let (ada, show) = (world.customer("ada"), world.show("evening"));
     assert!(world.process("reservations").stop().await.success());
     let policy = format!("/api/policies/{}/short", world.vhost_name());
-    let short = r#"{"pattern":"^reservations\\.submit$","definition":{"max-length":3},"apply-to":"queues","priority":100}"#;
-    world.manage(Method::PUT, &policy, short).await;
+    let line = format!("^{}$", show.line().replace('.', "\\."));
+    let short = json!({
+        "pattern": line, "definition": {"max-length": 3}, "apply-to": "queues", "priority": 100,
+    });
+    world.manage(Method::PUT, &policy, &short.to_string()).await;
 
     let seats = fixture::seats();
     let orders: Vec<_> = seats

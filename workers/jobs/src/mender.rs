@@ -144,6 +144,7 @@ fn publish_anew(tx: &mut Tx, ready: &Ready, envelope: Envelope) -> bool {
     };
     tx.publish(Outgoing {
         exchange: exchange_of(line.kind),
+        routing_key: line.kind.to_string(),
         envelope,
         body: ready.body.clone(),
         cause: None,

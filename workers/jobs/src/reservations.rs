@@ -1,4 +1,4 @@
-//! Worker of the queues `reservations` and `reservations.submit`: drives the saga of each booking.
+//! Worker of the queue `reservations` and of all lines of `reservations.submit`: drives the saga of each booking.
 
 mod apply;
 mod audit;
@@ -24,7 +24,7 @@ pub mod simulation {
 use boxoffice_contracts::{
     BookingId,
     message::{booking, payment, ticket},
-    topology::{self, Queue},
+    topology::{self, Queue, lines},
 };
 use boxoffice_runtime::{Decide, Failure, Job, Tx, Verdict, accepted};
 use boxoffice_saga::Policy;
@@ -62,7 +62,13 @@ accepted! {
 }
 
 impl Decide for Reservations {
-    const QUEUES: &'static [Queue] = &[topology::RESERVATIONS, topology::RESERVATIONS_SUBMIT];
+    const QUEUES: &'static [Queue] = &[
+        topology::RESERVATIONS,
+        topology::RESERVATIONS_SUBMIT,
+        lines::RESERVATIONS_SUBMIT_1,
+        lines::RESERVATIONS_SUBMIT_2,
+        lines::RESERVATIONS_SUBMIT_3,
+    ];
     type Message = Accepted;
 
     async fn decide(&self, tx: &mut Tx, jobs: &[Job<Accepted>]) -> Result<Vec<Verdict>, Failure> {

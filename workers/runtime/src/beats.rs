@@ -58,7 +58,7 @@ impl Station {
 
     fn take_ahead(&self, prefetches: &[Prefetch]) {
         for (slot, queue) in self.queues.iter().enumerate() {
-            let wanted = prefetches.iter().find(|order| order.queue == *queue);
+            let wanted = prefetch::of(prefetches, queue);
             self.gate
                 .take_ahead(slot, wanted.map(|order| order.prefetch));
         }

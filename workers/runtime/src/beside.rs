@@ -43,17 +43,17 @@ impl Beside {
         }
     }
 
-    /// How many messages wait in the outbox for a destination that doesn't take them, counted up to `max`.
+    /// How many messages wait in the outbox for destinations that don't take them, counted up to `max`.
     ///
     /// # Errors
     /// When the database can't be asked.
     pub async fn behind(
         &self,
         exchange: Exchange,
-        routing_key: &str,
+        routing_keys: &[&str],
         max: u32,
     ) -> Result<u32, sea_orm::DbErr> {
-        outbox::behind(&self.db, exchange.name(), routing_key, max).await
+        outbox::behind(&self.db, exchange.name(), routing_keys, max).await
     }
 
     /// Runs `work` in a transaction and commits it; what it sends is published after that, in the background.

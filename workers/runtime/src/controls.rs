@@ -2,7 +2,7 @@
 //! outlives every process that obeys it.
 
 use crate::Failure;
-use boxoffice_contracts::Instant;
+use boxoffice_contracts::{Instant, topology};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 /// How a queue or a role is held.
@@ -75,7 +75,10 @@ impl Control {
     pub fn concerns(&self, role: &str, queue: &str) -> bool {
         match &self.target {
             Target::Role(name) => name == role,
-            Target::Queue(name) => name == queue,
+            Target::Queue(name) => {
+                let line_of = topology::queue(queue).and_then(|queue| queue.line_of);
+                name == queue || line_of == Some(name.as_str())
+            }
         }
     }
 }
@@ -215,16 +218,23 @@ mod tests {
     }
 
     #[test]
-    fn a_role_holds_all_its_queues_and_a_queue_only_itself() {
-        let queues = ["reservations", "reservations.submit"];
+    fn a_role_holds_all_its_queues_and_a_queue_itself_and_its_lines() {
+        let queues = [
+            "reservations",
+            "reservations.submit",
+            "reservations.submit.1",
+        ];
         let of = |controls: &[Control]| holds(controls, "reservations", &queues);
         let queue = |name: &str| Target::Queue(name.to_owned());
         let submit = control(queue("reservations.submit"), Hold::Pause);
         assert_eq!(of(&[]), [None, None]);
-        assert_eq!(of(std::slice::from_ref(&submit)), [None, Some(Hold::Pause)]);
+        let pause = Some(Hold::Pause);
+        assert_eq!(of(std::slice::from_ref(&submit)), [None, pause, pause]);
+        let line = control(queue("reservations.submit.1"), Hold::Pause);
+        assert_eq!(of(&[line]), [None, None, pause]);
         let role = control(Target::Role("reservations".to_owned()), Hold::Drain);
         let other = control(Target::Role("mail".to_owned()), Hold::Drain);
-        assert_eq!(of(&[submit, role, other.clone()]), [Some(Hold::Drain); 2]);
+        assert_eq!(of(&[submit, role, other.clone()]), [Some(Hold::Drain); 3]);
         assert_eq!(holds(&[other], "mail", &[]), [Some(Hold::Drain)]);
     }
 }

@@ -5,8 +5,9 @@
 use crate::broker::{Broker, BrokerError};
 use crate::config::BrokerConfig;
 use boxoffice_contracts::topology::{
-    self, ExchangeType, Queue,
+    ExchangeType, Queue,
     declared::{self, Argument, Arguments, DeclaredExchange, DeclaredQueue},
+    lines,
 };
 use lapin::{
     Channel, ExchangeKind,
@@ -170,7 +171,7 @@ async fn declare_queue(queue: DeclaredQueue, channel: Channel, passive: bool) ->
 fn queues(config: &BrokerConfig) -> Vec<DeclaredQueue> {
     let mut queues = declared::queues(|tier| config.retry_delay(tier));
     for queue in &mut queues {
-        if queue.name == topology::RESERVATIONS_SUBMIT.name {
+        if lines::SUBMITS.iter().any(|line| line.name == queue.name) {
             queue.bound(config.submits_max);
         }
     }
@@ -220,14 +221,12 @@ mod tests {
             .into_iter()
             .filter(|queue| table(&queue.arguments).inner().contains_key("x-max-length"))
             .collect();
-        let [submits] = &bounded[..] else {
-            panic!("{bounded:?}");
-        };
-        assert_eq!(submits.name, topology::RESERVATIONS_SUBMIT.name);
-        let bound = table(&submits.arguments)
-            .inner()
-            .get("x-max-length")
-            .cloned();
-        assert_eq!(bound, Some(AMQPValue::LongLongInt(7)));
+        let names: Vec<_> = bounded.iter().map(|queue| queue.name).collect();
+        assert_eq!(names, lines::SUBMITS.map(|line| line.name));
+        for submits in &bounded {
+            let arguments = table(&submits.arguments);
+            let bound = arguments.inner().get("x-max-length").cloned();
+            assert_eq!(bound, Some(AMQPValue::LongLongInt(7)));
+        }
     }
 }

@@ -13,7 +13,10 @@ use boxoffice_contracts::{
 use lapin::BasicProperties;
 use std::{
     collections::{HashSet, VecDeque},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 use tokio::{
     sync::Notify,
@@ -96,12 +99,32 @@ impl Delivered {
     }
 }
 
-/// What the readers put in and the engine takes out, one slot per queue in the order of preference.
+/// What is taken at once.
+struct Batch {
+    max: usize,
+    taken: Vec<Arc<Delivered>>,
+    keys: HashSet<(&'static str, MessageId)>,
+}
+
+impl Batch {
+    fn new(max: usize) -> Self {
+        Self {
+            max,
+            taken: Vec::new(),
+            keys: HashSet::new(),
+        }
+    }
+}
+
+/// What the readers put in and the engine takes out, one slot per queue: the first is preferred, all others are lines that
+/// stand side by side.
 #[derive(Debug)]
 pub struct Hand {
     slots: Vec<Mutex<VecDeque<Arc<Delivered>>>>,
     tallies: Vec<Arc<Tally>>,
     arrived: Notify,
+    /// A suspect had to wait for its neighbours: it is next.
+    passed_over: AtomicBool,
 }
 
 impl Hand {
@@ -111,6 +134,7 @@ impl Hand {
             slots: (0..queues).map(|_| Mutex::default()).collect(),
             tallies: (0..queues).map(|_| Arc::default()).collect(),
             arrived: Notify::new(),
+            passed_over: AtomicBool::new(false),
         })
     }
 
@@ -139,31 +163,65 @@ impl Hand {
         self.arrived.notify_one();
     }
 
-    /// What is there, at most `max`; the first queue's before the second's. Empty if there is nothing.
+    /// What is there, at most `max`: of the first queue, then of the others in turn, so that a long line keeps nobody in
+    /// another waiting. Empty if there is nothing.
     ///
     /// A suspect comes alone, and a message never comes twice in a batch.
     pub(crate) fn take_ready(&self, max: usize) -> Vec<Arc<Delivered>> {
-        let (mut batch, mut keys) = (Vec::new(), HashSet::new());
-        for slot in 0..self.slots.len() {
-            let mut waiting = self.slot(slot);
-            while batch.len() < max
-                && let Some(next) = waiting.front()
-            {
-                if !next.usable() {
-                    waiting.pop_front();
-                    continue;
-                }
-                if (next.alone && !batch.is_empty()) || !keys.insert(next.key()) {
-                    return batch;
-                }
-                let alone = next.alone;
-                batch.extend(waiting.pop_front());
-                if alone {
-                    return batch;
-                }
-            }
+        if self.passed_over.swap(false, Ordering::Relaxed)
+            && let Some(suspect) = self.take_suspect()
+        {
+            return vec![suspect];
         }
-        batch
+        let mut batch = Batch::new(max);
+        while let Some(next) = self.next_of(0, &mut batch) {
+            batch.taken.push(next);
+        }
+        let mut lines: Vec<usize> = (1..self.slots.len()).collect();
+        while !lines.is_empty() {
+            lines.retain(|line| match self.next_of(*line, &mut batch) {
+                Some(next) => {
+                    batch.taken.push(next);
+                    true
+                }
+                None => false,
+            });
+        }
+        batch.taken
+    }
+
+    /// The first of a slot, if it may join the batch.
+    fn next_of(&self, slot: usize, batch: &mut Batch) -> Option<Arc<Delivered>> {
+        let mut waiting = self
+            .slots
+            .get(slot)?
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        while waiting.front().is_some_and(|next| !next.usable()) {
+            waiting.pop_front();
+        }
+        let next = waiting.front()?;
+        if next.alone && !batch.taken.is_empty() {
+            self.passed_over.store(true, Ordering::Relaxed);
+            return None;
+        }
+        let is_full = batch.taken.len() == batch.max || batch.taken.iter().any(|one| one.alone);
+        if is_full || !batch.keys.insert(next.key()) {
+            return None;
+        }
+        waiting.pop_front()
+    }
+
+    /// The first of all suspects that stand at the head of their slots.
+    fn take_suspect(&self) -> Option<Arc<Delivered>> {
+        (0..self.slots.len()).find_map(|slot| {
+            let mut waiting = self.slot(slot);
+            let is_suspect = |first: &Arc<Delivered>| first.alone && first.usable();
+            waiting
+                .front()
+                .is_some_and(is_suspect)
+                .then(|| waiting.pop_front())?
+        })
     }
 
     /// Waits until there is something, and then until there is a whole batch or it is time. Nobody joins a suspect, so
@@ -393,6 +451,45 @@ mod tests {
             hand.put(patient(&hand, 0, n));
         }
         assert_eq!(wait(&hand, None).await, Duration::ZERO);
+    }
+
+    /// Slots of what is taken.
+    fn taken(hand: &Hand) -> Vec<usize> {
+        let batch = hand.take_ready(usize::from(MAX));
+        batch.iter().map(|message| message.slot).collect()
+    }
+
+    /// A hand of a preferred queue and two lines; the first line is long.
+    fn beside_a_long_line() -> Arc<Hand> {
+        let hand = Hand::new(3);
+        for n in 0..2 * MAX {
+            hand.put(message(&hand, 1, n));
+        }
+        hand
+    }
+
+    #[test]
+    fn a_long_line_keeps_nobody_in_another_waiting() {
+        let hand = beside_a_long_line();
+        hand.put(message(&hand, 2, 100));
+        hand.put(message(&hand, 0, 101));
+        assert_eq!(taken(&hand), [0, 1, 2]);
+        assert_eq!(taken(&hand), [1; 3]);
+        assert_eq!(taken(&hand), [1; 2]);
+        assert_eq!(taken(&hand), [0; 0]);
+    }
+
+    #[test]
+    fn a_suspect_waits_for_one_batch_and_keeps_no_other_line_waiting() {
+        let hand = beside_a_long_line();
+        let suspect = Delivered {
+            alone: true,
+            ..message(&hand, 2, 100)
+        };
+        hand.put(suspect);
+        assert_eq!(taken(&hand), [1; 3]);
+        assert_eq!(taken(&hand), [2], "alone");
+        assert_eq!(taken(&hand), [1; 3]);
     }
 
     #[test]

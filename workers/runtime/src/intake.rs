@@ -79,7 +79,7 @@ pub struct IntakePublisher {
 /// A command on its way.
 struct Command {
     id: ShortString,
-    kind: ShortString,
+    routing_key: ShortString,
     properties: BasicProperties,
     body: Vec<u8>,
     /// Nobody waits for it any more.
@@ -124,8 +124,28 @@ impl IntakePublisher {
     /// # Errors
     /// Why it isn't known to be accepted. Repeat it under the same message id.
     pub async fn publish(&self, envelope: &Envelope, body: &[u8]) -> Result<(), IntakeError> {
+        self.publish_to(&envelope.kind, envelope, body).await
+    }
+
+    /// The same under another routing key than the kind: that of a line.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn publish_to(
+        &self,
+        routing_key: &str,
+        envelope: &Envelope,
+        body: &[u8],
+    ) -> Result<(), IntakeError> {
         let (since, began) = (Instant::now(), clock::now());
-        let result = self.attempt(envelope, body, since + self.deadline).await;
+        let command = Command {
+            id: amqp::short(&envelope.message_id.to_string()),
+            routing_key: amqp::short(routing_key),
+            properties: amqp::properties(envelope),
+            body: body.to_vec(),
+            deadline: since + self.deadline,
+        };
+        let result = self.attempt(command).await;
         metrics::histogram!(telemetry::CONFIRM_SECONDS, "by" => "intake")
             .record(since.elapsed().as_secs_f64());
         let error = result.err().map(IntakeError::as_str);
@@ -137,20 +157,9 @@ impl IntakePublisher {
         result
     }
 
-    async fn attempt(
-        &self,
-        envelope: &Envelope,
-        body: &[u8],
-        deadline: Instant,
-    ) -> Result<(), IntakeError> {
+    async fn attempt(&self, command: Command) -> Result<(), IntakeError> {
         self.door.carrier().usable()?;
-        let command = Command {
-            id: amqp::short(&envelope.message_id.to_string()),
-            kind: amqp::short(&envelope.kind),
-            properties: amqp::properties(envelope),
-            body: body.to_vec(),
-            deadline,
-        };
+        let deadline = command.deadline;
         match timeout_at(deadline, self.door.ask(command)).await {
             Ok(Some(result)) => result,
             // Waiting for a channel sent nothing; saying "timed out" is the cautious side.
@@ -188,7 +197,7 @@ impl Door {
         let exchange = amqp::short(&self.exchange);
         let writes = commands.into_iter().map(|command| {
             let Command {
-                kind,
+                routing_key,
                 properties,
                 body,
                 ..
@@ -200,7 +209,7 @@ impl Door {
             let (channel, exchange) = (&opened.channel, exchange.clone());
             async move {
                 channel
-                    .basic_publish(exchange, kind, options, &body, properties)
+                    .basic_publish(exchange, routing_key, options, &body, properties)
                     .await
             }
         });

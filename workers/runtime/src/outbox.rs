@@ -43,8 +43,11 @@ pub(crate) async fn insert(
 ) -> Result<Vec<Sent>, Failure> {
     let rows = outgoing.into_iter().map(|message| New {
         cause: message.cause,
-        routing_key: message.envelope.kind.clone(),
-        wire: Wire::new(message.exchange, &message.envelope, message.body),
+        wire: Wire {
+            routing_key: message.routing_key.clone(),
+            ..Wire::new(message.exchange, &message.envelope, message.body)
+        },
+        routing_key: message.routing_key,
         envelope: message.envelope,
     });
     write(tx, rows.collect()).await
@@ -128,18 +131,18 @@ pub(crate) async fn unsent_of(
         .collect())
 }
 
-/// Counts what waits for a destination and has no owner any more, up to `max`.
+/// Counts what waits for some destinations of an exchange and has no owner any more, up to `max`.
 pub(crate) async fn behind(
     db: &impl ConnectionTrait,
     exchange: &str,
-    routing_key: &str,
+    routing_keys: &[&str],
     max: u32,
 ) -> Result<u32, sea_orm::DbErr> {
     let ask = format!(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE exchange = {} AND kind = {} \
+        "SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE exchange = {} AND kind IN ({}) \
          AND created_at < UTC_TIMESTAMP(6) - INTERVAL {SWEEP_AFTER_SECS} SECOND LIMIT {max}) AS waiting",
         sql::text(exchange),
-        sql::text(routing_key),
+        sql::list(routing_keys, |key| sql::text(key)),
     );
     let row = db
         .query_one_raw(Statement::from_string(DbBackend::MySql, ask))

@@ -1,7 +1,7 @@
 //! How many messages the consumers of a queue take ahead, where people want another number than the topology's.
 //! Rows, so that it outlives every process.
 
-use boxoffice_contracts::Instant;
+use boxoffice_contracts::{Instant, topology};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, QueryResult, Statement, Value};
 
 /// Most that a consumer may take ahead: what a process has in hand is memory, and comes again when it dies.
@@ -17,6 +17,14 @@ pub struct Prefetch {
     /// Subject of whoever ordered it.
     pub by: String,
     pub at: Instant,
+}
+
+/// The order that a queue obeys: its own, or that of the queue whose line it is.
+#[must_use]
+pub fn of<'a>(orders: &'a [Prefetch], queue: &str) -> Option<&'a Prefetch> {
+    let named = |name: &str| orders.iter().find(|order| order.queue == name);
+    let line_of = topology::queue(queue).and_then(|queue| queue.line_of);
+    named(queue).or_else(|| line_of.and_then(named))
 }
 
 const COLUMNS: &str = "queue, prefetch, reason, set_by, set_at";
@@ -94,4 +102,30 @@ fn prefetch(row: &QueryResult) -> Result<Prefetch, DbErr> {
         by: row.try_get("", "set_by")?,
         at: at.and_utc(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_obeys_its_own_order_or_that_of_its_queue() {
+        let order = |queue: &str, prefetch| Prefetch {
+            queue: queue.to_owned(),
+            prefetch,
+            reason: "a test".to_owned(),
+            by: "ada".to_owned(),
+            at: chrono::DateTime::UNIX_EPOCH,
+        };
+        let orders = [
+            order("reservations.submit", 50),
+            order("reservations.submit.2", 20),
+        ];
+        let obeyed = |queue| of(&orders, queue).map(|order| order.prefetch);
+        assert_eq!(obeyed("reservations.submit"), Some(50));
+        assert_eq!(obeyed("reservations.submit.1"), Some(50));
+        assert_eq!(obeyed("reservations.submit.2"), Some(20));
+        assert_eq!(obeyed("reservations"), None);
+        assert_eq!(obeyed("nowhere"), None);
+    }
 }

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 #[derive(Debug, Clone)]
 pub struct Outgoing {
     pub exchange: Exchange,
+    pub routing_key: String,
     pub envelope: Envelope,
     pub body: Vec<u8>,
     /// Id of the delivery that it answers: if that comes again, what is unsent of it goes first.
@@ -55,6 +56,7 @@ impl Outbox {
         let envelope = cause.caused(id, M::KIND, booking, now);
         self.0.push(Outgoing {
             exchange,
+            routing_key: message.routing_key().to_owned(),
             envelope,
             body,
             cause: Some(cause.message_id),

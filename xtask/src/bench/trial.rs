@@ -237,6 +237,17 @@ pub(crate) const TRIALS: &[Trial] = &[
         scenario: "hot",
         arguments: &[],
     },
+    Trial {
+        name: "neighbours",
+        what: "what customers of other shows wait while 10,000 want one",
+        place: Where::House(Setup {
+            started: Started::All,
+            settings: &[INSTANT],
+            shows: "1",
+        }),
+        scenario: "neighbours",
+        arguments: &[],
+    },
     peer("hot-node", "node", "the same in Node", HOT),
     peer("hot-celery", "celery", "the same in Python", HOT),
 ];

@@ -17,7 +17,6 @@ use anyhow::{Context as _, ensure};
 use std::sync::Arc;
 use tokio::time::Instant;
 
-const QUEUE: &str = "reservations.submit";
 /// Of a booking, in its order.
 const STEPS: [Step; 4] = [Step::Held, Step::Confirmed, Step::Paid, Step::Completed];
 const ROLES: [&str; 4] = ["reservations", "payments", "hold-expiry", "tickets"];
@@ -52,7 +51,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     let crowd = Crowd::new(place.clone(), orders, Arc::default());
     let mut outcome = Outcome::default();
     for backlog in &arguments.backlogs {
-        let there = queues.depth(QUEUE).await? as usize;
+        let there = queues.submits().await?;
         let missing = backlog.saturating_sub(there);
         fill(
             &place,
@@ -67,7 +66,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
         drain(&place, &queues, *backlog, measured, &mut outcome).await?;
     }
     // Nobody is to wait until a million is sold; who was left in the line was never promised more than to be told.
-    queues.purge(QUEUE).await?;
+    queues.purge_submits().await?;
     // The shortest line once more: a machine that has become slower meanwhile is not to look like a line that is long.
     if let Some(shortest) = arguments.backlogs.iter().min().copied() {
         let mut again = Outcome::default();
@@ -156,7 +155,7 @@ async fn drain(
     crew.stop().await?;
     if backlog <= measured {
         // What the last ones left is done before the line is filled again.
-        let left = queues.depth(QUEUE).await?;
+        let left = queues.submits().await?;
         ensure!(left == 0, "{left} are left of {backlog}");
     }
     news.end().await

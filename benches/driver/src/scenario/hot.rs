@@ -89,7 +89,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
 }
 
 /// Submits all; returns their ids in the order in which the house accepted them.
-async fn everybody(
+pub(super) async fn everybody(
     place: &Place,
     arguments: &Arguments,
     show: ShowId,

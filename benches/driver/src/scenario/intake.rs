@@ -8,9 +8,6 @@ use anyhow::ensure;
 use std::sync::Arc;
 use tokio::time::Instant;
 
-/// Where accepted bookings wait.
-const QUEUE: &str = "reservations.submit";
-
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Arguments {
     #[arg(long, default_value_t = 20_000)]
@@ -43,7 +40,7 @@ pub(crate) async fn run(place: Place, arguments: &Arguments) -> anyhow::Result<O
     let took = begun.elapsed();
     let bill = cost.until(&Cost::look(&place)?, bookings);
     let queues = Queues::connect(&place.amqp).await?;
-    let waiting = queues.depth(QUEUE).await? as usize;
+    let waiting = queues.submits().await?;
     queues.end().await?;
     ensure!(
         waiting == warm_up + bookings,

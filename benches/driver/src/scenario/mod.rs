@@ -5,6 +5,7 @@ pub(crate) mod drain;
 pub(crate) mod hot;
 pub(crate) mod intake;
 pub(crate) mod kill;
+pub(crate) mod neighbours;
 pub(crate) mod papers;
 pub(crate) mod parts;
 pub(crate) mod peer;

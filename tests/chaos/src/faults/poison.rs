@@ -45,6 +45,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("payments", "payment.capture.v1"),
     ("reservations", "booking.pay.v1"),
     ("reservations.submit", "booking.submit.v1"),
+    ("reservations.submit.2", "booking.submit.v1"),
     ("tickets", "tickets.render.v1"),
     ("mail", "mail.send.v1"),
 ];

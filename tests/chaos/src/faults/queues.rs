@@ -30,7 +30,13 @@ use tokio::time::{Instant, sleep};
 /// What these lose is ordered again by the saga. Each is served by the process of its name.
 const HEALED: &[&str] = &["mail", "payments", "tickets"];
 /// What these lose was accepted from outside.
-const ACCEPTED: &[&str] = &["reservations", "reservations.submit"];
+const ACCEPTED: &[&str] = &[
+    "reservations",
+    "reservations.submit",
+    "reservations.submit.1",
+    "reservations.submit.2",
+    "reservations.submit.3",
+];
 /// Until a queue whose consumer is away has something.
 const PURGE_MAX: Duration = Duration::from_secs(15);
 const CONSUMED_MAX: Duration = Duration::from_secs(60);

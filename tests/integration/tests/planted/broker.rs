@@ -23,11 +23,10 @@ fn evening() -> Setup {
 
 /// F5: nobody takes submits for a moment. Whoever is told "later" comes again; whoever is told "accepted" doesn't.
 async fn nobody_is_bound(world: &mut World) -> Seen {
-    world
-        .unbind(Exchange::Intake.name(), "reservations.submit")
-        .await;
+    let show = world.show("evening");
+    world.unbind(Exchange::Intake.name(), show.line()).await;
     let ada = world.customer("ada");
-    let order = Order::of(&world.show("evening"), &["A-1"]).paid_with(VISA);
+    let order = Order::of(&show, &["A-1"]).paid_with(VISA);
     let key = new_key();
     let first = ada.submit(&key, order.clone()).await.unwrap();
     world.declare("all").await;
@@ -134,7 +133,8 @@ async fn one_connection_publishes_and_consumes() {
 
 /// Submits in hand, when there are none or time is over. The broker counts every five seconds.
 async fn unacknowledged(world: &World) -> u64 {
-    let path = format!("/api/queues/{}/reservations.submit", world.vhost_name());
+    let line = world.show("night").line();
+    let path = format!("/api/queues/{}/{line}", world.vhost_name());
     let until = Instant::now() + secs(15);
     // One count is older than what we ask about.
     sleep(secs(6)).await;

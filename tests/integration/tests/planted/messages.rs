@@ -2,10 +2,7 @@
 
 use super::{RETRIES, VISA};
 use boxoffice_contracts::{
-    BookingId, Message as _, MessageId,
-    message::payment::Webhook,
-    planted::Bug,
-    topology::{MAIL, RESERVATIONS_SUBMIT},
+    BookingId, Message as _, MessageId, message::payment::Webhook, planted::Bug, topology::MAIL,
 };
 use boxoffice_integration::{
     Order, Roles, Setup, Show, World, books, eventually,
@@ -77,14 +74,15 @@ async fn an_inbox_row_outlives_a_retry() {
         apart,
         async |world| {
             world.process("reservations").kill();
-            let order = Order::of(&world.show("night"), &[]).and("Standing", 1);
+            let show = world.show("night");
+            let order = Order::of(&show, &[]).and("Standing", 1);
             let booking = world.customer("ada").book(order).await;
             let connection =
                 Connection::connect(&world.amqp_url(), ConnectionProperties::default()).await;
             let connection = connection.unwrap();
             let channel = connection.create_channel().await.unwrap();
             let kept = eventually("the submit", secs(5), async || {
-                let queue = RESERVATIONS_SUBMIT.name.into();
+                let queue = show.line().into();
                 let got = channel.basic_get(queue, BasicGetOptions::default()).await;
                 got.unwrap().ok_or("an empty queue")
             })

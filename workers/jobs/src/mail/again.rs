@@ -57,6 +57,7 @@ fn again(order: &MailOrder, now: Instant) -> Result<Outgoing, Failure> {
     let trace = TraceParent::root(order.booking.0).child(order.message.0);
     Ok(Outgoing {
         exchange: Exchange::Commands,
+        routing_key: message.routing_key().to_owned(),
         envelope: Envelope {
             message_id: order.message,
             kind: mail::Send::KIND.to_string(),

@@ -11,11 +11,9 @@ use super::{
     send::{self, Sender},
 };
 use boxoffice_contracts::{
-    Code, Message,
-    message::booking::Submit,
-    metric,
+    Code, metric,
     partner::{PartnerId, broker},
-    topology::Exchange,
+    topology::{Exchange, lines},
 };
 use boxoffice_runtime::{
     Beside, Broker, Failure, ForeignQueue, Incoming, clock, foreign::acknowledge,
@@ -117,8 +115,8 @@ impl Door {
     /// Whether the house has taken what was accepted. Who can't ask now keeps to what is known.
     async fn look_behind(&self) {
         let max = self.gate.config.backlog_max.max(1);
-        let key = Submit::KIND.as_str();
-        let Ok(behind) = self.beside.behind(Exchange::Intake, key, max).await else {
+        let asked = self.beside.behind(Exchange::Intake, lines::keys(), max);
+        let Ok(behind) = asked.await else {
             return;
         };
         let full = behind >= max;

@@ -355,6 +355,7 @@ impl Orders {
         envelope.deadline = Some(deadline);
         self.commands.push(Outgoing {
             exchange: Exchange::Intake,
+            routing_key: command.routing_key().to_owned(),
             envelope,
             body,
             cause: None,
