@@ -5,7 +5,10 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
-use boxoffice_integration::{Crowd, Show, World, fixture, secs};
+use boxoffice_integration::{
+    Crowd, Order, Roles, Show, World, books, customer::new_key, fixture, secs, wait_until,
+};
+use futures::{StreamExt, stream};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_clients_storm_forty_seats_and_exactly_forty_are_sold() {
@@ -44,5 +47,56 @@ async fn a_crowd_as_crowds_are_ends_in_order() {
     let outcomes = world.rush(&world.show("premiere"), crowd).end().await;
     assert_eq!(outcomes.values().sum::<usize>(), 150);
     assert!(outcomes["completed"] > 10, "{outcomes:?}");
+    world.finish().await;
+}
+
+/// ADR 16: who wants another show stands in another line.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rush_for_one_show_keeps_nobody_in_another_line_waiting() {
+    const RUSH: usize = 600;
+    const OTHERS: [&str; 5] = ["matinee", "evening", "late", "night", "morning"];
+    let setup = World::setup()
+        .show(Show::named("premiere").hold(10, 1, 12))
+        .roles(Roles::Apart(&[&["reservations"]]));
+    let setup = OTHERS.iter().fold(setup, |setup, slug| {
+        setup.show(Show::named(slug).hold(10, 1, 12))
+    });
+    let mut world = setup.start().await;
+    let hot = world.show("premiere");
+    let mut others = OTHERS.iter().map(|slug| world.show(slug));
+    let other = others.find(|other| other.line() != hot.line());
+    let other = other.expect("six shows in one of four lines");
+    assert!(world.process("reservations").stop().await.success());
+
+    let seats = fixture::seats();
+    stream::iter(0..RUSH)
+        .for_each_concurrent(32, async |n| {
+            let order = Order::of(&hot, &[seats[n % seats.len()].as_str()]);
+            let customer = world.customer(&format!("client-{n}"));
+            let answer = customer.submit(&new_key(), order).await.unwrap();
+            assert_eq!(answer.status, 202, "{}", answer.body);
+        })
+        .await;
+    let last = world
+        .customer("ada")
+        .book(Order::of(&other, &["A-1"]))
+        .await;
+    world.process("reservations").start();
+    world.process("reservations").ready().await;
+    last.until("held").await;
+    wait_until("all are decided", secs(30), async || {
+        books::count(&world.db, "bookings").await == RUSH as u64 + 1
+    })
+    .await;
+    let before = format!(
+        "bookings b JOIN bookings own ON own.id = X'{}' AND b.show_id <> own.show_id AND b.created_at < own.created_at",
+        last.id.0.simple()
+    );
+    let before = books::count(&world.db, &before).await;
+    // Came last, and was there in one of the first batches of a hundred.
+    assert!(
+        before < RUSH as u64 / 2,
+        "{before} of {RUSH} were decided before"
+    );
     world.finish().await;
 }

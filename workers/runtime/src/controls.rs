@@ -227,7 +227,7 @@ mod tests {
         let of = |controls: &[Control]| holds(controls, "reservations", &queues);
         let queue = |name: &str| Target::Queue(name.to_owned());
         let submit = control(queue("reservations.submit"), Hold::Pause);
-        assert_eq!(of(&[]), [None, None]);
+        assert_eq!(of(&[]), [None; 3]);
         let pause = Some(Hold::Pause);
         assert_eq!(of(std::slice::from_ref(&submit)), [None, pause, pause]);
         let line = control(queue("reservations.submit.1"), Hold::Pause);
