@@ -85,6 +85,13 @@ impl Show {
         }
     }
 
+    /// One of many. A slug gets the day of the import, and with it the show's line: only among many there is surely one
+    /// in each.
+    #[must_use]
+    pub fn one_of_many(n: usize) -> Self {
+        Self::named(Box::leak(format!("many-{n}").into_boxed_str()))
+    }
+
     /// The queue that its new submits stand in; of an imported show.
     #[must_use]
     pub fn line(&self) -> &'static str {

@@ -6,9 +6,12 @@
     reason = "helpers of tests: what fails here fails the test"
 )]
 
-use boxoffice_contracts::{Role, topology::QUEUES};
+use boxoffice_contracts::{
+    Role,
+    topology::{QUEUES, lines},
+};
 use boxoffice_integration::{
-    Crowd, Order, PartnerSide, Roles, Show, World, books, secs, tap::Heard, wait_until,
+    Crowd, Order, PartnerSide, Roles, Setup, Show, World, books, secs, tap::Heard, wait_until,
 };
 use boxoffice_jobs::registry::ROLES;
 use lapin::BasicProperties;
@@ -17,6 +20,9 @@ use reqwest::Method;
 use serde_json::json;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::time::sleep;
+
+/// Shows, so that each line has one.
+const MANY: usize = 64;
 
 const VISA: &str = "pm_card_visa";
 
@@ -42,11 +48,11 @@ const BUSINESS: [&str; 7] = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_history_that_is_told_again_changes_nothing() {
-    let world = World::setup()
+    let setup = World::setup()
         .show(Show::named("evening"))
-        .show(Show::named("brief").hold(2, 1, 4))
-        .start()
-        .await;
+        .show(Show::named("brief").hold(2, 1, 4));
+    let many = (0..MANY).map(Show::one_of_many);
+    let world = many.fold(setup, Setup::show).start().await;
     let tap = world.vhost.tap().await;
     make_history(&world).await;
     world.settle().await;
@@ -237,8 +243,26 @@ async fn make_history(world: &World) {
         called_off,
         authenticated,
         abandoned,
+        each_line(world),
         repair(world)
     );
+}
+
+/// Somebody in each line of new submits.
+async fn each_line(world: &World) {
+    let ada = world.customer("ada");
+    let shows: Vec<Show> = (0..MANY)
+        .map(|n| world.show(Show::one_of_many(n).slug))
+        .collect();
+    for line in &lines::SUBMITS {
+        let show = shows.iter().find(|show| show.line() == line.name);
+        let booking = ada
+            .book(Order::of(show.expect("too few shows"), &["A-1"]))
+            .await;
+        booking.until("held").await;
+        booking.cancel(None).await;
+        booking.until("cancelled").await;
+    }
 }
 
 /// A partner's message that staff repair: it books, and cancels what it booked.

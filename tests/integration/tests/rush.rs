@@ -54,18 +54,20 @@ async fn a_crowd_as_crowds_are_ends_in_order() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rush_for_one_show_keeps_nobody_in_another_line_waiting() {
     const RUSH: usize = 600;
-    const OTHERS: [&str; 5] = ["matinee", "evening", "late", "night", "morning"];
+    const OTHERS: usize = 24;
     let setup = World::setup()
         .show(Show::named("premiere").hold(10, 1, 12))
         .roles(Roles::Apart(&[&["reservations"]]));
-    let setup = OTHERS.iter().fold(setup, |setup, slug| {
-        setup.show(Show::named(slug).hold(10, 1, 12))
-    });
-    let mut world = setup.start().await;
+    let others = (0..OTHERS).map(|n| Show::one_of_many(n).hold(10, 1, 12));
+    let slugs: Vec<&str> = others.clone().map(|show| show.slug).collect();
+    let mut world = others
+        .fold(setup, boxoffice_integration::Setup::show)
+        .start()
+        .await;
     let hot = world.show("premiere");
-    let mut others = OTHERS.iter().map(|slug| world.show(slug));
+    let mut others = slugs.into_iter().map(|slug| world.show(slug));
     let other = others.find(|other| other.line() != hot.line());
-    let other = other.expect("six shows in one of four lines");
+    let other = other.expect("all of them in one of four lines");
     assert!(world.process("reservations").stop().await.success());
 
     let seats = fixture::seats();

@@ -9,14 +9,14 @@ use super::{
     tell::{tell, tell_refund},
 };
 use boxoffice_contracts::{
-    BookingId, Money,
+    BookingId, Instant, Money,
     message::payment,
     planted::{self, Bug},
 };
 use boxoffice_runtime::{Failure, Job, Tx};
 use boxoffice_store::mysql::{
     attempts::Attempt,
-    calls::Announced,
+    calls::{Announced, KeyUse},
     intents::{IntentState, Lease},
     refunds::{self, Refund, RefundState},
 };
@@ -210,6 +210,12 @@ impl Payments {
             return Ok(None);
         };
         if refund.state == RefundState::Failed {
+            let key = keys::refund(refund.id, refund.r#try);
+            let uses = desk.uses(tx, order.booking_id).await?;
+            if was_ordered_before(job.envelope.sent_at, &key, &uses) {
+                tell_refund(tx, job, &refund, locked.now)?;
+                return Ok(None);
+            }
             // The gateway said that nothing went back, and the saga orders it once more: under the next key.
             refund = Refund {
                 state: RefundState::Requested,
@@ -265,6 +271,14 @@ impl Payments {
             task,
         })
     }
+}
+
+/// Whether an order is no younger than the try that failed: then the try was its own, and it only comes again. It says when
+/// it was decided, by the clock that the try is dated by.
+fn was_ordered_before(ordered_at: Option<Instant>, key: &str, uses: &[KeyUse]) -> bool {
+    let tried_at = uses.iter().find(|used| used.key == key);
+    let tried_at = tried_at.map(|used| used.first_called_at);
+    ordered_at.is_some_and(|ordered_at| tried_at.is_some_and(|tried_at| ordered_at <= tried_at))
 }
 
 /// The refund that an order is about, when it is to be made: it is on record, of this amount, and covered by what was
