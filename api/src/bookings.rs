@@ -169,33 +169,31 @@ pub(crate) async fn read(
         proof: options.proof,
     };
     let wait = Duration::from_secs(options.wait.unwrap_or(0).min(state.config.poll_secs_max));
-    let view = match options.after {
+    let (view, age) = match options.after {
         Some(after) if !wait.is_zero() => {
             let mut watching = state.watch.subscribe(id)?;
             let first = look.load().await?;
-            if first.version > after {
+            let view = if first.version > after {
                 first
             } else {
                 let _permit = slot.begin_to_wait(&state)?;
                 let until = tokio::time::Instant::now() + wait;
                 let newer = |view: &BookingView| view.version > after;
                 wait_until(&look, &mut watching, until, None, newer).await?
-            }
+            };
+            (view, None)
         }
         // Whoever names a version is told no older one.
-        Some(_) => look.load().await?,
-        None => {
-            let (view, age) = look.glance().await?;
-            let mut response = show(&view, &headers);
-            if let Some(age) = age {
-                // Never younger than it is.
-                let secs = age.as_secs() + u64::from(age.subsec_nanos() > 0);
-                put(&mut response, header::AGE, &secs.to_string());
-            }
-            return Ok(response);
-        }
+        Some(_) => (look.load().await?, None),
+        None => look.glance().await?,
     };
-    Ok(show(&view, &headers))
+    let mut response = show(&view, &headers);
+    if let Some(age) = age {
+        // Never younger than it is.
+        let secs = age.as_secs() + u64::from(age.subsec_nanos() > 0);
+        put(&mut response, header::AGE, &secs.to_string());
+    }
+    Ok(response)
 }
 
 /// The status with its version as a weak tag: the time in it differs, its meaning does not.

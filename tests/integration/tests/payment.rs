@@ -7,8 +7,8 @@
 
 use boxoffice_contracts::Role;
 use boxoffice_integration::{
-    Booking, Customer, Order, Show, State, World, customer::new_key, fixture, secs, tap::Heard,
-    wait_until,
+    Booking, Customer, Order, Show, State, World, books, customer::new_key, fixture, secs,
+    tap::Heard, wait_until,
 };
 use boxoffice_stripe_sandbox::webhook_signature;
 use serde_json::{Value, json};
@@ -657,8 +657,17 @@ async fn refunds_wait_fail_and_are_made_behind_our_back() {
         heard.kind == "payment.refund.v1" && body.contains(&id)
     };
     let order = tap.heard().into_iter().find(is_order).unwrap().renamed();
+    let id = order.properties.message_id().clone().unwrap();
+    let handled = format!(
+        "inbox WHERE message_id = X'{}'",
+        id.as_str().replace('-', "")
+    );
     let put = world.vhost.put("payments", order.properties, &order.body);
     put.await;
+    wait_until("it is handled", secs(10), async || {
+        books::count(&world.db, &handled).await == 1
+    })
+    .await;
     world.settle().await;
     assert_eq!(world.gateway.intent(failed.id).await.refunds.len(), 1);
     world.finish().await;

@@ -205,7 +205,8 @@ impl Hand {
             self.passed_over.store(true, Ordering::Relaxed);
             return None;
         }
-        let is_full = batch.taken.len() == batch.max || batch.taken.iter().any(|one| one.alone);
+        let is_full =
+            batch.taken.len() == batch.max || batch.taken.first().is_some_and(|one| one.alone);
         if is_full || !batch.keys.insert(next.key()) {
             return None;
         }
